@@ -1,0 +1,4 @@
+//! looplab: a client-server laboratory on one machine.
+
+pub mod base;
+pub mod scenario;

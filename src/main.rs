@@ -1,0 +1,3 @@
+//! The looplab program.
+
+fn main() {}

@@ -1,0 +1,15 @@
+//! The scenario language: what a YAML file says, typed and with every place remembered.
+//!
+//! ```text
+//! bytes -> tree (located YAML, bounded) -> lower (typed; all errors at once) -> model::Scenario
+//! ```
+//!
+//! This layer knows the language and nothing of what runs it. Names are not bound here: whether a
+//! step's server exists is for the plan to say.
+
+pub mod model;
+mod predicate;
+mod template;
+
+pub use predicate::Mismatch;
+pub use template::Lookup;
