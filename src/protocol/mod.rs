@@ -1,0 +1,3 @@
+//! Codecs: bytes in, messages out. No I/O, no clock.
+
+pub mod resp;
