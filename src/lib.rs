@@ -1,4 +1,6 @@
 //! looplab: a client-server laboratory on one machine.
 
 pub mod base;
+pub mod net;
 pub mod scenario;
+pub mod trace;

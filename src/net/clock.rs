@@ -1,0 +1,112 @@
+//! The run's one clock. This file alone may read the wall clock.
+#![expect(clippy::disallowed_methods, reason = "this file owns the wall clock")]
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::virt::{Core, Timer};
+use crate::base::Time;
+
+/// The clock of a run: its `now` is the time since the run began. Cheap to clone.
+#[derive(Clone)]
+pub struct Clock(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Real(tokio::time::Instant),
+    Virtual(Core),
+}
+
+/// The time that [`Clock::timeout`] allowed has passed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Elapsed;
+
+impl Clock {
+    /// A wall clock that begins now. Its timers have a resolution of a millisecond.
+    #[must_use]
+    pub fn real() -> Clock {
+        Clock(Kind::Real(tokio::time::Instant::now()))
+    }
+
+    pub(super) fn of_core(core: Core) -> Clock {
+        Clock(Kind::Virtual(core))
+    }
+
+    /// Now, in nanoseconds since the run began.
+    #[must_use]
+    pub fn now(&self) -> Time {
+        match &self.0 {
+            Kind::Real(start) => Time::ZERO + start.elapsed(),
+            Kind::Virtual(core) => core.now(),
+        }
+    }
+
+    /// True if this clock jumps.
+    #[must_use]
+    pub fn is_virtual(&self) -> bool {
+        matches!(self.0, Kind::Virtual(_))
+    }
+
+    /// Completes at `until`, at once if that has passed.
+    #[must_use]
+    pub fn sleep_until(&self, until: Time) -> Sleep {
+        Sleep(match &self.0 {
+            Kind::Real(start) => {
+                let at = *start + until.since(Time::ZERO).min(FAR);
+                SleepKind::Real(Box::pin(tokio::time::sleep_until(at)))
+            }
+            Kind::Virtual(core) => SleepKind::Virtual(core.timer(until)),
+        })
+    }
+
+    /// Completes after `duration`.
+    #[must_use]
+    pub fn sleep(&self, duration: Duration) -> Sleep {
+        self.sleep_until(self.now() + duration)
+    }
+
+    /// What `future` returns, unless it takes longer than `limit`.
+    ///
+    /// # Errors
+    /// [`Elapsed`] if it does; the future is dropped.
+    pub async fn timeout<F: Future>(
+        &self,
+        limit: Duration,
+        future: F,
+    ) -> Result<F::Output, Elapsed> {
+        let mut future = std::pin::pin!(future);
+        let mut sleep: Option<Sleep> = None;
+        std::future::poll_fn(move |cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Ok(output));
+            }
+            let sleep = sleep.get_or_insert_with(|| self.sleep(limit));
+            Pin::new(sleep).poll(cx).map(|()| Err(Elapsed))
+        })
+        .await
+    }
+}
+
+/// The farthest a wall-clock timer is set.
+const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
+
+/// A pause on a run's clock; see [`Clock::sleep`].
+pub struct Sleep(SleepKind);
+
+enum SleepKind {
+    Real(Pin<Box<tokio::time::Sleep>>),
+    Virtual(Timer),
+}
+
+impl Future for Sleep {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
+        match &mut self.0 {
+            SleepKind::Real(sleep) => sleep.as_mut().poll(cx),
+            SleepKind::Virtual(timer) => timer.poll(cx),
+        }
+    }
+}

@@ -1,0 +1,33 @@
+//! The network and the clock: real sockets on loopback, or the same thing in memory on a clock that
+//! jumps.
+//!
+//! ```text
+//!   writer -> Stream -> Conduit (what stands in one direction: latency, faults, the trace)
+//!                          | real: at its time into the socket
+//!                          | virtual: an event in the heap, at its time into the reader's inbox
+//!                       Stream -> reader
+//! ```
+//!
+//! Servers and clients know [`Stream`], [`Listener`] and [`Clock`] and cannot tell the worlds apart.
+//! `real.rs` is the only file that may open a socket, and it binds to loopback only; `clock.rs` is the
+//! only one that may read the wall clock. In the virtual world the heap of `virt/core.rs` is all the
+//! chance there is about order: (time, sequence), each event settled before the next.
+
+mod clock;
+mod conduit;
+mod holder;
+mod listener;
+mod real;
+mod stream;
+mod tasks;
+mod virt;
+mod world;
+
+pub use clock::{Clock, Elapsed, Sleep};
+pub use conduit::{Conduit, Conduits, Direct, Parcel};
+pub use holder::{Holder, holder_of_port, listening_ports};
+pub use listener::{Listener, Outside};
+pub use stream::{Dial, DialFuture, Stream};
+pub use tasks::{Panicked, Tasks};
+pub use virt::WINDOW_BYTES;
+pub use world::{Deadlock, Net, block_on_real, block_on_virtual};

@@ -1,0 +1,476 @@
+//! Real sockets. This file alone may open one, and it binds to loopback only.
+#![expect(clippy::disallowed_types, reason = "this file owns the sockets")]
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io;
+use std::mem::MaybeUninit;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::{Buf, Bytes};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+
+use super::{Clock, Conduit, Conduits, Parcel, Sleep, WINDOW_BYTES};
+
+/// How many connections the kernel keeps for a listener that does not accept them yet.
+const BACKLOG: u32 = 4096;
+
+/// How much is read from a socket at once when a conduit stands on the reading side.
+const READ_CHUNK: usize = 16 * 1024;
+
+/// The network of loopback. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct RealNet {
+    clock: Clock,
+    /// The response conduits of connections that our own clients are making, by the client's address:
+    /// the accepting side takes its one from here. Whoever is not found here comes from outside.
+    dialled: Arc<Mutex<BTreeMap<SocketAddr, Box<dyn Conduit>>>>,
+}
+
+impl RealNet {
+    pub(super) fn new(clock: Clock) -> RealNet {
+        RealNet { clock, dialled: Arc::default() }
+    }
+
+    pub(super) fn listen(&self, port: Option<u16>) -> io::Result<RealListener> {
+        let socket = TcpSocket::new_v4()?;
+        if port.is_some() {
+            socket.set_reuseaddr(true)?;
+        }
+        socket.bind(loopback(port.unwrap_or(0)))?;
+        let listener = socket.listen(BACKLOG)?;
+        let address = listener.local_addr()?;
+        Ok(RealListener { net: self.clone(), listener, address })
+    }
+
+    /// A port at which nothing listens: bound and never listened at.
+    pub(super) fn reserve(port: Option<u16>) -> io::Result<(SocketAddr, Reserved)> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind(loopback(port.unwrap_or(0)))?;
+        Ok((socket.local_addr()?, Reserved { _socket: socket }))
+    }
+
+    pub(super) async fn connect(
+        &self,
+        to: SocketAddr,
+        wire: impl FnOnce(SocketAddr) -> Conduits,
+    ) -> io::Result<(RealStream, SocketAddr)> {
+        let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(loopback(0))?;
+        let local = socket.local_addr()?;
+        let conduits = wire(local);
+        self.lock().insert(local, conduits.response);
+        let connected = socket.connect(to).await;
+        if connected.is_err() {
+            self.lock().remove(&local);
+        }
+        Ok((RealStream::new(connected?, self.clock.clone(), None, conduits.request)?, local))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Box<dyn Conduit>>> {
+        self.dialled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Keeps a port from being used by anybody.
+pub(super) struct Reserved {
+    _socket: TcpSocket,
+}
+
+/// A listening socket.
+pub(super) struct RealListener {
+    net: RealNet,
+    listener: TcpListener,
+    address: SocketAddr,
+}
+
+impl RealListener {
+    pub(super) fn local_addr(&self) -> SocketAddr {
+        self.address
+    }
+
+    pub(super) fn poll_accept(
+        &mut self,
+        cx: &mut Context<'_>,
+        outside: &dyn Fn(SocketAddr) -> Conduits,
+    ) -> Poll<io::Result<(RealStream, SocketAddr)>> {
+        let (tcp, peer) = std::task::ready!(self.listener.poll_accept(cx))?;
+        let dialled = self.net.lock().remove(&peer);
+        let clock = self.net.clock.clone();
+        let now = clock.now();
+        let stream = if let Some(mut response) = dialled {
+            response.accepted(now);
+            RealStream::new(tcp, clock, None, response)
+        } else {
+            let Conduits { request, mut response } = outside(peer);
+            response.accepted(now);
+            RealStream::new(tcp, clock, Some(request), response)
+        };
+        Poll::Ready(stream.map(|stream| (stream, peer)))
+    }
+}
+
+/// A TCP connection whose sending side carries a conduit, and whose receiving side carries one too if
+/// the other end is a stranger.
+pub(super) struct RealStream {
+    clock: Clock,
+    read: OwnedReadHalf,
+    incoming: Option<Incoming>,
+    out: Arc<Mutex<Out>>,
+}
+
+struct Incoming {
+    conduit: Box<dyn Conduit>,
+    inbox: VecDeque<Bytes>,
+    sleep: Option<Sleep>,
+    ended: bool,
+    error: Option<io::ErrorKind>,
+    finished: Option<io::ErrorKind>,
+    end_delivered: bool,
+}
+
+/// The sending side. While nothing is delayed, a write goes straight to the socket; otherwise a pump
+/// of its own carries what is under way, and writes only add to it.
+struct Out {
+    conduit: Box<dyn Conduit>,
+    /// `None` once the connection was broken off.
+    write: Option<OwnedWriteHalf>,
+    /// What is due but did not fit into the socket.
+    ready: VecDeque<Bytes>,
+    end_ready: bool,
+    ended: bool,
+    pumping: bool,
+    pump: Option<Waker>,
+    writer: Option<Waker>,
+    error: Option<io::ErrorKind>,
+}
+
+impl RealStream {
+    fn new(
+        tcp: TcpStream,
+        clock: Clock,
+        incoming: Option<Box<dyn Conduit>>,
+        outgoing: Box<dyn Conduit>,
+    ) -> io::Result<RealStream> {
+        tcp.set_nodelay(true)?;
+        let (read, write) = tcp.into_split();
+        let out = Out {
+            conduit: outgoing,
+            write: Some(write),
+            ready: VecDeque::new(),
+            end_ready: false,
+            ended: false,
+            pumping: false,
+            pump: None,
+            writer: None,
+            error: None,
+        };
+        let incoming = incoming.map(|conduit| Incoming {
+            conduit,
+            inbox: VecDeque::new(),
+            sleep: None,
+            ended: false,
+            error: None,
+            finished: None,
+            end_delivered: false,
+        });
+        Ok(RealStream { clock, read, incoming, out: Arc::new(Mutex::new(out)) })
+    }
+
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        match &mut self.incoming {
+            None => Pin::new(&mut self.read).poll_read(cx, buf),
+            Some(incoming) => incoming.poll_read(&mut self.read, &self.clock, cx, buf),
+        }
+    }
+
+    pub(super) fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        let mut out = lock(&self.out);
+        if let Some(kind) = out.error {
+            return Poll::Ready(Err(kind.into()));
+        }
+        if out.ended {
+            return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+        }
+        if buf.is_empty() {
+            return Poll::Ready(Ok(0));
+        }
+        let under_way = out.under_way();
+        if under_way >= WINDOW_BYTES {
+            out.writer = Some(cx.waker().clone());
+            return Poll::Pending;
+        }
+        let n = buf.len().min(WINDOW_BYTES - under_way);
+        out.conduit.push(self.clock.now(), Bytes::copy_from_slice(&buf[..n]));
+        self.drive(out, cx);
+        Poll::Ready(Ok(n))
+    }
+
+    pub(super) fn shutdown(&mut self, cx: &mut Context<'_>) {
+        let mut out = lock(&self.out);
+        if out.finish(&self.clock) {
+            self.drive(out, cx);
+        }
+    }
+
+    pub(super) fn reset(&mut self) {
+        let mut out = lock(&self.out);
+        out.ended = true;
+        out.conduit.end(self.clock.now(), true);
+        // Whatever latency the conduit gives a reset, the socket is gone with its owner: hand it over.
+        while out.conduit.next(crate::base::Time::MAX).is_some() {}
+        out.break_off();
+    }
+
+    /// Sends what is due, and leaves the rest to the pump.
+    fn drive(&self, mut out: MutexGuard<'_, Out>, cx: &mut Context<'_>) {
+        if out.pumping {
+            let pump = out.pump.take();
+            drop(out);
+            if let Some(pump) = pump {
+                pump.wake();
+            }
+            return;
+        }
+        if out.poll_send(&self.clock, cx) != Sent::Everything {
+            out.pumping = true;
+            drop(out);
+            tokio::spawn(pump(self.out.clone(), self.clock.clone()));
+        }
+    }
+}
+
+impl Drop for RealStream {
+    fn drop(&mut self) {
+        let mut out = lock(&self.out);
+        if out.finish(&self.clock) {
+            let mut cx = Context::from_waker(Waker::noop());
+            if out.pumping || tokio::runtime::Handle::try_current().is_ok() {
+                self.drive(out, &mut cx);
+            } else {
+                let _ = out.poll_send(&self.clock, &mut cx);
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Sent {
+    Everything,
+    /// The socket is full; its readiness will wake the caller.
+    Blocked,
+    /// More is due later.
+    Later(crate::base::Time),
+}
+
+impl Out {
+    fn under_way(&self) -> usize {
+        self.conduit.in_flight() + self.ready.iter().map(Bytes::len).sum::<usize>()
+    }
+
+    /// Ends the sending side, once.
+    fn finish(&mut self, clock: &Clock) -> bool {
+        if self.ended || self.write.is_none() {
+            return false;
+        }
+        self.ended = true;
+        self.conduit.end(clock.now(), false);
+        true
+    }
+
+    fn poll_send(&mut self, clock: &Clock, cx: &mut Context<'_>) -> Sent {
+        loop {
+            while let Some(chunk) = self.ready.front_mut() {
+                let Some(write) = &mut self.write else {
+                    self.ready.clear();
+                    break;
+                };
+                match Pin::new(write).poll_write(cx, chunk) {
+                    Poll::Pending => return Sent::Blocked,
+                    Poll::Ready(Err(error)) => {
+                        self.error = Some(error.kind());
+                        self.ready.clear();
+                        break;
+                    }
+                    Poll::Ready(Ok(n)) => {
+                        chunk.advance(n);
+                        if chunk.is_empty() {
+                            self.ready.pop_front();
+                        }
+                    }
+                }
+            }
+            if std::mem::take(&mut self.end_ready)
+                && let Some(write) = &self.write
+            {
+                // An error here means that the other side is gone already.
+                let _ = rustix::net::shutdown(write.as_ref(), rustix::net::Shutdown::Write);
+            }
+            match self.conduit.next(clock.now()) {
+                Some(Parcel::Bytes(bytes)) => self.ready.push_back(bytes),
+                Some(Parcel::End) => self.end_ready = true,
+                Some(Parcel::Reset) => self.break_off(),
+                None => {
+                    return match self.conduit.deadline() {
+                        Some(at) => Sent::Later(at),
+                        None => Sent::Everything,
+                    };
+                }
+            }
+        }
+    }
+
+    /// Closes the socket with a reset.
+    fn break_off(&mut self) {
+        self.error = Some(io::ErrorKind::ConnectionReset);
+        if let Some(write) = self.write.take() {
+            let linger = Some(std::time::Duration::ZERO);
+            let _ = rustix::net::sockopt::set_socket_linger(write.as_ref(), linger);
+            write.forget();
+        }
+    }
+}
+
+/// Carries what is under way until nothing is.
+async fn pump(out: Arc<Mutex<Out>>, clock: Clock) {
+    let mut sleep: Option<(crate::base::Time, Sleep)> = None;
+    std::future::poll_fn(move |cx| {
+        let mut state = lock(&out);
+        loop {
+            match state.poll_send(&clock, cx) {
+                Sent::Everything => {
+                    state.pumping = false;
+                    let writer = state.writer.take();
+                    drop(state);
+                    if let Some(writer) = writer {
+                        writer.wake();
+                    }
+                    return Poll::Ready(());
+                }
+                Sent::Blocked => break,
+                Sent::Later(at) => {
+                    if sleep.as_ref().is_none_or(|(until, _)| *until != at) {
+                        sleep = Some((at, clock.sleep_until(at)));
+                    }
+                    let Some((_, timer)) = &mut sleep else { break };
+                    if Future::poll(Pin::new(timer), cx).is_pending() {
+                        break;
+                    }
+                    sleep = None;
+                }
+            }
+        }
+        state.pump = Some(cx.waker().clone());
+        let writer = if state.under_way() < WINDOW_BYTES { state.writer.take() } else { None };
+        drop(state);
+        if let Some(writer) = writer {
+            writer.wake();
+        }
+        Poll::Pending
+    })
+    .await;
+}
+
+impl Incoming {
+    fn poll_read(
+        &mut self,
+        read: &mut OwnedReadHalf,
+        clock: &Clock,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        loop {
+            self.take_due(clock);
+            if !self.inbox.is_empty() {
+                while buf.remaining() > 0
+                    && let Some(chunk) = self.inbox.front_mut()
+                {
+                    let n = chunk.len().min(buf.remaining());
+                    buf.put_slice(&chunk[..n]);
+                    chunk.advance(n);
+                    if chunk.is_empty() {
+                        self.inbox.pop_front();
+                    }
+                }
+                return Poll::Ready(Ok(()));
+            }
+            if self.end_delivered {
+                return Poll::Ready(self.finished.map_or(Ok(()), |kind| Err(kind.into())));
+            }
+            let read_more = !self.ended && self.conduit.in_flight() < WINDOW_BYTES;
+            let arrived = read_more && self.poll_socket(read, clock, cx).is_ready();
+            if !arrived && self.poll_deadline(clock, cx).is_pending() {
+                return Poll::Pending;
+            }
+        }
+    }
+
+    /// Moves what is due from the conduit to the inbox.
+    fn take_due(&mut self, clock: &Clock) {
+        let now = clock.now();
+        while let Some(parcel) = self.conduit.next(now) {
+            match parcel {
+                Parcel::Bytes(bytes) => self.inbox.push_back(bytes),
+                Parcel::End => self.end_delivered = true,
+                Parcel::Reset => {
+                    self.end_delivered = true;
+                    self.finished = Some(self.error.unwrap_or(io::ErrorKind::ConnectionReset));
+                }
+            }
+        }
+    }
+
+    /// Reads once from the socket into the conduit.
+    fn poll_socket(
+        &mut self,
+        read: &mut OwnedReadHalf,
+        clock: &Clock,
+        cx: &mut Context<'_>,
+    ) -> Poll<()> {
+        // On the stack, so that ten thousand idle connections hold no buffers.
+        let mut storage = [const { MaybeUninit::uninit() }; READ_CHUNK];
+        let mut into = ReadBuf::uninit(&mut storage);
+        let result = std::task::ready!(Pin::new(read).poll_read(cx, &mut into));
+        match result {
+            Ok(()) if into.filled().is_empty() => {
+                self.ended = true;
+                self.conduit.end(clock.now(), false);
+            }
+            Ok(()) => self.conduit.push(clock.now(), Bytes::copy_from_slice(into.filled())),
+            Err(error) => {
+                self.ended = true;
+                self.error = Some(error.kind());
+                self.conduit.end(clock.now(), true);
+            }
+        }
+        Poll::Ready(())
+    }
+
+    /// Ready when the conduit has something due.
+    fn poll_deadline(&mut self, clock: &Clock, cx: &mut Context<'_>) -> Poll<()> {
+        let Some(at) = self.conduit.deadline() else { return Poll::Pending };
+        let sleep = self.sleep.insert(clock.sleep_until(at));
+        Future::poll(Pin::new(sleep), cx)
+    }
+}
+
+fn lock(out: &Mutex<Out>) -> MutexGuard<'_, Out> {
+    out.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}

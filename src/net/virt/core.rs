@@ -1,0 +1,242 @@
+//! The event core: what happens next, and when.
+//!
+//! The runtime calls [`Core::step`] when it has nothing left to run; the next event is taken from the
+//! heap, the clock jumps to it, and whoever waits for it is woken. An event settles completely before
+//! the next one is taken. An empty heap with an idle runtime is a deadlock, and is named as one.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use super::flow::Flow;
+use crate::base::Time;
+
+/// The core of one virtual world. Cheap to clone.
+#[derive(Clone)]
+pub(in crate::net) struct Core {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    /// Nanoseconds; written only by `step`.
+    now: AtomicU64,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    heap: BinaryHeap<Reverse<Entry>>,
+    sequence: u64,
+    timers: Vec<TimerSlot>,
+    free: Vec<u32>,
+    cancelled: usize,
+    root: Option<Waker>,
+    deadlocked: bool,
+}
+
+/// An event of the heap; the order is (time, sequence).
+struct Entry {
+    at: Time,
+    sequence: u64,
+    what: What,
+}
+
+enum What {
+    /// A timer's slot and the generation it was set in.
+    Timer(u32, u32),
+    /// Something is due in a direction of a connection.
+    Due(Arc<Flow>),
+}
+
+#[derive(Default)]
+struct TimerSlot {
+    generation: u32,
+    waker: Option<Waker>,
+    fired: bool,
+}
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Entry) -> bool {
+        self.sequence == other.sequence
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Entry) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Entry) -> std::cmp::Ordering {
+        (self.at, self.sequence).cmp(&(other.at, other.sequence))
+    }
+}
+
+/// Cancelled timers stay in the heap until they are this many and half of it.
+const CANCELLED_MIN: usize = 1024;
+
+impl Core {
+    pub(in crate::net) fn new() -> Core {
+        let shared = Shared { now: AtomicU64::new(0), state: Mutex::default() };
+        Core { shared: Arc::new(shared) }
+    }
+
+    pub(in crate::net) fn now(&self) -> Time {
+        Time::from_nanos(self.shared.now.load(Ordering::Relaxed))
+    }
+
+    /// The waker of the runtime's root; it is woken with every event, because a waker that went
+    /// stale would otherwise leave the runtime parked for good.
+    pub(in crate::net) fn set_root(&self, waker: &Waker) {
+        self.lock().root = Some(waker.clone());
+    }
+
+    /// True once nothing can ever happen again.
+    pub(in crate::net) fn deadlocked(&self) -> bool {
+        self.lock().deadlocked
+    }
+
+    /// Takes the next event. Called by the runtime when it is idle.
+    pub(in crate::net) fn step(&self) {
+        let mut state = self.lock();
+        let root = state.root.clone();
+        loop {
+            let Some(Reverse(entry)) = state.heap.pop() else {
+                state.deadlocked = true;
+                break;
+            };
+            match entry.what {
+                What::Timer(slot, generation) => {
+                    let timer = &mut state.timers[slot as usize];
+                    if timer.generation != generation {
+                        state.cancelled = state.cancelled.saturating_sub(1);
+                        continue;
+                    }
+                    timer.fired = true;
+                    let waker = timer.waker.take();
+                    self.set_now(entry.at);
+                    drop(state);
+                    if let Some(waker) = waker {
+                        waker.wake();
+                    }
+                }
+                What::Due(flow) => {
+                    self.set_now(entry.at);
+                    drop(state);
+                    flow.due(self, entry.at);
+                }
+            }
+            if let Some(root) = root {
+                root.wake();
+            }
+            return;
+        }
+        drop(state);
+        if let Some(root) = root {
+            root.wake();
+        }
+    }
+
+    /// Has `flow` looked at again at `at`.
+    pub(super) fn schedule(&self, at: Time, flow: Arc<Flow>) {
+        let at = at.max(self.now());
+        self.lock().push(at, What::Due(flow));
+    }
+
+    /// A timer for `until`; it is set when it is first polled.
+    pub(in crate::net) fn timer(&self, until: Time) -> Timer {
+        Timer { core: self.clone(), until, slot: None }
+    }
+
+    fn set_now(&self, at: Time) {
+        self.shared.now.store(at.as_nanos(), Ordering::Relaxed);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn push(&mut self, at: Time, what: What) {
+        let sequence = self.sequence;
+        self.sequence += 1;
+        self.heap.push(Reverse(Entry { at, sequence, what }));
+    }
+
+    fn set_timer(&mut self, at: Time, waker: Waker) -> (u32, u32) {
+        let slot = self.free.pop().unwrap_or_else(|| {
+            self.timers.push(TimerSlot::default());
+            u32::try_from(self.timers.len() - 1).expect("fewer than 2^32 timers at once")
+        });
+        let timer = &mut self.timers[slot as usize];
+        timer.waker = Some(waker);
+        timer.fired = false;
+        let generation = timer.generation;
+        self.push(at, What::Timer(slot, generation));
+        (slot, generation)
+    }
+
+    fn free_timer(&mut self, slot: u32) {
+        let timer = &mut self.timers[slot as usize];
+        timer.generation = timer.generation.wrapping_add(1);
+        timer.waker = None;
+        self.free.push(slot);
+        if timer.fired {
+            return;
+        }
+        self.cancelled += 1;
+        if self.cancelled >= CANCELLED_MIN && self.cancelled * 2 > self.heap.len() {
+            let timers = &self.timers;
+            self.heap.retain(|Reverse(entry)| match entry.what {
+                What::Timer(slot, generation) => timers[slot as usize].generation == generation,
+                What::Due(_) => true,
+            });
+            self.cancelled = 0;
+        }
+    }
+}
+
+/// A pause in virtual time.
+pub(in crate::net) struct Timer {
+    core: Core,
+    until: Time,
+    slot: Option<u32>,
+}
+
+impl Timer {
+    pub(in crate::net) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        let mut state = self.core.lock();
+        match self.slot {
+            None if self.until <= self.core.now() => return Poll::Ready(()),
+            None => {
+                let (slot, _) = state.set_timer(self.until, cx.waker().clone());
+                self.slot = Some(slot);
+            }
+            Some(slot) => {
+                let timer = &mut state.timers[slot as usize];
+                if timer.fired {
+                    return Poll::Ready(());
+                }
+                match &mut timer.waker {
+                    Some(waker) => waker.clone_from(cx.waker()),
+                    none => *none = Some(cx.waker().clone()),
+                }
+            }
+        }
+        Poll::Pending
+    }
+}
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if let Some(slot) = self.slot {
+            self.core.lock().free_timer(slot);
+        }
+    }
+}

@@ -1,0 +1,139 @@
+//! The two worlds: a network, a clock, and the runtime that drives them.
+
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::task::Poll;
+
+use super::listener::Outside;
+use super::real::RealNet;
+use super::virt::{Core, VirtualNet};
+use super::{Clock, Conduits, Listener, Stream};
+use crate::base::Rng;
+
+/// The network of a run. Cheap to clone.
+#[derive(Clone)]
+pub struct Net(Kind);
+
+#[derive(Clone)]
+enum Kind {
+    Real(RealNet),
+    Virtual(VirtualNet),
+}
+
+/// Nothing can ever happen again, and the run is not done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Deadlock;
+
+/// Drives `main` on real sockets and the wall clock, with a thread for each of `threads`.
+///
+/// # Errors
+/// What the operating system says when it has no threads to give.
+pub fn block_on_real<F, Fut>(threads: usize, main: F) -> io::Result<Fut::Output>
+where
+    F: FnOnce(Net, Clock) -> Fut,
+    Fut: Future,
+{
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(threads.max(1))
+        .enable_all()
+        .build()?;
+    let output = runtime.block_on(async {
+        let clock = Clock::real();
+        main(Net(Kind::Real(RealNet::new(clock.clone()))), clock).await
+    });
+    runtime.shutdown_background();
+    Ok(output)
+}
+
+/// Drives `main` in a virtual world of its own, on this thread. `rng` gives the ports.
+///
+/// # Errors
+/// [`Deadlock`] if `main` waits for something that can never happen.
+///
+/// # Panics
+/// If `main` panics, or uses tokio's own timers or sockets, which do not exist here.
+pub fn block_on_virtual<F, Fut>(rng: Rng, main: F) -> Result<Fut::Output, Deadlock>
+where
+    F: FnOnce(Net, Clock) -> Fut,
+    Fut: Future + Send + 'static,
+    Fut::Output: Send + 'static,
+{
+    let core = Core::new();
+    let stepper = core.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .on_thread_park(move || stepper.step())
+        .build()
+        .expect("a runtime without drivers asks nothing of the system");
+    let net = Net(Kind::Virtual(VirtualNet::new(core.clone(), rng)));
+    let clock = Clock::of_core(core.clone());
+    runtime.block_on(async move {
+        let mut main = tokio::spawn(main(net, clock));
+        std::future::poll_fn(move |cx| {
+            core.set_root(cx.waker());
+            match std::pin::Pin::new(&mut main).poll(cx) {
+                Poll::Ready(Ok(output)) => Poll::Ready(Ok(output)),
+                Poll::Ready(Err(error)) => match error.try_into_panic() {
+                    Ok(panic) => std::panic::resume_unwind(panic),
+                    Err(_) => Poll::Ready(Err(Deadlock)),
+                },
+                Poll::Pending if core.deadlocked() => Poll::Ready(Err(Deadlock)),
+                Poll::Pending => Poll::Pending,
+            }
+        })
+        .await
+    })
+}
+
+impl Net {
+    /// Listens on loopback, at `port` or at any free one. `outside` gives the conduits of connections
+    /// that none of our own clients made.
+    ///
+    /// # Errors
+    /// What the kernel says: the port is taken, or not allowed.
+    pub fn listen(&self, port: Option<u16>, outside: Outside) -> io::Result<Listener> {
+        match &self.0 {
+            Kind::Real(net) => Ok(Listener::real(net.listen(port)?, outside)),
+            Kind::Virtual(net) => Ok(Listener::virt(net.listen(port)?, outside)),
+        }
+    }
+
+    /// An address on loopback at which nothing listens.
+    ///
+    /// # Errors
+    /// What the kernel says: the port is taken, or not allowed.
+    pub fn closed_port(&self, port: Option<u16>) -> io::Result<Listener> {
+        match &self.0 {
+            Kind::Real(_) => {
+                let (address, reserved) = RealNet::reserve(port)?;
+                Ok(Listener::closed(address, Some(reserved)))
+            }
+            Kind::Virtual(net) => {
+                let address = SocketAddr::from((Ipv4Addr::LOCALHOST, net.reserve(port)?));
+                Ok(Listener::closed(address, None))
+            }
+        }
+    }
+
+    /// Connects to `to`. `wire` is given the address of the connecting side and gives what stands
+    /// in the two directions.
+    ///
+    /// # Errors
+    /// Refused, or whatever else the kernel says.
+    pub async fn connect(
+        &self,
+        to: SocketAddr,
+        wire: impl FnOnce(SocketAddr) -> Conduits,
+    ) -> io::Result<(Stream, SocketAddr)> {
+        match &self.0 {
+            Kind::Real(net) => {
+                let (stream, local) = net.connect(to, wire).await?;
+                Ok((Stream::real(stream, to), local))
+            }
+            Kind::Virtual(net) => {
+                let (stream, local) = net.connect(to, wire)?;
+                Ok((Stream::virt(stream, to), local))
+            }
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! The events of a trace, in memory.
+
+use std::borrow::Cow;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::base::{ConnId, Direction, NodeId, Seq, Span, Time, Value};
+
+/// The first line of a trace: what was run.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Header {
+    /// The scenario's name.
+    pub scenario: String,
+    /// `real` or `virtual`.
+    pub clock: String,
+    /// The seed of the run.
+    pub seed: u64,
+    /// The version of looplab that wrote it.
+    pub program: String,
+    /// All nodes, in the order of their ids.
+    pub nodes: Vec<HeaderNode>,
+    /// The scenario file's name, without its folder.
+    pub file: String,
+    /// The scenario's text, so that a trace can be drawn and checked again by itself.
+    pub text: String,
+}
+
+/// A node as the header lists it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HeaderNode {
+    /// Its name.
+    pub name: String,
+    /// `client`, or a server's type: `http`, `redis`, ...
+    pub kind: String,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// When. Never earlier than the event before it.
+    pub at: Time,
+    /// What.
+    pub kind: EventKind,
+}
+
+/// The kinds of event.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A server can be reached.
+    Listen {
+        /// The server.
+        node: NodeId,
+        /// Where.
+        address: SocketAddr,
+    },
+    /// A connection is established, as the side that asked for it sees it.
+    Connect {
+        /// The connection.
+        conn: ConnId,
+        /// Who asked.
+        from: NodeId,
+        /// Whom.
+        to: NodeId,
+        /// The port of the asking side.
+        port: u16,
+    },
+    /// The server's program has taken the connection.
+    Accept {
+        /// The connection.
+        conn: ConnId,
+        /// The server.
+        node: NodeId,
+    },
+    /// A connection could not be made.
+    Refused {
+        /// The connection that was not.
+        conn: ConnId,
+        /// Who asked.
+        from: NodeId,
+        /// Whom.
+        to: NodeId,
+        /// Why: `refused`, `timeout`, ...
+        reason: Cow<'static, str>,
+    },
+    /// A message reached its end, or did not.
+    Message(Box<Message>),
+    /// One side has ended its direction of a connection in order.
+    Close {
+        /// The connection.
+        conn: ConnId,
+        /// The side that ended it.
+        by: NodeId,
+    },
+    /// One side has broken a connection off (RST).
+    Reset {
+        /// The connection.
+        conn: ConnId,
+        /// The side that broke it off.
+        by: NodeId,
+    },
+    /// A node's program has failed: a panic in a server, which fails the run.
+    Crash {
+        /// The node.
+        node: NodeId,
+        /// What it said.
+        text: String,
+    },
+    /// A step of a client is done.
+    Step(Box<StepEvent>),
+    /// An operation of a history begins or ends.
+    Op(Box<OpEvent>),
+    /// A line of text from a node: a server's access log, a client's `log:`.
+    Log {
+        /// The node; `None` for the run itself.
+        node: Option<NodeId>,
+        /// How serious.
+        level: Level,
+        /// The line.
+        text: String,
+    },
+    /// A check's verdict.
+    Check {
+        /// The kind of check: `calls`, `latency`, ...
+        check: Cow<'static, str>,
+        /// Where it stands in the scenario.
+        span: Span,
+        /// Whether it holds.
+        outcome: Outcome,
+        /// A sentence with the figures.
+        text: String,
+    },
+    /// The last line of a whole trace.
+    End {
+        /// Whether everything that was checked holds.
+        outcome: Outcome,
+        /// Why not, if something other than a step or a check failed.
+        text: String,
+    },
+}
+
+/// A message and what became of it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Message {
+    /// Its number, in the order of sending.
+    pub seq: Seq,
+    /// When its last byte was sent. The event's time is when its last byte was delivered.
+    pub sent: Time,
+    /// The connection.
+    pub conn: ConnId,
+    /// Which way it went.
+    pub direction: Direction,
+    /// The sender.
+    pub from: NodeId,
+    /// The receiver.
+    pub to: NodeId,
+    /// The protocol that decoded it: `http`, `redis`, `line`, `raw`.
+    pub protocol: Cow<'static, str>,
+    /// One line, as the protocol's people would write it.
+    pub summary: String,
+    /// What became of it.
+    pub fate: Fate,
+    /// The fault that decided its fate.
+    pub fault: Option<String>,
+    /// What it answers.
+    pub cause: Option<Seq>,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Its first bytes, up to the bound of the trace.
+    pub bytes: Bytes,
+}
+
+/// What became of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Fate {
+    /// It arrived as it was sent.
+    Delivered,
+    /// A fault took it.
+    Dropped,
+    /// A fault held it up.
+    Delayed,
+    /// A fault sent it twice.
+    Duplicated,
+    /// A fault changed its bytes.
+    Corrupted,
+    /// A fault cut it short.
+    Truncated,
+    /// A fault kept it back until the run ended.
+    Held,
+    /// The connection or the run ended while it was under way.
+    Lost,
+}
+
+impl Fate {
+    /// All fates with their words in the trace.
+    pub const ALL: [(Fate, &'static str); 8] = [
+        (Fate::Delivered, "delivered"),
+        (Fate::Dropped, "dropped"),
+        (Fate::Delayed, "delayed"),
+        (Fate::Duplicated, "duplicated"),
+        (Fate::Corrupted, "corrupted"),
+        (Fate::Truncated, "truncated"),
+        (Fate::Held, "held"),
+        (Fate::Lost, "lost"),
+    ];
+
+    /// The word in the trace.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Fate::ALL.iter().find(|(fate, _)| *fate == self).map_or("", |(_, word)| word)
+    }
+
+    /// True if the receiver got it, whole and unharmed.
+    #[must_use]
+    pub fn arrived(self) -> bool {
+        matches!(self, Fate::Delivered | Fate::Delayed | Fate::Duplicated)
+    }
+}
+
+/// A step of a client, when it is done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct StepEvent {
+    /// The client.
+    pub client: NodeId,
+    /// Its `name:`, if it has one.
+    pub name: Option<String>,
+    /// The place of the step in the scenario.
+    pub span: Span,
+    /// One line: `get greeter/hello`.
+    pub summary: String,
+    /// When its first attempt began.
+    pub began: Time,
+    /// How often it was tried.
+    pub attempts: u32,
+    /// Whether it went as expected.
+    pub outcome: Outcome,
+    /// The operation's error, whether it was expected or not: `refused`, `timeout`, ...
+    pub error: Option<String>,
+    /// Why the step failed, and the place of the expectation that did not hold.
+    pub failures: Vec<(Span, String)>,
+}
+
+/// A verdict.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Outcome {
+    /// As expected.
+    Ok,
+    /// Not as expected.
+    Failed,
+    /// Could not be decided.
+    Unknown,
+}
+
+impl Outcome {
+    /// The word in the trace.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Ok => "ok",
+            Outcome::Failed => "failed",
+            Outcome::Unknown => "unknown",
+        }
+    }
+}
+
+/// One end of an operation of a history.
+#[derive(Debug, Clone, PartialEq)]
+pub struct OpEvent {
+    /// The client.
+    pub client: NodeId,
+    /// The operation's number in the run, from 1.
+    pub id: u64,
+    /// Begin, or how it ended.
+    pub phase: OpPhase,
+    /// The function.
+    pub f: String,
+    /// The key; null if it has none.
+    pub key: Value,
+    /// What was written, or read; null if not known.
+    pub value: Value,
+}
+
+/// The phases of an operation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OpPhase {
+    /// It begins.
+    Invoke,
+    /// It certainly happened.
+    Ok,
+    /// It certainly did not happen.
+    Fail,
+    /// It may have happened, now or later.
+    Unknown,
+}
+
+impl OpPhase {
+    /// The word in the trace.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            OpPhase::Invoke => "invoke",
+            OpPhase::Ok => "ok",
+            OpPhase::Fail => "fail",
+            OpPhase::Unknown => "unknown",
+        }
+    }
+}
+
+/// How serious a log line is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// As it should be.
+    Info,
+    /// Worth a look.
+    Warn,
+    /// Wrong.
+    Error,
+}
+
+impl Level {
+    /// The word in the trace.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Level::Info => "info",
+            Level::Warn => "warn",
+            Level::Error => "error",
+        }
+    }
+}
+
+impl Message {
+    /// How long it was under way, if it arrived at `at`.
+    #[must_use]
+    pub fn latency(&self, at: Time) -> Duration {
+        at.since(self.sent)
+    }
+}

@@ -1,0 +1,24 @@
+//! The trace: what happened in a run, event by event, and the only thing a run produces.
+//!
+//! ```text
+//! links, servers, clients -> Recorder -> observers: the file, the live picture, the checks
+//!                                            trace.jsonl -> read -> the same events again
+//! ```
+//!
+//! A [`Recorder`] keeps nothing: it numbers, hands every event on and forgets it, so that a run of
+//! ten million messages takes no more memory than one of ten. Event lines are ordered by `at`;
+//! a message is recorded when its fate is settled, and says when it was sent. `docs/trace-format.md`
+//! describes the file for people who read it with `jq`.
+
+mod event;
+mod read;
+mod recorder;
+mod write;
+
+pub use event::{
+    Event, EventKind, Fate, Header, HeaderNode, Level, Message, OpEvent, OpPhase, Outcome,
+    StepEvent,
+};
+pub use read::{ReadError, Reader};
+pub use recorder::{Collector, Observer, Recorder};
+pub use write::{FORMAT_VERSION, Writer, write_event, write_header};

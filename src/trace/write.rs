@@ -1,0 +1,302 @@
+//! The trace as JSON Lines, written by hand because this is the hot path of every run.
+//!
+//! Every field is always in the same order; absent means absent, never null, except in an
+//! operation's key and value. Times are microseconds with a fraction down to the nanosecond.
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+
+use base64::Engine as _;
+
+use super::{Event, EventKind, Header, Message, Observer, OpEvent, StepEvent};
+use crate::base::{NodeId, Span, write_json_string};
+
+/// The version of the format; the reader accepts this one and older ones.
+pub const FORMAT_VERSION: u64 = 1;
+
+/// How much is gathered before it is written, in bytes.
+const BUFFER: usize = 256 * 1024;
+
+/// The name of callers that looplab did not start.
+pub(super) const OUTSIDE: &str = "outside";
+
+/// Appends the header line.
+pub fn write_header(header: &Header, out: &mut Vec<u8>) {
+    let nodes: Vec<_> = header
+        .nodes
+        .iter()
+        .map(|node| serde_json::json!({ "name": node.name, "kind": node.kind }))
+        .collect();
+    let line = serde_json::json!({
+        "looplab": "trace",
+        "version": FORMAT_VERSION,
+        "program": header.program,
+        "scenario": header.scenario,
+        "clock": header.clock,
+        "seed": header.seed,
+        "nodes": nodes,
+        "file": header.file,
+        "text": header.text,
+    });
+    out.extend_from_slice(line.to_string().as_bytes());
+    out.push(b'\n');
+}
+
+/// Appends one event as a line; `names` are the nodes' names in the order of their ids.
+pub fn write_event(event: &Event, names: &[String], out: &mut Vec<u8>) {
+    let mut line = Line { out, names };
+    line.out.extend_from_slice(b"{\"at\":");
+    event.at.write_micros(line.out);
+    line.kind(&event.kind);
+    line.out.extend_from_slice(b"}\n");
+}
+
+struct Line<'a> {
+    out: &'a mut Vec<u8>,
+    names: &'a [String],
+}
+
+impl Line<'_> {
+    fn kind(&mut self, kind: &EventKind) {
+        match kind {
+            EventKind::Listen { node, address } => {
+                self.event("listen");
+                self.node("node", *node);
+                self.address(*address);
+            }
+            EventKind::Connect { conn, from, to, port } => {
+                self.event("connect");
+                self.number("conn", u64::from(conn.0));
+                self.node("from", *from);
+                self.node("to", *to);
+                self.number("port", u64::from(*port));
+            }
+            EventKind::Accept { conn, node } => {
+                self.event("accept");
+                self.number("conn", u64::from(conn.0));
+                self.node("node", *node);
+            }
+            EventKind::Refused { conn, from, to, reason } => {
+                self.event("refused");
+                self.number("conn", u64::from(conn.0));
+                self.node("from", *from);
+                self.node("to", *to);
+                self.text("reason", reason);
+            }
+            EventKind::Message(message) => self.message(message),
+            EventKind::Close { conn, by } => {
+                self.event("close");
+                self.number("conn", u64::from(conn.0));
+                self.node("by", *by);
+            }
+            EventKind::Reset { conn, by } => {
+                self.event("reset");
+                self.number("conn", u64::from(conn.0));
+                self.node("by", *by);
+            }
+            EventKind::Crash { node, text } => {
+                self.event("crash");
+                self.node("node", *node);
+                self.text("text", text);
+            }
+            EventKind::Step(step) => self.step(step),
+            EventKind::Op(op) => self.op(op),
+            EventKind::Log { node, level, text } => {
+                self.event("log");
+                if let Some(node) = node {
+                    self.node("node", *node);
+                }
+                self.text("level", level.as_str());
+                self.text("text", text);
+            }
+            EventKind::Check { check, span, outcome, text } => {
+                self.event("check");
+                self.text("check", check);
+                self.span("span", *span);
+                self.text("outcome", outcome.as_str());
+                self.text("text", text);
+            }
+            EventKind::End { outcome, text } => {
+                self.event("end");
+                self.text("outcome", outcome.as_str());
+                self.text("text", text);
+            }
+        }
+    }
+
+    fn message(&mut self, message: &Message) {
+        self.event("message");
+        self.number("seq", message.seq.0);
+        self.key("sent");
+        message.sent.write_micros(self.out);
+        self.number("conn", u64::from(message.conn.0));
+        self.text("direction", message.direction.as_str());
+        self.node("from", message.from);
+        self.node("to", message.to);
+        self.text("protocol", &message.protocol);
+        self.text("summary", &message.summary);
+        self.text("fate", message.fate.as_str());
+        if let Some(fault) = &message.fault {
+            self.text("fault", fault);
+        }
+        if let Some(cause) = message.cause {
+            self.number("cause", cause.0);
+        }
+        self.number("length", message.length);
+        if let Ok(text) = std::str::from_utf8(&message.bytes) {
+            self.text("text", text);
+        } else {
+            self.key("base64");
+            let encoded = base64::engine::general_purpose::STANDARD.encode(&message.bytes);
+            write_json_string(&encoded, self.out);
+        }
+    }
+
+    fn step(&mut self, step: &StepEvent) {
+        self.event("step");
+        self.node("client", step.client);
+        if let Some(name) = &step.name {
+            self.text("name", name);
+        }
+        self.span("span", step.span);
+        self.text("summary", &step.summary);
+        self.key("began");
+        step.began.write_micros(self.out);
+        self.number("attempts", u64::from(step.attempts));
+        self.text("outcome", step.outcome.as_str());
+        if let Some(error) = &step.error {
+            self.text("error", error);
+        }
+        if !step.failures.is_empty() {
+            self.key("failures");
+            self.out.push(b'[');
+            for (n, (span, text)) in step.failures.iter().enumerate() {
+                if n > 0 {
+                    self.out.push(b',');
+                }
+                self.out.push(b'{');
+                self.out.extend_from_slice(b"\"span\":");
+                self.span_value(*span);
+                self.text("text", text);
+                self.out.push(b'}');
+            }
+            self.out.push(b']');
+        }
+    }
+
+    fn op(&mut self, op: &OpEvent) {
+        self.event("op");
+        self.node("client", op.client);
+        self.number("id", op.id);
+        self.text("phase", op.phase.as_str());
+        self.text("f", &op.f);
+        self.key("key");
+        self.out.extend_from_slice(op.key.to_string().as_bytes());
+        self.key("value");
+        self.out.extend_from_slice(op.value.to_string().as_bytes());
+    }
+
+    fn event(&mut self, name: &str) {
+        self.out.extend_from_slice(b",\"event\":\"");
+        self.out.extend_from_slice(name.as_bytes());
+        self.out.push(b'"');
+    }
+
+    fn key(&mut self, key: &str) {
+        self.out.extend_from_slice(b",\"");
+        self.out.extend_from_slice(key.as_bytes());
+        self.out.extend_from_slice(b"\":");
+    }
+
+    fn number(&mut self, key: &str, number: u64) {
+        self.key(key);
+        self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    fn text(&mut self, key: &str, text: &str) {
+        self.key(key);
+        write_json_string(text, self.out);
+    }
+
+    fn node(&mut self, key: &str, node: NodeId) {
+        self.key(key);
+        let name = self.names.get(node.index()).map_or(OUTSIDE, String::as_str);
+        write_json_string(name, self.out);
+    }
+
+    fn address(&mut self, address: SocketAddr) {
+        self.text("address", &address.to_string());
+    }
+
+    fn span(&mut self, key: &str, span: Span) {
+        self.key(key);
+        self.span_value(span);
+    }
+
+    fn span_value(&mut self, span: Span) {
+        let mut buffer = itoa::Buffer::new();
+        self.out.push(b'[');
+        self.out.extend_from_slice(buffer.format(span.start).as_bytes());
+        self.out.push(b',');
+        self.out.extend_from_slice(buffer.format(span.end).as_bytes());
+        self.out.push(b']');
+    }
+}
+
+/// An observer that writes the trace to `W` as the run goes, and keeps the first error for the end.
+pub struct Writer<W: Write + Send> {
+    into: W,
+    names: Vec<String>,
+    buffer: Vec<u8>,
+    failed: std::sync::Arc<std::sync::OnceLock<io::Error>>,
+}
+
+impl<W: Write + Send> Writer<W> {
+    /// Begins a trace with its header line.
+    pub fn new(header: &Header, into: W) -> Writer<W> {
+        let mut buffer = Vec::with_capacity(BUFFER + 64 * 1024);
+        write_header(header, &mut buffer);
+        let names = header.nodes.iter().map(|node| node.name.clone()).collect();
+        Writer { into, names, buffer, failed: std::sync::Arc::default() }
+    }
+
+    /// Where the first error of writing will be found: a full disk does not stop the run, but it is
+    /// not passed over in silence.
+    #[must_use]
+    pub fn failure(&self) -> std::sync::Arc<std::sync::OnceLock<io::Error>> {
+        self.failed.clone()
+    }
+
+    fn write_out(&mut self) {
+        if self.failed.get().is_none()
+            && let Err(error) = self.into.write_all(&self.buffer)
+        {
+            let _ = self.failed.set(error);
+        }
+        self.buffer.clear();
+    }
+}
+
+impl<W: Write + Send> Observer for Writer<W> {
+    fn event(&mut self, event: &Event) {
+        write_event(event, &self.names, &mut self.buffer);
+        if self.buffer.len() >= BUFFER {
+            self.write_out();
+        }
+    }
+
+    fn flush(&mut self) {
+        self.write_out();
+        if self.failed.get().is_none()
+            && let Err(error) = self.into.flush()
+        {
+            let _ = self.failed.set(error);
+        }
+    }
+}
+
+impl<W: Write + Send> Drop for Writer<W> {
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
