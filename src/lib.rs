@@ -2,5 +2,7 @@
 
 pub mod base;
 pub mod net;
+pub mod plan;
 pub mod scenario;
+pub mod server;
 pub mod trace;

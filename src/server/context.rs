@@ -1,0 +1,52 @@
+//! What a server sees of the world.
+
+use std::io;
+use std::sync::Arc;
+
+use crate::base::{NodeId, Rng};
+use crate::net::{Clock, Dial, Stream, Tasks};
+use crate::scenario::Lookup;
+use crate::trace::{EventKind, Level, Recorder};
+
+/// What a server sees of the world: its clock, its chance, its name, and the ways to others. Cheap to
+/// clone.
+#[derive(Clone)]
+pub struct Context {
+    /// The server's id.
+    pub node: NodeId,
+    /// Its name.
+    pub name: Arc<str>,
+    /// The clock of the run.
+    pub clock: Clock,
+    /// The root of its draws; fork it by purpose, never draw from it.
+    pub rng: Rng,
+    /// Where its log goes.
+    pub recorder: Recorder,
+    /// Where its tasks run.
+    pub tasks: Tasks,
+    /// The way to other servers.
+    pub dial: Arc<dyn Dial>,
+    /// The scenario's variables and the servers' addresses (`db.url`).
+    pub vars: Arc<dyn Lookup + Send + Sync>,
+}
+
+impl Context {
+    /// Completes when the server is to finish what it is doing and stop.
+    pub async fn stopping(&self) {
+        self.tasks.stop_token().cancelled().await;
+    }
+
+    /// Writes a line to the trace under the server's name.
+    pub fn log(&self, level: Level, text: String) {
+        let kind = EventKind::Log { node: Some(self.node), level, text };
+        self.recorder.record(self.clock.now(), kind);
+    }
+
+    /// Connects to another server, over the link that the scenario declares.
+    ///
+    /// # Errors
+    /// Refused, or whatever else befell it.
+    pub async fn connect(&self, to: NodeId) -> io::Result<Stream> {
+        self.dial.dial(self.node, to).await
+    }
+}
