@@ -3,6 +3,7 @@
 pub mod base;
 pub mod net;
 pub mod plan;
+pub mod protocol;
 pub mod scenario;
 pub mod server;
 pub mod trace;
