@@ -30,4 +30,4 @@ pub use listener::{Listener, Outside};
 pub use stream::{Dial, DialFuture, Stream};
 pub use tasks::{Panicked, Tasks};
 pub use virt::WINDOW_BYTES;
-pub use world::{Deadlock, Net, block_on_real, block_on_virtual};
+pub use world::{Deadlock, Dialling, Net, block_on_real, block_on_virtual};

@@ -54,26 +54,63 @@ impl RealNet {
         Ok((socket.local_addr()?, Reserved { _socket: socket }))
     }
 
-    pub(super) async fn connect(
-        &self,
-        to: SocketAddr,
-        wire: impl FnOnce(SocketAddr) -> Conduits,
-    ) -> io::Result<(RealStream, SocketAddr)> {
+    pub(super) fn dial(&self) -> io::Result<RealDialling> {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
         socket.bind(loopback(0))?;
         let local = socket.local_addr()?;
-        let conduits = wire(local);
-        self.lock().insert(local, conduits.response);
-        let connected = socket.connect(to).await;
-        if connected.is_err() {
-            self.lock().remove(&local);
-        }
-        Ok((RealStream::new(connected?, self.clock.clone(), None, conduits.request)?, local))
+        Ok(RealDialling { net: self.clone(), socket, local })
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Box<dyn Conduit>>> {
         self.dialled.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A connection that is about to be made: a socket with a port of its own.
+pub(super) struct RealDialling {
+    net: RealNet,
+    socket: TcpSocket,
+    local: SocketAddr,
+}
+
+impl RealDialling {
+    pub(super) fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(super) async fn connect(
+        self,
+        to: SocketAddr,
+        conduits: Conduits,
+    ) -> io::Result<RealStream> {
+        self.net.lock().insert(self.local, conduits.response);
+        // If the connection is not made, or nobody waits for it any more, nobody will take it either.
+        let guard = Forget { net: &self.net, local: self.local, armed: true };
+        let tcp = self.socket.connect(to).await?;
+        guard.disarm();
+        RealStream::new(tcp, self.net.clock.clone(), None, conduits.request)
+    }
+}
+
+/// Takes a conduit back that will never be asked for.
+struct Forget<'a> {
+    net: &'a RealNet,
+    local: SocketAddr,
+    armed: bool,
+}
+
+impl Forget<'_> {
+    fn disarm(mut self) {
+        self.armed = false;
+    }
+}
+
+impl Drop for Forget<'_> {
+    fn drop(&mut self) {
+        if self.armed {
+            self.net.lock().remove(&self.local);
+        }
     }
 }
 

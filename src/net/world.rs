@@ -6,8 +6,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::task::Poll;
 
 use super::listener::Outside;
-use super::real::RealNet;
-use super::virt::{Core, VirtualNet};
+use super::real::{RealDialling, RealNet};
+use super::virt::{Core, VirtualDialling, VirtualNet};
 use super::{Clock, Conduits, Listener, Stream};
 use crate::base::Rng;
 
@@ -115,24 +115,47 @@ impl Net {
         }
     }
 
-    /// Connects to `to`. `wire` is given the address of the connecting side and gives what stands
-    /// in the two directions.
+    /// Begins to connect: the port of the connecting side is known, and nothing has been sent.
+    ///
+    /// # Errors
+    /// What the kernel says: no port or no file descriptor is free.
+    pub fn dial(&self) -> io::Result<Dialling> {
+        Ok(match &self.0 {
+            Kind::Real(net) => Dialling(DiallingKind::Real(net.dial()?)),
+            Kind::Virtual(net) => Dialling(DiallingKind::Virtual(net.dial())),
+        })
+    }
+}
+
+/// A connection that is about to be made.
+pub struct Dialling(DiallingKind);
+
+enum DiallingKind {
+    Real(RealDialling),
+    Virtual(VirtualDialling),
+}
+
+impl Dialling {
+    /// The address of the connecting side.
+    #[must_use]
+    pub fn local_addr(&self) -> SocketAddr {
+        match &self.0 {
+            DiallingKind::Real(dialling) => dialling.local_addr(),
+            DiallingKind::Virtual(dialling) => dialling.local_addr(),
+        }
+    }
+
+    /// Connects to `to`; `conduits` will stand in the two directions.
     ///
     /// # Errors
     /// Refused, or whatever else the kernel says.
-    pub async fn connect(
-        &self,
-        to: SocketAddr,
-        wire: impl FnOnce(SocketAddr) -> Conduits,
-    ) -> io::Result<(Stream, SocketAddr)> {
-        match &self.0 {
-            Kind::Real(net) => {
-                let (stream, local) = net.connect(to, wire).await?;
-                Ok((Stream::real(stream, to), local))
+    pub async fn connect(self, to: SocketAddr, conduits: Conduits) -> io::Result<Stream> {
+        match self.0 {
+            DiallingKind::Real(dialling) => {
+                Ok(Stream::real(dialling.connect(to, conduits).await?, to))
             }
-            Kind::Virtual(net) => {
-                let (stream, local) = net.connect(to, wire)?;
-                Ok((Stream::virt(stream, to), local))
+            DiallingKind::Virtual(dialling) => {
+                Ok(Stream::virt(dialling.connect(to, conduits)?, to))
             }
         }
     }

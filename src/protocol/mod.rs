@@ -1,3 +1,42 @@
 //! Codecs: bytes in, messages out. No I/O, no clock.
+//!
+//! Two kinds of code live here. A codec proper ([`resp`]) is what a server and a client speak with. A
+//! [`Tap`] stands in a link: it watches the bytes of both directions of a connection, cuts them into
+//! messages, tells each in one line, and says which message answers which.
+//!
+//! A new protocol is a file with a cutter for each direction, and an arm in [`Protocol`] and `tap.rs`.
 
+mod http;
+mod redis;
 pub mod resp;
+mod tap;
+mod text;
+
+pub use tap::{Seen, Tap};
+pub use text::{SUMMARY_CHARS_MAX, excerpt};
+
+/// The protocols that a link can decode.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Protocol {
+    /// Bytes as they come: what was written at once is a message.
+    Raw,
+    /// Lines that end in `\n`.
+    Line,
+    /// HTTP/1.0 and HTTP/1.1.
+    Http,
+    /// RESP2 and RESP3.
+    Redis,
+}
+
+impl Protocol {
+    /// The word in the trace.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Protocol::Raw => "raw",
+            Protocol::Line => "line",
+            Protocol::Http => "http",
+            Protocol::Redis => "redis",
+        }
+    }
+}

@@ -56,7 +56,7 @@ pub enum EventKind {
         /// Where.
         address: SocketAddr,
     },
-    /// A connection is established, as the side that asked for it sees it.
+    /// A connection is asked for; `accept` or `refused` follows, or nothing if nobody answers.
     Connect {
         /// The connection.
         conn: ConnId,
@@ -74,9 +74,9 @@ pub enum EventKind {
         /// The server.
         node: NodeId,
     },
-    /// A connection could not be made.
+    /// A connection was not made.
     Refused {
-        /// The connection that was not.
+        /// The connection that was asked for.
         conn: ConnId,
         /// Who asked.
         from: NodeId,

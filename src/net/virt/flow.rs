@@ -173,8 +173,8 @@ impl VirtualStream {
         VirtualStream { core, incoming, outgoing }
     }
 
-    pub(super) fn incoming(&self) -> &Flow {
-        &self.incoming
+    pub(super) fn outgoing(&self) -> &Flow {
+        &self.outgoing
     }
 
     pub(in crate::net) fn poll_read(

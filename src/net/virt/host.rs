@@ -66,31 +66,9 @@ impl VirtualNet {
         Ok(port)
     }
 
-    pub(in crate::net) fn connect(
-        &self,
-        to: SocketAddr,
-        wire: impl FnOnce(SocketAddr) -> Conduits,
-    ) -> io::Result<(VirtualStream, SocketAddr)> {
-        let mut state = self.lock();
-        let local = loopback(state.any_port());
-        let Some(backlog) = state.listening.get(&to.port()).cloned() else {
-            return Err(io::ErrorKind::ConnectionRefused.into());
-        };
-        drop(state);
-        let mut waiting = backlog.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.waiting.len() >= BACKLOG_MAX {
-            return Err(io::ErrorKind::ConnectionRefused.into());
-        }
-        let conduits = wire(local);
-        let (up, down) = Flow::pair(conduits.request, conduits.response);
-        let server = VirtualStream::new(self.core.clone(), up.clone(), down.clone());
-        waiting.waiting.push_back((server, local));
-        let waker = waiting.waker.take();
-        drop(waiting);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        Ok((VirtualStream::new(self.core.clone(), down, up), local))
+    pub(in crate::net) fn dial(&self) -> VirtualDialling {
+        let local = loopback(self.lock().any_port());
+        VirtualDialling { net: self.clone(), local }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -122,6 +100,41 @@ impl State {
     }
 }
 
+/// A connection that is about to be made.
+pub(in crate::net) struct VirtualDialling {
+    net: VirtualNet,
+    local: SocketAddr,
+}
+
+impl VirtualDialling {
+    pub(in crate::net) fn local_addr(&self) -> SocketAddr {
+        self.local
+    }
+
+    pub(in crate::net) fn connect(
+        self,
+        to: SocketAddr,
+        conduits: Conduits,
+    ) -> io::Result<VirtualStream> {
+        let Some(backlog) = self.net.lock().listening.get(&to.port()).cloned() else {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        };
+        let mut waiting = backlog.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.waiting.len() >= BACKLOG_MAX {
+            return Err(io::ErrorKind::ConnectionRefused.into());
+        }
+        let (up, down) = Flow::pair(conduits.request, conduits.response);
+        let server = VirtualStream::new(self.net.core.clone(), up.clone(), down.clone());
+        waiting.waiting.push_back((server, self.local));
+        let waker = waiting.waker.take();
+        drop(waiting);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        Ok(VirtualStream::new(self.net.core, down, up))
+    }
+}
+
 /// A listening port in memory; dropping it closes the port and resets whoever waits there.
 pub(in crate::net) struct VirtualListener {
     net: VirtualNet,
@@ -142,7 +155,7 @@ impl VirtualListener {
         match backlog.waiting.pop_front() {
             Some((stream, peer)) => {
                 drop(backlog);
-                stream.incoming().accepted(self.net.core.now());
+                stream.outgoing().accepted(self.net.core.now());
                 Poll::Ready((stream, peer))
             }
             None => {

@@ -7,4 +7,4 @@ mod host;
 pub(super) use self::core::{Core, Timer};
 pub(super) use self::flow::VirtualStream;
 pub use self::flow::WINDOW_BYTES;
-pub(super) use self::host::{VirtualListener, VirtualNet};
+pub(super) use self::host::{VirtualDialling, VirtualListener, VirtualNet};

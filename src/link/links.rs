@@ -1,0 +1,178 @@
+//! All links of a run: who reaches whom, how, and under which number.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::task::TaskTracker;
+
+use super::pipe::{Pipe, Wire};
+use crate::base::{ConnId, Direction, NodeId, Rng};
+use crate::net::{Clock, Conduits, Dial, DialFuture, Listener, Net};
+use crate::plan::Plan;
+use crate::protocol::{Protocol, Tap};
+use crate::scenario::model::ServerKind;
+use crate::trace::{EventKind, Recorder};
+
+/// All links of a run. Cheap to clone.
+#[derive(Clone)]
+pub struct Links {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    plan: Arc<Plan>,
+    net: Net,
+    clock: Clock,
+    recorder: Recorder,
+    rng: Rng,
+    names: Arc<[String]>,
+    tracker: TaskTracker,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    addresses: BTreeMap<NodeId, SocketAddr>,
+    /// How many connections each pair has had, so that each has draws of its own.
+    connections: BTreeMap<(NodeId, NodeId), u64>,
+}
+
+impl Links {
+    /// The links of `plan`, over `net`.
+    #[must_use]
+    pub fn new(plan: Arc<Plan>, net: Net, clock: Clock, recorder: Recorder) -> Links {
+        let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
+        let rng = Rng::new(plan.seed);
+        let tracker = TaskTracker::new();
+        let state = Mutex::default();
+        let shared = Shared { plan, net, clock, recorder, rng, names, tracker, state };
+        Links { shared: Arc::new(shared) }
+    }
+
+    /// Opens the port of a server, so that others can reach it.
+    ///
+    /// # Errors
+    /// What the kernel says: the port is taken, or not allowed.
+    pub fn listen(&self, node: NodeId) -> io::Result<Listener> {
+        let shared = &self.shared;
+        let server = shared.plan.server(node).ok_or(io::ErrorKind::NotFound)?;
+        let port = server.port.map(|port| port.value);
+        let listener = if matches!(server.kind, ServerKind::Closed) {
+            shared.net.closed_port(port)?
+        } else {
+            let links = self.clone();
+            let outside = move |_peer| {
+                let conn = links.shared.recorder.next_conn();
+                links.wire(conn, NodeId::OUTSIDE, node, links.number(NodeId::OUTSIDE, node))
+            };
+            shared.net.listen(port, Arc::new(outside))?
+        };
+        let address = listener.local_addr();
+        self.lock().addresses.insert(node, address);
+        tracing::info!(target: "looplab::node", node = %server.name.value, %address, "listen");
+        shared.recorder.record(shared.clock.now(), EventKind::Listen { node, address });
+        Ok(listener)
+    }
+
+    /// Where a server listens, once it does.
+    #[must_use]
+    pub fn address(&self, node: NodeId) -> Option<SocketAddr> {
+        self.lock().addresses.get(&node).copied()
+    }
+
+    /// Completes when no connection is left.
+    pub async fn drained(&self) {
+        self.shared.tracker.close();
+        self.shared.tracker.wait().await;
+        self.shared.tracker.reopen();
+    }
+
+    /// The number of the next connection of this pair.
+    fn number(&self, from: NodeId, to: NodeId) -> u64 {
+        let mut state = self.lock();
+        let count = state.connections.entry((from, to)).or_default();
+        *count += 1;
+        *count
+    }
+
+    /// What stands in the two directions of a connection.
+    fn wire(&self, conn: ConnId, from: NodeId, to: NodeId, number: u64) -> Conduits {
+        let shared = &self.shared;
+        let plan = &shared.plan;
+        let protocol = plan.server(to).map_or(Protocol::Raw, |server| protocol_of(&server.kind));
+        let (from_name, to_name) = (plan.node_name(from), plan.node_name(to));
+        let wire = Arc::new(Wire {
+            conn,
+            from,
+            to,
+            tap: Mutex::new(Tap::new(protocol, plan.trace.bytes_max)),
+            recorder: shared.recorder.clone(),
+            span: tracing::info_span!(
+                target: "looplab::connection", "connection", conn = conn.0, from = from_name, to = to_name
+            ),
+            names: shared.names.clone(),
+            _token: shared.tracker.token(),
+        });
+        let latency = plan.latency(from, to);
+        let pipe = |direction: Direction| {
+            let name = format!("link:{from_name}->{to_name}:{}:{number}", direction.as_str());
+            Box::new(Pipe::new(wire.clone(), direction, latency, shared.rng.fork(&name)))
+        };
+        Conduits { request: pipe(Direction::Request), response: pipe(Direction::Response) }
+    }
+
+    async fn connect(self, from: NodeId, to: NodeId) -> io::Result<crate::net::Stream> {
+        let shared = &self.shared;
+        let address = self.address(to).ok_or(io::ErrorKind::ConnectionRefused)?;
+        let conn = shared.recorder.next_conn();
+        let dialling = shared.net.dial()?;
+        let port = dialling.local_addr().port();
+        tracing::debug!(
+            target: "looplab::connection", conn = conn.0, from = shared.plan.node_name(from), to = shared.plan.node_name(to), port, "connect"
+        );
+        shared.recorder.record(shared.clock.now(), EventKind::Connect { conn, from, to, port });
+        let latency = shared.plan.latency(from, to);
+        let number = self.number(from, to);
+        let (from_name, to_name) = (shared.plan.node_name(from), shared.plan.node_name(to));
+        let mut rng = shared.rng.fork(&format!("connect:{from_name}->{to_name}:{number}"));
+        let (there, back) = (latency.sample(&mut rng), latency.sample(&mut rng));
+        if !there.is_zero() {
+            shared.clock.sleep(there).await;
+        }
+        let connected = dialling.connect(address, self.wire(conn, from, to, number)).await;
+        if !back.is_zero() {
+            shared.clock.sleep(back).await;
+        }
+        connected.inspect_err(|error| {
+            let reason = match error.kind() {
+                io::ErrorKind::ConnectionRefused => "refused".into(),
+                _ => error.to_string().into(),
+            };
+            tracing::debug!(target: "looplab::connection", conn = conn.0, %reason, "refused");
+            let kind = EventKind::Refused { conn, from, to, reason };
+            shared.recorder.record(shared.clock.now(), kind);
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Dial for Links {
+    fn dial(&self, from: NodeId, to: NodeId) -> DialFuture {
+        Box::pin(self.clone().connect(from, to))
+    }
+}
+
+/// The protocol that a kind of server speaks.
+fn protocol_of(kind: &ServerKind) -> Protocol {
+    match kind {
+        ServerKind::Http(_) => Protocol::Http,
+        ServerKind::Redis(_) => Protocol::Redis,
+        ServerKind::Echo(echo) if echo.line => Protocol::Line,
+        ServerKind::Echo(_) | ServerKind::Closed | ServerKind::Silent => Protocol::Raw,
+    }
+}
