@@ -112,6 +112,8 @@ pub enum EventKind {
     Step(Box<StepEvent>),
     /// An operation of a history begins or ends.
     Op(Box<OpEvent>),
+    /// A client's load is over; its steps are not told one by one.
+    Load(Box<LoadEvent>),
     /// A line of text from a node: a server's access log, a client's `log:`.
     Log {
         /// The node; `None` for the run itself.
@@ -305,6 +307,66 @@ impl OpPhase {
             OpPhase::Fail => "fail",
             OpPhase::Unknown => "unknown",
         }
+    }
+}
+
+/// What came of a client's `load:`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LoadEvent {
+    /// The client.
+    pub client: NodeId,
+    /// The place of the `load:` in the scenario.
+    pub span: Span,
+    /// When it began.
+    pub began: Time,
+    /// Iterations that were begun; each of them is either done or failed.
+    pub started: u64,
+    /// Iterations whose steps all went as expected.
+    pub done: u64,
+    /// Iterations that a step ended.
+    pub failed: u64,
+    /// Arrivals that were not begun, because too many were in flight.
+    pub shed: u64,
+    /// How long the iterations that are done took; `None` if there are none.
+    pub latency: Option<LoadLatency>,
+}
+
+/// How long iterations took, each from the time at which it was meant to begin: waiting for a turn
+/// counts. Of three significant digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LoadLatency {
+    /// The shortest.
+    pub min: Duration,
+    /// The mean.
+    pub mean: Duration,
+    /// The median.
+    pub p50: Duration,
+    /// The 90th percentile.
+    pub p90: Duration,
+    /// The 95th percentile.
+    pub p95: Duration,
+    /// The 99th percentile.
+    pub p99: Duration,
+    /// The 99.9th percentile.
+    pub p999: Duration,
+    /// The longest.
+    pub max: Duration,
+}
+
+impl LoadLatency {
+    /// The statistics with their names in the trace.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, Duration); 8] {
+        [
+            ("min", self.min),
+            ("mean", self.mean),
+            ("p50", self.p50),
+            ("p90", self.p90),
+            ("p95", self.p95),
+            ("p99", self.p99),
+            ("p999", self.p999),
+            ("max", self.max),
+        ]
     }
 }
 

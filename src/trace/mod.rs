@@ -16,8 +16,8 @@ mod recorder;
 mod write;
 
 pub use event::{
-    Event, EventKind, Fate, Header, HeaderNode, Level, Message, OpEvent, OpPhase, Outcome,
-    StepEvent,
+    Event, EventKind, Fate, Header, HeaderNode, Level, LoadEvent, LoadLatency, Message, OpEvent,
+    OpPhase, Outcome, StepEvent,
 };
 pub use read::{ReadError, Reader};
 pub use recorder::{Collector, Observer, Recorder};

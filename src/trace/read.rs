@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use super::write::{FORMAT_VERSION, OUTSIDE};
 use super::{
-    Event, EventKind, Fate, Header, HeaderNode, Level, Message, OpEvent, OpPhase, Outcome,
-    StepEvent,
+    Event, EventKind, Fate, Header, HeaderNode, Level, LoadEvent, LoadLatency, Message, OpEvent,
+    OpPhase, Outcome, StepEvent,
 };
 use crate::base::{ConnId, Direction, NodeId, Seq, Span, Time, Value};
 
@@ -207,6 +207,7 @@ impl Line<'_> {
             "crash" => EventKind::Crash { node: self.node("node")?, text: self.text("text")? },
             "step" => EventKind::Step(Box::new(self.step()?)),
             "op" => EventKind::Op(Box::new(self.op()?)),
+            "load" => EventKind::Load(Box::new(self.load()?)),
             "log" => EventKind::Log {
                 node: self.has("node").then(|| self.node("node")).transpose()?,
                 level: word(
@@ -292,6 +293,35 @@ impl Line<'_> {
         })
     }
 
+    fn load(&self) -> Field<LoadEvent> {
+        let latency: Option<Field<LoadLatency>> = self.value.get("latency").map(|latency| {
+            let statistic = |name: &str| {
+                let time = latency[name].as_f64().and_then(Time::from_micros_f64);
+                time.map(|time| time.since(Time::ZERO)).ok_or("latency")
+            };
+            Ok(LoadLatency {
+                min: statistic("min")?,
+                mean: statistic("mean")?,
+                p50: statistic("p50")?,
+                p90: statistic("p90")?,
+                p95: statistic("p95")?,
+                p99: statistic("p99")?,
+                p999: statistic("p999")?,
+                max: statistic("max")?,
+            })
+        });
+        Ok(LoadEvent {
+            client: self.node("client")?,
+            span: span(&self.value["span"]).ok_or("span")?,
+            began: self.time("began")?,
+            started: self.number("started")?,
+            done: self.number("done")?,
+            failed: self.number("failed")?,
+            shed: self.number("shed")?,
+            latency: latency.transpose()?,
+        })
+    }
+
     fn outcome(&self) -> Field<Outcome> {
         let outcomes = [Outcome::Ok, Outcome::Failed, Outcome::Unknown];
         word("outcome", self.str("outcome")?, &outcomes, Outcome::as_str)
@@ -342,5 +372,58 @@ fn span(value: &Value) -> Option<Span> {
             end: u32::try_from(end.as_u64()?).ok()?,
         }),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::super::{write_event, write_header};
+    use super::*;
+
+    #[test]
+    fn a_load_event_is_read_as_it_was_written() {
+        let node = HeaderNode { name: "users".into(), kind: "client".into() };
+        let header = Header {
+            scenario: "load".into(),
+            clock: "virtual".into(),
+            seed: 1,
+            program: "looplab".into(),
+            nodes: vec![node],
+            file: "load.yaml".into(),
+            text: String::new(),
+        };
+        let us = Duration::from_micros;
+        let latency = LoadLatency {
+            min: us(1),
+            mean: Duration::from_nanos(1_500),
+            p50: us(2),
+            p90: us(3),
+            p95: us(4),
+            p99: us(5),
+            p999: us(6),
+            max: us(7),
+        };
+        for latency in [Some(latency), None] {
+            let load = LoadEvent {
+                client: NodeId(0),
+                span: Span::new(3, 9),
+                began: Time::from_nanos(1_250),
+                started: 10,
+                done: 8,
+                failed: 2,
+                shed: 3,
+                latency,
+            };
+            let event =
+                Event { at: Time::from_nanos(9_000), kind: EventKind::Load(Box::new(load)) };
+            let mut out = Vec::new();
+            write_header(&header, &mut out);
+            write_event(&event, &["users".into()], &mut out);
+            let read: Vec<Event> =
+                Reader::new(out.as_slice()).unwrap().collect::<Result<_, _>>().unwrap();
+            assert_eq!(read, [event]);
+        }
     }
 }

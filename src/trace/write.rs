@@ -8,8 +8,8 @@ use std::net::SocketAddr;
 
 use base64::Engine as _;
 
-use super::{Event, EventKind, Header, Message, Observer, OpEvent, StepEvent};
-use crate::base::{NodeId, Span, write_json_string};
+use super::{Event, EventKind, Header, LoadEvent, Message, Observer, OpEvent, StepEvent};
+use crate::base::{NodeId, Span, Time, write_json_string};
 
 /// The version of the format; the reader accepts this one and older ones.
 pub const FORMAT_VERSION: u64 = 1;
@@ -101,6 +101,7 @@ impl Line<'_> {
             }
             EventKind::Step(step) => self.step(step),
             EventKind::Op(op) => self.op(op),
+            EventKind::Load(load) => self.load(load),
             EventKind::Log { node, level, text } => {
                 self.event("log");
                 if let Some(node) = node {
@@ -194,6 +195,28 @@ impl Line<'_> {
         self.out.extend_from_slice(op.key.to_string().as_bytes());
         self.key("value");
         self.out.extend_from_slice(op.value.to_string().as_bytes());
+    }
+
+    fn load(&mut self, load: &LoadEvent) {
+        self.event("load");
+        self.node("client", load.client);
+        self.span("span", load.span);
+        self.key("began");
+        load.began.write_micros(self.out);
+        self.number("started", load.started);
+        self.number("done", load.done);
+        self.number("failed", load.failed);
+        self.number("shed", load.shed);
+        if let Some(latency) = &load.latency {
+            self.key("latency");
+            for (n, (name, duration)) in latency.named().into_iter().enumerate() {
+                self.out.push(if n == 0 { b'{' } else { b',' });
+                write_json_string(name, self.out);
+                self.out.push(b':');
+                (Time::ZERO + duration).write_micros(self.out);
+            }
+            self.out.push(b'}');
+        }
     }
 
     fn event(&mut self, name: &str) {
