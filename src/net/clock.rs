@@ -23,6 +23,15 @@ enum Kind {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Elapsed;
 
+/// Why a future did not come to its end before the [horizon](Clock::horizon).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stuck {
+    /// The time has passed.
+    Timeout,
+    /// Nothing can ever happen again (known in virtual time only).
+    Deadlock,
+}
+
 impl Clock {
     /// A wall clock that begins now. Its timers have a resolution of a millisecond.
     #[must_use]
@@ -86,6 +95,33 @@ impl Clock {
             Pin::new(sleep).poll(cx).map(|()| Err(Elapsed))
         })
         .await
+    }
+}
+
+impl Clock {
+    /// What `future` returns, unless it takes longer than `limit` or, in virtual time, nothing can
+    /// ever happen again. One at a time.
+    ///
+    /// # Errors
+    /// [`Stuck`], and the future is dropped.
+    pub async fn horizon<F: Future>(&self, limit: Duration, future: F) -> Result<F::Output, Stuck> {
+        let Kind::Virtual(core) = &self.0 else {
+            return self.timeout(limit, future).await.map_err(|Elapsed| Stuck::Timeout);
+        };
+        let at = core.now() + limit;
+        let mut future = std::pin::pin!(future);
+        let output = std::future::poll_fn(|cx| {
+            if let Poll::Ready(output) = future.as_mut().poll(cx) {
+                return Poll::Ready(Ok(output));
+            }
+            match core.poll_horizon(at, cx.waker()) {
+                Some(stuck) => Poll::Ready(Err(stuck)),
+                None => Poll::Pending,
+            }
+        })
+        .await;
+        core.clear_horizon();
+        output
     }
 }
 

@@ -23,7 +23,7 @@ mod tasks;
 mod virt;
 mod world;
 
-pub use clock::{Clock, Elapsed, Sleep};
+pub use clock::{Clock, Elapsed, Sleep, Stuck};
 pub use conduit::{Conduit, Conduits, Direct, Parcel};
 pub use holder::{Holder, holder_of_port, listening_ports};
 pub use listener::{Listener, Outside};

@@ -84,11 +84,16 @@ impl Tasks {
         &self.stop
     }
 
+    /// Completes when all tasks are done; none may be spawned after.
+    pub async fn finished(&self) {
+        self.tracker.close();
+        self.tracker.wait().await;
+    }
+
     /// Asks all tasks to stop, and completes when they have.
     pub async fn stop(&self) {
         self.stop.cancel();
-        self.tracker.close();
-        self.tracker.wait().await;
+        self.finished().await;
     }
 
     /// Drops the tasks that are still there, and completes when they are gone.

@@ -12,6 +12,7 @@ use std::task::{Context, Poll, Waker};
 
 use super::flow::Flow;
 use crate::base::Time;
+use crate::net::clock::Stuck;
 
 /// The core of one virtual world. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +35,15 @@ struct State {
     cancelled: usize,
     root: Option<Waker>,
     deadlocked: bool,
+    horizon: Option<Horizon>,
+}
+
+/// The end of all patience: it does not count as something that is going to happen, so that a world in
+/// which nothing else will is known for a deadlock at once.
+struct Horizon {
+    at: Time,
+    waker: Waker,
+    passed: Option<Stuck>,
 }
 
 /// An event of the heap; the order is (time, sequence).
@@ -105,38 +115,34 @@ impl Core {
     pub(in crate::net) fn step(&self) {
         let mut state = self.lock();
         let root = state.root.clone();
-        loop {
-            let Some(Reverse(entry)) = state.heap.pop() else {
-                state.deadlocked = true;
-                break;
-            };
+        let next = state.next_time();
+        if let Some(waker) = state.pass_horizon(next) {
+            if let (Some(horizon), Some(_)) = (&state.horizon, next) {
+                self.set_now(horizon.at);
+            }
+            drop(state);
+            waker.wake();
+        } else if let Some(Reverse(entry)) = state.heap.pop() {
+            self.set_now(entry.at);
             match entry.what {
-                What::Timer(slot, generation) => {
+                What::Timer(slot, _) => {
                     let timer = &mut state.timers[slot as usize];
-                    if timer.generation != generation {
-                        state.cancelled = state.cancelled.saturating_sub(1);
-                        continue;
-                    }
                     timer.fired = true;
                     let waker = timer.waker.take();
-                    self.set_now(entry.at);
                     drop(state);
                     if let Some(waker) = waker {
                         waker.wake();
                     }
                 }
                 What::Due(flow) => {
-                    self.set_now(entry.at);
                     drop(state);
                     flow.due(self, entry.at);
                 }
             }
-            if let Some(root) = root {
-                root.wake();
-            }
-            return;
+        } else {
+            state.deadlocked = true;
+            drop(state);
         }
-        drop(state);
         if let Some(root) = root {
             root.wake();
         }
@@ -153,6 +159,19 @@ impl Core {
         Timer { core: self.clone(), until, slot: None }
     }
 
+    /// Whether the horizon that was set at `at` has been reached; `waker` is woken when it is.
+    pub(in crate::net) fn poll_horizon(&self, at: Time, waker: &Waker) -> Option<Stuck> {
+        let mut state = self.lock();
+        let horizon =
+            state.horizon.get_or_insert_with(|| Horizon { at, waker: waker.clone(), passed: None });
+        horizon.waker.clone_from(waker);
+        horizon.passed
+    }
+
+    pub(in crate::net) fn clear_horizon(&self) {
+        self.lock().horizon = None;
+    }
+
     fn set_now(&self, at: Time) {
         self.shared.now.store(at.as_nanos(), Ordering::Relaxed);
     }
@@ -167,6 +186,37 @@ impl State {
         let sequence = self.sequence;
         self.sequence += 1;
         self.heap.push(Reverse(Entry { at, sequence, what }));
+    }
+
+    /// The time of the next event, cancelled timers left out.
+    fn next_time(&mut self) -> Option<Time> {
+        while let Some(Reverse(entry)) = self.heap.peek() {
+            match entry.what {
+                What::Timer(slot, generation)
+                    if self.timers[slot as usize].generation != generation =>
+                {
+                    self.cancelled = self.cancelled.saturating_sub(1);
+                    self.heap.pop();
+                }
+                _ => return Some(entry.at),
+            }
+        }
+        None
+    }
+
+    /// The waker of whoever waits at the horizon, if it is reached before `next`.
+    fn pass_horizon(&mut self, next: Option<Time>) -> Option<Waker> {
+        let horizon = self.horizon.as_mut()?;
+        let stuck = match next {
+            None => Stuck::Deadlock,
+            Some(at) if at > horizon.at => Stuck::Timeout,
+            Some(_) => return None,
+        };
+        if horizon.passed.is_some() {
+            return None;
+        }
+        horizon.passed = Some(stuck);
+        Some(horizon.waker.clone())
     }
 
     fn set_timer(&mut self, at: Time, waker: Waker) -> (u32, u32) {
