@@ -1,0 +1,143 @@
+//! Lists, and mappings whose keys are names of the user's own.
+
+use serde_json::json;
+
+use super::super::tree::{Content, Node, shortened};
+use super::scalars::{NAME_PATTERN, bad_name};
+use super::{Book, Form, Reading, Shape};
+use crate::base::{Diagnostic, Located};
+
+/// A list of a form.
+pub(crate) struct List<F> {
+    form: F,
+    /// A value that is not a list stands for a list of one.
+    one: bool,
+}
+
+/// A list of `form`.
+pub(crate) fn list<F: Form>(form: F) -> List<F> {
+    List { form, one: false }
+}
+
+/// A list of `form`, or one of it.
+pub(crate) fn one_or_many<F: Form>(form: F) -> List<F> {
+    List { form, one: true }
+}
+
+impl<F: Form> Form for List<F> {
+    type Value = Vec<F::Value>;
+
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Vec<F::Value>> {
+        match node.content() {
+            Content::Sequence(items) => {
+                let read: Vec<_> = items.iter().map(|item| self.form.read(item, reading)).collect();
+                read.into_iter().collect()
+            }
+            _ if self.one => self.form.read(node, reading).map(|value| vec![value]),
+            _ => reading.expected("a list", node),
+        }
+    }
+
+    fn shape(&self, book: &mut Book) -> Shape {
+        let inner = self.form.shape(book);
+        let many = json!({ "type": "array", "items": inner.schema });
+        if self.one {
+            let schema = json!({ "anyOf": [inner.schema, many] });
+            return Shape::new(schema, format!("{}, or a list of it", inner.label));
+        }
+        Shape::new(many, format!("list of {}", inner.label))
+    }
+}
+
+/// Which keys a mapping of the user's own may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keys {
+    /// Names: things that other places refer to.
+    Names,
+    /// Any text.
+    Any,
+}
+
+/// A mapping from the user's own keys to a form.
+pub(crate) struct Pairs<F> {
+    keys: Keys,
+    form: F,
+}
+
+/// A mapping from the user's own keys to `form`.
+pub(crate) fn pairs<F: Form>(keys: Keys, form: F) -> Pairs<F> {
+    Pairs { keys, form }
+}
+
+impl<F: Form> Form for Pairs<F> {
+    type Value = Vec<(Located<String>, F::Value)>;
+
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Self::Value> {
+        let Some(entries) = node.entries() else { return reading.expected("a mapping", node) };
+        let mut out = Some(Vec::new());
+        for (key, value) in entries {
+            let sound = self.keys == Keys::Any || check_name(key, reading);
+            match (self.form.read(value, reading), &mut out) {
+                (Some(value), Some(read)) if sound => read.push((key.clone(), value)),
+                _ => out = None,
+            }
+        }
+        out
+    }
+
+    fn shape(&self, book: &mut Book) -> Shape {
+        let inner = self.form.shape(book);
+        let mut schema = json!({ "type": "object", "additionalProperties": inner.schema });
+        if self.keys == Keys::Names {
+            schema["propertyNames"] = json!({ "pattern": NAME_PATTERN });
+        }
+        Shape::new(schema, format!("mapping of names to {}", inner.label))
+    }
+}
+
+fn check_name(key: &Located<String>, reading: &mut Reading<'_>) -> bool {
+    let Some(rule) = bad_name(&key.value) else { return true };
+    let what = format!("`{}` is not a name", shortened(&key.value));
+    reading.error(Diagnostic::new(what, reading.head(key.span)).help(rule));
+    false
+}
+
+/// A mapping whose keys are the names of what their values describe.
+pub(crate) struct Named<F, T, G> {
+    form: F,
+    put: G,
+    result: std::marker::PhantomData<T>,
+}
+
+/// A mapping from names to `form`; `put` gives each value its name.
+pub(crate) fn named<F: Form, T, G: Fn(Located<String>, F::Value) -> T>(
+    form: F,
+    put: G,
+) -> Named<F, T, G> {
+    Named { form, put, result: std::marker::PhantomData }
+}
+
+impl<F: Form, T, G: Fn(Located<String>, F::Value) -> T> Form for Named<F, T, G> {
+    type Value = Vec<T>;
+
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Vec<T>> {
+        let read = Pairs { keys: Keys::Names, form: &self.form }.read(node, reading)?;
+        Some(read.into_iter().map(|(name, value)| (self.put)(name, value)).collect())
+    }
+
+    fn shape(&self, book: &mut Book) -> Shape {
+        Pairs { keys: Keys::Names, form: &self.form }.shape(book)
+    }
+}
+
+impl<F: Form> Form for &F {
+    type Value = F::Value;
+
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<F::Value> {
+        (**self).read(node, reading)
+    }
+
+    fn shape(&self, book: &mut Book) -> Shape {
+        (**self).shape(book)
+    }
+}

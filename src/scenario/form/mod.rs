@@ -1,0 +1,67 @@
+//! Forms: how a word of the language is written, declared once.
+//!
+//! ```text
+//!              ┌─ read:  a node of the tree -> a typed value, or diagnostics
+//! a Form  ─────┤
+//!              └─ shape: a piece of the JSON Schema and a phrase for the reference
+//! ```
+//!
+//! A mapping is a [`Record`]: one function that asks [`Fields`] for each of its keys. The same
+//! function runs over a mapping of the file, where `Fields` reads, and over nothing at all, where
+//! `Fields` writes down what it is asked for. So the reader, the schema and the reference cannot
+//! say different things.
+
+mod book;
+mod collections;
+mod fields;
+mod reading;
+mod scalars;
+mod variants;
+
+pub(crate) use book::{Book, Chapter, Content, Entry, FieldDoc, VariantDoc};
+pub(crate) use collections::{Keys, list, named, one_or_many, pairs};
+pub(crate) use fields::{Fields, Record, record};
+pub(crate) use reading::Reading;
+pub(crate) use scalars::{
+    BOOLEAN, DURATION, DYNAMIC, NAME, PROSE, RATE, SIZE, STRING, TEXT, bad_name, decimal, integer,
+    located, plain_text, read_text, setting, word,
+};
+pub(crate) use variants::{Select, Variant, Variants, variants};
+
+use super::tree::Node;
+use crate::base::Value;
+
+/// How a value of type [`Form::Value`] is written.
+pub(crate) trait Form {
+    /// What reading it gives.
+    type Value;
+
+    /// Reads `node`. `None` means that at least one diagnostic has been recorded.
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Self::Value>;
+
+    /// How it is written, for the schema and the reference.
+    fn shape(&self, book: &mut Book) -> Shape;
+}
+
+/// A form as the schema and the reference show it.
+#[derive(Debug, Clone)]
+pub(crate) struct Shape {
+    /// Its JSON Schema.
+    pub(crate) schema: Value,
+    /// A phrase in Markdown: `a [duration](#duration)`.
+    pub(crate) label: String,
+}
+
+impl Shape {
+    pub(crate) fn new(schema: Value, label: impl Into<String>) -> Shape {
+        Shape { schema, label: label.into() }
+    }
+}
+
+/// `name` with its article.
+pub(crate) fn a(name: &str) -> String {
+    let vowel = name.starts_with(['a', 'e', 'i', 'o', 'u', 'A', 'E', 'I', 'O']);
+    let spelt = name.starts_with("http") || name.starts_with("HTTP");
+    let article = if (vowel || spelt) && !name.starts_with("use") { "an" } else { "a" };
+    format!("{article} {name}")
+}

@@ -1,0 +1,177 @@
+//! `checks:`.
+
+use super::super::form::{
+    Entry, Fields, NAME, Record, STRING, Select, Variant, Variants, located, record, word,
+};
+use super::super::model::{Check, CheckKind, Filter, Predicate, Statistic};
+use super::predicate::{DURATION_PREDICATE, PREDICATE};
+use crate::base::{Diagnostic, Located, Span};
+
+const LATER: &str = "histories and their models come with a later version";
+
+impl Variants for Check {
+    const ENTRY: Entry = Entry {
+        name: "check",
+        doc: "What must hold of the whole run, decided from its trace. Exactly one key says what.",
+        example: "",
+    };
+    const SELECT: Select = Select::Key;
+
+    fn variants() -> &'static [Variant<Check>] {
+        &[
+            Variant {
+                keys: &["calls"],
+                last: false,
+                entry: Entry {
+                    name: "calls check",
+                    doc: "How many requests there were.",
+                    example: "checks:\n  - calls: { to: db, match: \"SET *\", count: { lte: 1 } }",
+                },
+                fields: calls,
+            },
+            Variant {
+                keys: &["latency"],
+                last: false,
+                entry: Entry {
+                    name: "latency check",
+                    doc: "How long requests took, from the request's sending to its reply's delivery.",
+                    example: "checks:\n  - latency: { client: reader, p95: { lt: 250ms } }",
+                },
+                fields: latency,
+            },
+            Variant {
+                keys: &["never"],
+                last: false,
+                entry: Entry {
+                    name: "never check",
+                    doc: "There was no such message.",
+                    example: "checks:\n  - never: { from: app, status: 500 }",
+                },
+                fields: never,
+            },
+        ]
+    }
+
+    fn reserved() -> &'static [(&'static str, &'static str)] {
+        &[
+            ("history", LATER),
+            ("linearizable", LATER),
+            ("model", LATER),
+            ("always", "state predicates come with a later version"),
+            ("eventually", "state predicates come with a later version"),
+            ("metric", "metrics come with a later version"),
+            ("single_leader", LATER),
+            ("unused_faults", "faults come with a later version"),
+        ]
+    }
+}
+
+fn violated(f: &mut Fields<'_, '_>) -> bool {
+    let doc = "`violated`: the check is met by failing, for a demonstration of a bug.";
+    f.or("expect", doc, word(&[("holds", false), ("violated", true)]), "holds", false)
+}
+
+fn calls(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Check> {
+    let inner = f.required(key, "Which requests, and how many.", record::<Calls>());
+    let violated = violated(f);
+    let Calls { filter, count } = inner?;
+    Some(Check { span: f.entry(key), kind: CheckKind::Calls { filter, count }, violated })
+}
+
+fn latency(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Check> {
+    let inner = f.required(key, "Which requests, and how long they may take.", record::<Latency>());
+    let violated = violated(f);
+    let Latency { filter, bounds } = inner?;
+    Some(Check { span: f.entry(key), kind: CheckKind::Latency { filter, bounds }, violated })
+}
+
+fn never(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Check> {
+    let inner = f.required(key, "Which messages there must not be.", record::<Never>());
+    let violated = violated(f);
+    Some(Check { span: f.entry(key), kind: CheckKind::Never { filter: inner?.0 }, violated })
+}
+
+/// The keys that say which messages are meant.
+fn filter(f: &mut Fields<'_, '_>) -> Filter {
+    let from = f.optional("from", "Who sent the request.", NAME);
+    let to = f.optional("to", "The server it was sent to.", NAME);
+    let client = f.optional("client", "The same as `from`, but a client.", NAME);
+    f.at_most_one(&["from", "client"]);
+    let doc = "A pattern that the message's one-line summary fits: `*` is any text, `?` any \
+               character, `[ab]` one of these.";
+    let summary = f.optional("match", doc, located(STRING));
+    let method = f.optional("method", "The HTTP method, or the Redis command.", PREDICATE);
+    let path = f.optional("path", "The HTTP path, without the query.", PREDICATE);
+    let status = f.optional("status", "The status of the HTTP reply.", PREDICATE);
+    Filter { from, to, client, summary, method, path, status }
+}
+
+struct Calls {
+    filter: Filter,
+    count: Predicate,
+}
+
+impl Record for Calls {
+    const ENTRY: Entry = Entry { name: "calls", doc: "Requests and their number.", example: "" };
+
+    fn fields(f: &mut Fields<'_, '_>) -> Option<Calls> {
+        let filter = filter(f);
+        let count = f.required("count", "How many there are.", PREDICATE);
+        Some(Calls { filter, count: count? })
+    }
+}
+
+struct Latency {
+    filter: Filter,
+    bounds: Vec<(Located<Statistic>, Predicate)>,
+}
+
+const STATISTICS: [(&str, &str, Statistic); 8] = [
+    ("min", "The shortest.", Statistic::Min),
+    ("mean", "The mean.", Statistic::Mean),
+    ("max", "The longest.", Statistic::Max),
+    ("p50", "The median: half are not longer.", Statistic::Percentile(50.0)),
+    ("p90", "90% are not longer.", Statistic::Percentile(90.0)),
+    ("p95", "95% are not longer.", Statistic::Percentile(95.0)),
+    ("p99", "99% are not longer.", Statistic::Percentile(99.0)),
+    ("p999", "99.9% are not longer.", Statistic::Percentile(99.9)),
+];
+
+impl Record for Latency {
+    const ENTRY: Entry = Entry {
+        name: "latencies",
+        doc: "Requests and how long they may take. At least one statistic is needed.",
+        example: "",
+    };
+
+    fn fields(f: &mut Fields<'_, '_>) -> Option<Latency> {
+        let filter = filter(f);
+        let mut bounds: Vec<(Located<Statistic>, Predicate)> = Vec::new();
+        for (key, doc, statistic) in STATISTICS {
+            if let Some(bound) = f.optional(key, doc, DURATION_PREDICATE) {
+                bounds.push((Located::new(statistic, f.key(key)), bound));
+            }
+        }
+        bounds.sort_by_key(|(statistic, _)| -> Span { statistic.span });
+        if !STATISTICS.iter().any(|(key, ..)| f.has(key)) {
+            let names: Vec<&str> = STATISTICS.iter().map(|(key, ..)| *key).collect();
+            let error = Diagnostic::new("this check bounds nothing", f.lead());
+            f.error(error.help(format!("give it one of {}", names.join(", "))));
+        }
+        Some(Latency { filter, bounds })
+    }
+}
+
+struct Never(Filter);
+
+impl Record for Never {
+    const ENTRY: Entry = Entry {
+        name: "messages",
+        doc: "Which messages are meant; all of what is given must fit.",
+        example: "",
+    };
+
+    fn fields(f: &mut Fields<'_, '_>) -> Option<Never> {
+        Some(Never(filter(f)))
+    }
+}

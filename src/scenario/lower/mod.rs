@@ -1,0 +1,23 @@
+//! The located tree lowered to the typed scenario: every word of the language, declared.
+//!
+//! Each file declares some of the words, as [`super::form::Record`]s and
+//! [`super::form::Variants`] with the sentences that the reference shows. Names are not bound here.
+
+mod body;
+mod check;
+mod client;
+mod distribution;
+mod field;
+mod http;
+mod link;
+mod load;
+mod pattern;
+mod predicate;
+mod redis;
+mod scenario;
+mod server;
+mod socket;
+mod step;
+mod target;
+
+pub(super) use scenario::{lower, name_from};

@@ -1,0 +1,169 @@
+//! The whole file.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::super::form::{
+    Book, DURATION, DYNAMIC, Entry, Fields, Form, Keys, PROSE, Reading, Record, SIZE, Shape,
+    integer, list, named, pairs, record, variants, word,
+};
+use super::super::model::{Check, Client, Flow, Link, Scenario, Server, TraceOptions, World};
+use super::super::tree::Node;
+use super::step::steps;
+use crate::base::{Diagnostic, Source};
+
+/// The most bytes of a message that a trace can be asked to keep.
+pub(super) const TRACE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// Lowers the root of a file. Everything wrong with it is in `reading`.
+pub(in super::super) fn lower(root: &Node, reading: &mut Reading<'_>) -> Option<Scenario> {
+    record::<Scenario>().read(root, reading)
+}
+
+impl Record for Scenario {
+    const ENTRY: Entry = Entry {
+        name: "scenario",
+        doc: "A whole file: servers, the links to them, the clients and what must hold.",
+        example: "looplab: 1\nservers:\n  greeter:\n    type: http\n    routes:\n      \
+                  - { on: GET /hello, respond: { json: { msg: hi } } }\nclients:\n  alice:\n    steps:\n      \
+                  - get: greeter/hello\n        expect: { status: 200, $.msg: hi }\nchecks:\n  \
+                  - calls: { to: greeter, count: 1 }",
+    };
+
+    fn fields(f: &mut Fields<'_, '_>) -> Option<Scenario> {
+        let version = f.required("looplab", "The version of the language.", VERSION);
+        let doc = "Its name, also of the folder of its runs; by default that of the file.";
+        let name = f.optional("name", doc, SCENARIO_NAME);
+        let about = f.optional("about", "What it shows.", PROSE);
+        let clock = f.optional("clock", "The world it runs in.", word(WORLDS));
+        let doc = "The seed of all chance; one is drawn and told if there is none.";
+        let seed = f.optional("seed", doc, integer(0..=u64::MAX));
+        let timeout = f.optional("timeout", "How long the whole run may take.", DURATION);
+        let doc = "Variables, read as `${name}` everywhere.";
+        let vars = f.optional("vars", doc, pairs(Keys::Names, DYNAMIC)).unwrap_or_default();
+        let form = named(variants::<Server>(), |name, server| Server { name, ..server });
+        let servers = f.optional("servers", "What listens.", form).unwrap_or_default();
+        let doc = "How messages travel.";
+        let links = f.optional("links", doc, list(record::<Link>())).unwrap_or_default();
+        let doc = "Lists of steps that `use` and `mix` refer to by name.";
+        let form = named(steps(), |name, steps| Flow { name, steps });
+        let flows = f.optional("flows", doc, form).unwrap_or_default();
+        let form = named(record::<Client>(), |name, client| Client { name, ..client });
+        let clients = f.optional("clients", "Who does things.", form).unwrap_or_default();
+        let doc = "What must hold of the run.";
+        let checks = f.optional("checks", doc, list(variants::<Check>())).unwrap_or_default();
+        let doc = "What the trace keeps.";
+        let trace = f.optional("trace", doc, record::<TraceOptions>()).unwrap_or_default();
+        f.reserved(&[
+            ("timeline", "faults and their timeline come with a later version"),
+            ("faults", "faults come with a later version"),
+            ("unused_faults", "faults come with a later version"),
+            ("script", "scripts come with a later version"),
+        ]);
+        version?;
+        Some(Scenario {
+            source: Source::new("", ""),
+            name: name.unwrap_or_default(),
+            about,
+            clock,
+            seed,
+            timeout,
+            vars,
+            servers,
+            links,
+            flows,
+            clients,
+            checks,
+            trace,
+        })
+    }
+}
+
+const WORLDS: &[(&str, World)] = &[("real", World::Real), ("virtual", World::Virtual)];
+
+impl Record for TraceOptions {
+    const ENTRY: Entry =
+        Entry { name: "trace", doc: "What the trace keeps.", example: "trace: { bytes: 64KiB }" };
+
+    fn fields(f: &mut Fields<'_, '_>) -> Option<TraceOptions> {
+        let doc = "The most bytes of one message that are kept; at most 16MiB. The rest is only \
+                   counted.";
+        let default = TraceOptions::default();
+        let bytes = f.or("bytes", doc, SIZE, "16KiB", u64::from(default.bytes_max));
+        if bytes > TRACE_BYTES_MAX {
+            let what = "a trace keeps at most 16MiB of a message";
+            f.error(Diagnostic::new(what, f.value("bytes")));
+        }
+        Some(TraceOptions { bytes_max: u32::try_from(bytes).ok()? })
+    }
+}
+
+/// `looplab: 1`.
+struct VersionForm;
+const VERSION: VersionForm = VersionForm;
+
+impl Form for VersionForm {
+    type Value = ();
+
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<()> {
+        let number = node.scalar().and_then(|scalar| scalar.value.as_u64());
+        match number {
+            Some(1) => Some(()),
+            Some(other) => {
+                let span = reading.head(node.span);
+                let what = format!("the scenario is written in version {other} of the language");
+                reading.error(Diagnostic::new(what, span).label("this program reads version 1"));
+                None
+            }
+            None => reading.expected("the version of the language, `1`", node),
+        }
+    }
+
+    fn shape(&self, _: &mut Book) -> Shape {
+        Shape::new(json!({ "const": 1 }), "`1`")
+    }
+}
+
+/// A name that can be a folder's.
+struct ScenarioName;
+const SCENARIO_NAME: ScenarioName = ScenarioName;
+
+const SCENARIO_NAME_PATTERN: &str = "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$";
+
+fn is_scenario_name(text: &str) -> bool {
+    text.len() <= 100
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '_' | '-'))
+}
+
+impl Form for ScenarioName {
+    type Value = String;
+
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<String> {
+        let Some(text) = node.string() else { return reading.expected("a name", node) };
+        if !is_scenario_name(text) {
+            let what = "this cannot be the name of a scenario";
+            reading.error(
+                Diagnostic::new(what, reading.head(node.span))
+                    .help("it names a folder: letters, digits, `.`, `_` and `-`, at most 100"),
+            );
+            return None;
+        }
+        Some(text.to_owned())
+    }
+
+    fn shape(&self, _: &mut Book) -> Shape {
+        let schema = json!({ "type": "string", "pattern": SCENARIO_NAME_PATTERN });
+        Shape::new(schema, "letters, digits, `.`, `_` and `-`")
+    }
+}
+
+/// The name of a scenario that gives itself none: its file's stem, made fit for a folder.
+pub(in super::super) fn name_from(path: &str) -> String {
+    let stem = Path::new(path).file_stem().and_then(|stem| stem.to_str()).unwrap_or_default();
+    let fit = |c: char| if c.is_ascii_alphanumeric() || matches!(c, '.' | '_') { c } else { '-' };
+    let name: String = stem.chars().map(fit).take(100).collect();
+    let name = name.trim_start_matches(['.', '_', '-']);
+    if name.is_empty() { "scenario".to_owned() } else { name.to_owned() }
+}

@@ -1,0 +1,145 @@
+//! `servers:` of every kind but http.
+
+use super::super::form::{
+    BOOLEAN, DYNAMIC, Entry, Fields, Keys, PROSE, STRING, Select, Variant, Variants, integer,
+    located, pairs, word,
+};
+use super::super::model::{EchoServer, RedisServer, Server, ServerKind};
+use super::distribution::DISTRIBUTION;
+use super::http::http;
+use crate::base::{Located, Span};
+
+/// How many connections a server serves at once unless it says otherwise.
+pub(super) const CONNECTIONS_DEFAULT: u32 = 20_000;
+
+const SCRIPT: &str = "scripts come with a later version";
+const DATABASE: &str = "databases other than redis come with a later version";
+
+impl Variants for Server {
+    const ENTRY: Entry = Entry {
+        name: "server",
+        doc: "Something that listens on a loopback port. Its address is known as `${NAME.url}`, \
+              `${NAME.host}`, `${NAME.port}` and `${NAME.address}`.",
+        example: "",
+    };
+    const SELECT: Select = Select::Word("type");
+
+    fn variants() -> &'static [Variant<Server>] {
+        &SERVERS
+    }
+
+    fn reserved() -> &'static [(&'static str, &'static str)] {
+        &[
+            ("process", "programs of your own come with a later version"),
+            ("external", "servers elsewhere come with a later version"),
+            ("node", "nodes come with a later version"),
+            ("script", SCRIPT),
+            ("postgres", DATABASE),
+            ("mysql", DATABASE),
+            ("mongodb", DATABASE),
+        ]
+    }
+}
+
+static SERVERS: [Variant<Server>; 5] = [
+    Variant {
+        keys: &["echo"],
+        last: false,
+        entry: Entry {
+            name: "echo server",
+            doc: "Sends back what it gets.",
+            example: "servers:\n  echo: { type: echo, mode: line }",
+        },
+        fields: echo,
+    },
+    Variant {
+        keys: &["http"],
+        last: false,
+        entry: Entry {
+            name: "http server",
+            doc: "Answers HTTP/1.1 requests by its routes. A request that fits none gets 404, one \
+                  that fits only with another method 405.",
+            example: "servers:\n  app:\n    type: http\n    state: { hits: 0 }\n    routes:\n      \
+                      - { on: GET /hits, add: { hits: 1 }, respond: { json: { hits: \"${hits}\" } } }\n      \
+                      - { on: \"* /items\", collection: items }",
+        },
+        fields: |f, _| finish(f, |f| http(f).map(ServerKind::Http)),
+    },
+    Variant {
+        keys: &["redis"],
+        last: false,
+        entry: Entry {
+            name: "redis server",
+            doc: "Speaks RESP2 and RESP3 and answers as Redis does. Expiry goes by the run's clock.",
+            example: "servers:\n  cache:\n    type: redis\n    data: { \"item:42\": 10, tags: [a, b], \
+                      user: { name: Ann } }",
+        },
+        fields: redis,
+    },
+    Variant {
+        keys: &["closed"],
+        last: false,
+        entry: Entry {
+            name: "closed server",
+            doc: "An address at which nothing listens: connecting to it is refused.",
+            example: "servers:\n  nobody: { type: closed }",
+        },
+        fields: |f, _| finish(f, |_| Some(ServerKind::Closed)),
+    },
+    Variant {
+        keys: &["silent"],
+        last: false,
+        entry: Entry {
+            name: "silent server",
+            doc: "Accepts connections, reads, and never answers.",
+            example: "servers:\n  blackhole: { type: silent }",
+        },
+        fields: |f, _| finish(f, |_| Some(ServerKind::Silent)),
+    },
+];
+
+/// The keys of every server, and those of its kind.
+fn finish(
+    f: &mut Fields<'_, '_>,
+    kind: impl FnOnce(&mut Fields<'_, '_>) -> Option<ServerKind>,
+) -> Option<Server> {
+    let about = f.optional("about", "What it is there for.", PROSE);
+    let doc = "A fixed port; by default any that is free.";
+    let port = f.optional("port", doc, located(integer(1..=u16::MAX)));
+    let doc = "How many connections it serves at once; more wait to be accepted.";
+    let limit = integer(1..=1_000_000_u32);
+    let connections_max = f.or("connections", doc, limit, "20000", CONNECTIONS_DEFAULT);
+    let kind = kind(f);
+    f.reserved(&[
+        ("script", SCRIPT),
+        ("env", "it belongs to scripts, which come with a later version"),
+        ("durable", "crashes, and what survives them, come with a later version"),
+    ]);
+    let name = Located::new(String::new(), Span::default());
+    Some(Server { name, about, port, connections_max, kind: kind? })
+}
+
+fn echo(f: &mut Fields<'_, '_>, _: &'static str) -> Option<Server> {
+    finish(f, |f| {
+        let doc = "`stream` sends back bytes as they come, `line` whole lines only.";
+        let line = f.or("mode", doc, word(&[("stream", false), ("line", true)]), "stream", false);
+        let delay = f.optional("delay", "The pause before each answer.", DISTRIBUTION);
+        let doc = "`one_read` takes what its first read returns for the whole message, answers \
+                   that and closes: the mistake of forgetting that TCP is a stream.";
+        let one_read = f.optional("bug", doc, word(&[("one_read", true)])).unwrap_or(false);
+        let doc = "Serves one connection at a time; others wait.";
+        let serial = f.or("serial", doc, BOOLEAN, "false", false);
+        Some(ServerKind::Echo(EchoServer { line, delay, one_read, serial }))
+    })
+}
+
+fn redis(f: &mut Fields<'_, '_>, _: &'static str) -> Option<Server> {
+    finish(f, |f| {
+        let doc = "What it holds at the start: text and numbers as strings, lists as lists, \
+                   mappings as hashes.";
+        let data = f.optional("data", doc, pairs(Keys::Any, DYNAMIC)).unwrap_or_default();
+        let password = f.optional("password", "What AUTH must give.", STRING);
+        let delay = f.optional("delay", "The pause before each reply.", DISTRIBUTION);
+        Some(ServerKind::Redis(RedisServer { data, password, delay }))
+    })
+}

@@ -1,0 +1,89 @@
+//! From a file's bytes to a [`Scenario`].
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+
+use super::form::Reading;
+use super::lower;
+use super::model::Scenario;
+use super::yaml::{self, FILE_MAX};
+use crate::base::Diagnostics;
+
+/// Why a scenario could not be read from a file.
+#[derive(Debug)]
+pub enum ReadError {
+    /// The file itself could not be read.
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        error: io::Error,
+    },
+    /// The file is not a scenario.
+    Wrong(Diagnostics),
+}
+
+impl fmt::Display for ReadError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            ReadError::Io { path, error } => write!(f, "cannot read {}: {error}", path.display()),
+            ReadError::Wrong(diagnostics) => diagnostics.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ReadError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            ReadError::Io { error, .. } => Some(error),
+            ReadError::Wrong(diagnostics) => Some(diagnostics),
+        }
+    }
+}
+
+impl Scenario {
+    /// Reads a scenario from the bytes of a file called `name`. Bodies that it takes from files are
+    /// looked for in `folder`.
+    ///
+    /// # Errors
+    /// All that is wrong with it, each at its place.
+    ///
+    /// ```
+    /// use looplab::scenario::model::Scenario;
+    /// let scenario = Scenario::parse("empty.yaml", b"looplab: 1", None).unwrap();
+    /// assert_eq!(scenario.name, "empty");
+    /// let error = Scenario::parse("x.yaml", b"looplab: 1\nsevers: {}", None).unwrap_err();
+    /// assert!(error.to_string().contains("did you mean `servers`?"));
+    /// ```
+    pub fn parse(name: &str, bytes: &[u8], folder: Option<&Path>) -> Result<Scenario, Diagnostics> {
+        let document = yaml::read(name, bytes);
+        let source = document.source.clone();
+        let mut reading = Reading::new(&source, folder, document.found);
+        let lowered = document.root.and_then(|root| lower::lower(&root, &mut reading));
+        let found = reading.finish();
+        match lowered {
+            Some(mut scenario) if found.is_empty() => {
+                if scenario.name.is_empty() {
+                    scenario.name = lower::name_from(name);
+                }
+                scenario.source = source;
+                Ok(scenario)
+            }
+            _ => Err(Diagnostics { source, found }),
+        }
+    }
+
+    /// Reads a scenario from a file, of which no more than [`FILE_MAX`] bytes are looked at.
+    ///
+    /// # Errors
+    /// [`ReadError`] if the file cannot be read or is not a scenario.
+    pub fn read(path: &Path) -> Result<Scenario, ReadError> {
+        let failed = |error| ReadError::Io { path: path.to_owned(), error };
+        let file = File::open(path).map_err(failed)?;
+        let mut bytes = Vec::new();
+        file.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+        Scenario::parse(&path.to_string_lossy(), &bytes, path.parent()).map_err(ReadError::Wrong)
+    }
+}
