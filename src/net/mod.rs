@@ -20,6 +20,8 @@ mod listener;
 mod real;
 mod stream;
 mod tasks;
+#[cfg(test)]
+mod tests;
 mod virt;
 mod world;
 

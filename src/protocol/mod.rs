@@ -10,6 +10,8 @@ mod http;
 mod redis;
 pub mod resp;
 mod tap;
+#[cfg(test)]
+mod tap_tests;
 mod text;
 
 pub use tap::{Seen, Tap};
