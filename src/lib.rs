@@ -5,6 +5,7 @@ pub mod link;
 pub mod net;
 pub mod plan;
 pub mod protocol;
+pub mod render;
 pub mod scenario;
 pub mod server;
 pub mod trace;

@@ -1,0 +1,13 @@
+//! The trace as svg.
+
+use std::io::{self, Write};
+
+use crate::trace::{Event, Header};
+
+pub(super) fn write(
+    _header: &Header,
+    _events: impl Iterator<Item = Event>,
+    _out: &mut dyn Write,
+) -> io::Result<()> {
+    Err(io::Error::from(io::ErrorKind::Unsupported))
+}
