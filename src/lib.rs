@@ -1,6 +1,7 @@
 //! looplab: a client-server laboratory on one machine.
 
 pub mod base;
+pub mod check;
 pub mod link;
 pub mod net;
 pub mod plan;
