@@ -330,6 +330,21 @@ pub enum RouteAction {
     Collection(Collection),
     /// `proxy_to: server`.
     Proxy(Proxy),
+    /// `redis:`, asks a redis server and answers with what it says.
+    Redis(Box<RedisRoute>),
+}
+
+/// `redis: { call: db GET item:${params.id}, respond: ..., if_null: ... }`.
+#[derive(Debug, Clone)]
+pub struct RedisRoute {
+    /// `call:`, in the form of a client's `redis:` step.
+    pub call: RedisCall,
+    /// `respond:`; texts read the reply as `${reply}`. A reply that is an error is answered with 502.
+    pub respond: Respond,
+    /// `if_null:`, the answer when the reply is null; by default `respond` then too.
+    pub if_null: Option<Respond>,
+    /// `timeout:`, after which 504 is answered. Default 30 s.
+    pub timeout: Duration,
 }
 
 /// One item of a `sequence:`.

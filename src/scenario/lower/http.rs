@@ -7,13 +7,14 @@ use super::super::form::{
     integer, list, pairs, record, variants, word,
 };
 use super::super::model::{
-    Collection, HttpServer, Proxy, Respond, Route, RouteAction, SequenceItem, Then,
+    Collection, HttpServer, Proxy, RedisRoute, Respond, Route, RouteAction, SequenceItem, Then,
 };
 use super::body::{HEADERS, body};
 use super::distribution::DISTRIBUTION;
 use super::field::REQUEST;
 use super::pattern::PATTERN;
 use super::predicate::ExpectationsForm;
+use super::redis::COMMAND;
 use crate::base::Diagnostic;
 
 /// How long a `proxy_to:` waits unless it says otherwise.
@@ -90,6 +91,21 @@ impl Variants for Route {
                 },
                 fields: proxy,
             },
+            Variant {
+                keys: &["redis"],
+                last: false,
+                entry: Entry {
+                    name: "redis route",
+                    doc: "Asks a redis server and answers with what it says.",
+                    example: "- on: GET /items/{id}\n  redis:\n    call: db GET item:${params.id}\n    \
+                              respond: { json: { price: \"${reply}\" } }\n    if_null: { status: 404 }",
+                },
+                fields: |f, key| {
+                    let redis =
+                        f.required(key, "The call and the answers.", record::<RedisRoute>());
+                    route(f, redis.map(|redis| RouteAction::Redis(Box::new(redis))))
+                },
+            },
         ]
     }
 
@@ -140,6 +156,27 @@ fn proxy(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Route> {
     let doc = "How long that may take; then 504 is answered.";
     let timeout = f.or("timeout", doc, DURATION, "30s", PROXY_TIMEOUT);
     route(f, to.map(|to| RouteAction::Proxy(Proxy { to, path, timeout })))
+}
+
+impl Record for RedisRoute {
+    const ENTRY: Entry = Entry {
+        name: "redis call of a route",
+        doc: "A call, and what is made of its reply.",
+        example: "",
+    };
+
+    fn fields(f: &mut Fields<'_, '_>) -> Option<RedisRoute> {
+        let doc = "The server and the command, as after a client's `redis:`.";
+        let call = f.required("call", doc, COMMAND);
+        let doc = "The answer; its texts read the reply as `${reply}`. A reply that is an error is \
+                   answered with 502.";
+        let respond = f.required("respond", doc, record::<Respond>());
+        let doc = "The answer when the reply is null.";
+        let if_null = f.optional("if_null", doc, record::<Respond>());
+        let doc = "How long the call may take; then 504 is answered.";
+        let timeout = f.or("timeout", doc, DURATION, "30s", PROXY_TIMEOUT);
+        Some(RedisRoute { call: call?, respond: respond?, if_null, timeout })
+    }
 }
 
 impl Record for SequenceItem {

@@ -22,8 +22,8 @@ pub(super) fn redis(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Step> {
 }
 
 /// A server and a command's words.
-struct CommandForm;
-const COMMAND: CommandForm = CommandForm;
+pub(super) struct CommandForm;
+pub(super) const COMMAND: CommandForm = CommandForm;
 
 const ENTRY: Entry = Entry {
     name: "redis command",
