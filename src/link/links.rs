@@ -107,6 +107,7 @@ impl Links {
             conn,
             from,
             to,
+            protocol,
             tap: Mutex::new(Tap::new(protocol, plan.trace.bytes_max)),
             recorder: shared.recorder.clone(),
             span: tracing::info_span!(

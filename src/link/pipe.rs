@@ -8,7 +8,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use crate::base::{ConnId, Direction, Distribution, NodeId, Rng, Time};
 use crate::net::{Conduit, Parcel};
-use crate::protocol::{Seen, Tap};
+use crate::protocol::{Protocol, Seen, Tap};
 use crate::trace::{EventKind, Fate, Message, Recorder};
 
 /// What the two directions of a connection share.
@@ -18,6 +18,7 @@ pub(super) struct Wire {
     pub(super) from: NodeId,
     /// Who accepts it.
     pub(super) to: NodeId,
+    pub(super) protocol: Protocol,
     pub(super) tap: Mutex<Tap>,
     pub(super) recorder: Recorder,
     pub(super) span: tracing::Span,
@@ -84,7 +85,7 @@ impl Pipe {
     fn record(&self, at: Time, sent: Time, seen: Seen, fate: Fate) {
         let from = self.wire.sender(self.direction);
         let to = self.wire.sender(self.direction.reverse());
-        let protocol = self.wire.tap().protocol().as_str();
+        let protocol = self.wire.protocol.as_str();
         tracing::info!(
             target: "looplab::message",
             parent: &self.wire.span,

@@ -1,5 +1,6 @@
 //! The one place through which everything that happens in a run passes.
 
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Event, EventKind};
@@ -19,23 +20,32 @@ pub trait Observer: Send {
 /// Numbers events, puts them in order, hands them to the observers and forgets them. Cheap to clone.
 #[derive(Clone)]
 pub struct Recorder {
-    shared: Arc<Mutex<State>>,
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    next_seq: AtomicU64,
+    next_conn: AtomicU32,
+    next_op: AtomicU64,
 }
 
 struct State {
     observers: Vec<Box<dyn Observer>>,
     last: Time,
-    next_seq: u64,
-    next_conn: u32,
-    next_op: u64,
 }
 
 impl Recorder {
     /// A recorder with these observers, who are called in this order.
     #[must_use]
     pub fn new(observers: Vec<Box<dyn Observer>>) -> Recorder {
-        let state = State { observers, last: Time::ZERO, next_seq: 1, next_conn: 1, next_op: 1 };
-        Recorder { shared: Arc::new(Mutex::new(state)) }
+        let shared = Shared {
+            state: Mutex::new(State { observers, last: Time::ZERO }),
+            next_seq: AtomicU64::new(1),
+            next_conn: AtomicU32::new(1),
+            next_op: AtomicU64::new(1),
+        };
+        Recorder { shared: Arc::new(shared) }
     }
 
     /// Records what happened at `at`; if something later was recorded already, at that time.
@@ -52,25 +62,19 @@ impl Recorder {
     /// The number of the next message.
     #[must_use]
     pub fn next_seq(&self) -> Seq {
-        let mut state = self.lock();
-        state.next_seq += 1;
-        Seq(state.next_seq - 1)
+        Seq(self.shared.next_seq.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The number of the next connection.
     #[must_use]
     pub fn next_conn(&self) -> ConnId {
-        let mut state = self.lock();
-        state.next_conn += 1;
-        ConnId(state.next_conn - 1)
+        ConnId(self.shared.next_conn.fetch_add(1, Ordering::Relaxed))
     }
 
     /// The number of the next operation.
     #[must_use]
     pub fn next_op(&self) -> u64 {
-        let mut state = self.lock();
-        state.next_op += 1;
-        state.next_op - 1
+        self.shared.next_op.fetch_add(1, Ordering::Relaxed)
     }
 
     /// Tells the observers to bring what they have to its end.
@@ -81,7 +85,7 @@ impl Recorder {
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.shared.lock().unwrap_or_else(PoisonError::into_inner)
+        self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
