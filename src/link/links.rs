@@ -63,8 +63,12 @@ impl Links {
             shared.net.closed_port(port)?
         } else {
             let links = self.clone();
-            let outside = move |_peer| {
-                let conn = links.shared.recorder.next_conn();
+            let outside = move |peer: SocketAddr| {
+                let shared = &links.shared;
+                let conn = shared.recorder.next_conn();
+                let (from, port) = (NodeId::OUTSIDE, peer.port());
+                let connect = EventKind::Connect { conn, from, to: node, port };
+                shared.recorder.record(shared.clock.now(), connect);
                 links.wire(conn, NodeId::OUTSIDE, node, links.number(NodeId::OUTSIDE, node))
             };
             shared.net.listen(port, Arc::new(outside))?
