@@ -2,12 +2,18 @@
 //! socket, so that it runs alike in both worlds.
 //!
 //! ```text
-//! Listener -> accept loop (here: connection limit, graceful stop, panics) -> one Handler a server
+//! Listener -> accept loop (here: connection limit, graceful stop) -> one Handler a server
+//!                                                 echo | http | silent | ...
 //! ```
 //!
-//! A new kind of server is a [`Handler`] and an arm in [`handler`].
+//! A new kind of server is a [`Handler`] and an arm in [`handler`]. A handler is made once a server,
+//! when the addresses of all servers are known, and serves all its connections.
 
 mod context;
+mod echo;
+mod http;
+mod input;
+mod silent;
 
 use std::future::Future;
 use std::pin::Pin;
@@ -17,7 +23,10 @@ use tokio::sync::Semaphore;
 
 pub use context::Context;
 
+use crate::base::Diagnostic;
 use crate::net::{Listener, Stream};
+use crate::plan::Plan;
+use crate::scenario::model::{Server, ServerKind};
 use crate::trace::Level;
 
 /// The future of one connection.
@@ -30,6 +39,33 @@ pub trait Handler: Send + Sync {
     fn serve(self: Arc<Self>, stream: Stream, context: Context) -> Serving;
 }
 
+/// Makes what serves the connections of `server`. Call it when `context.vars` knows the addresses of
+/// all servers: values of `state:` and `data:` may use them.
+///
+/// # Errors
+/// A variable in what the server holds at the start that has no value.
+pub fn handler(
+    server: &Server,
+    plan: &Plan,
+    context: &Context,
+) -> Result<Arc<dyn Handler>, Diagnostic> {
+    Ok(match &server.kind {
+        ServerKind::Echo(echo) => Arc::new(echo::Echo::new(echo, context)),
+        ServerKind::Http(http) => Arc::new(http::Http::new(http, plan, context)?),
+        // The arm of `type: redis` goes here.
+        ServerKind::Redis(_) | ServerKind::Silent | ServerKind::Closed => Arc::new(silent::Silent),
+    })
+}
+
+/// How many connections [`accept_loop`] serves at once for `server`.
+#[must_use]
+pub fn connections_max(server: &Server) -> u32 {
+    match &server.kind {
+        ServerKind::Echo(echo) if echo.serial => 1,
+        _ => server.connections_max,
+    }
+}
+
 /// Accepts connections until the server is told to stop, at most `connections_max` at once; others
 /// wait in the backlog.
 pub async fn accept_loop(
@@ -39,6 +75,7 @@ pub async fn accept_loop(
     connections_max: u32,
 ) {
     let places = Arc::new(Semaphore::new(connections_max as usize));
+    let mut failing = false;
     loop {
         let place = tokio::select! {
             biased;
@@ -52,16 +89,20 @@ pub async fn accept_loop(
         };
         match accepted {
             Ok(stream) => {
+                failing = false;
                 let serving = handler.clone().serve(stream, context.clone());
                 context.tasks.spawn(context.node, async move {
                     serving.await;
                     drop(place);
                 });
             }
-            // Too many open files, or a connection that was gone before it was taken: say so, give
-            // others a chance to close, and go on.
+            // Too many open files, or a connection that was gone before it was taken: say so once,
+            // give others a chance to close, and go on.
             Err(error) => {
-                context.log(Level::Warn, format!("a connection could not be accepted: {error}"));
+                if !std::mem::replace(&mut failing, true) {
+                    let text = format!("connections cannot be accepted: {error}");
+                    context.log(Level::Warn, text);
+                }
                 context.clock.sleep(ACCEPT_PAUSE).await;
             }
         }

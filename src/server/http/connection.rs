@@ -1,0 +1,407 @@
+//! One connection of an http server: requests in, answers out, in the same order.
+//!
+//! ```text
+//! idle -> head -> body -> turn (serial) -> answer -> delay -> written -> idle ...
+//! ```
+//!
+//! Answers are gathered while further requests are there already and sent together before the
+//! connection waits for anything, so pipelining costs one write. What is held for a client is bounded:
+//! a head, a body up to its limit, and the answers of one batch.
+
+use std::io;
+use std::time::Duration;
+
+use bytes::{Buf, BytesMut};
+use tokio::io::AsyncWriteExt;
+
+use super::body::{Framing, Incoming, Piece};
+use super::head::{Head, Refusal};
+use super::limits::{BODY_MAX, KEEP_MAX, LINGER, OUTPUT_MAX, REQUEST_TIMEOUT, STOP_GRACE};
+use super::reply::{Manner, Reply};
+use super::service::{Answer, BodyNeed, Service};
+use crate::base::Time;
+use crate::base::units::show_duration;
+use crate::net::Stream;
+use crate::scenario::model::Then;
+use crate::server::Context;
+use crate::server::input::read_more;
+use crate::trace::Level;
+
+/// A connection that is being served.
+pub(super) struct Connection<'a> {
+    service: &'a Service,
+    context: &'a Context,
+    stream: Stream,
+    input: BytesMut,
+    output: Vec<u8>,
+    head: Head,
+}
+
+/// How a connection ends.
+enum End {
+    /// There is nothing more to say or to hear.
+    Close,
+    /// The client may still be sending: it is heard out for a while, so that the answer arrives.
+    Linger,
+    /// With a reset.
+    Reset,
+}
+
+/// Whether the connection goes on after an answer.
+type Flow = std::ops::ControlFlow<End>;
+
+/// What comes after an answer.
+enum Next {
+    /// A request.
+    Request,
+    /// Nothing: the client has ended, or the server is to stop.
+    Nothing,
+    /// Something that is not a request.
+    Refused(Refusal),
+}
+
+/// The longest target that the access log shows.
+const SHOWN_MAX: usize = 200;
+
+impl<'a> Connection<'a> {
+    pub(super) fn new(
+        service: &'a Service,
+        context: &'a Context,
+        stream: Stream,
+    ) -> Connection<'a> {
+        Connection {
+            service,
+            context,
+            stream,
+            input: BytesMut::new(),
+            output: Vec::new(),
+            head: Head::default(),
+        }
+    }
+
+    /// Serves the connection to its end.
+    pub(super) async fn run(mut self) {
+        match self.requests().await {
+            Ok(End::Reset) => self.stream.reset(),
+            Ok(End::Linger) => self.linger().await,
+            // After an error nobody is left to talk to.
+            Ok(End::Close) | Err(_) => {}
+        }
+    }
+
+    async fn requests(&mut self) -> io::Result<End> {
+        loop {
+            let flow = match self.next_head().await? {
+                Next::Request => self.exchange().await?,
+                Next::Nothing => return Ok(End::Close),
+                Next::Refused(refusal) => self.refuse(&refusal, None).await?,
+            };
+            if let Flow::Break(end) = flow {
+                return Ok(end);
+            }
+        }
+    }
+
+    /// Waits for the next request's head.
+    async fn next_head(&mut self) -> io::Result<Next> {
+        let mut began: Option<Time> = None;
+        loop {
+            match self.head.parse(&mut self.input) {
+                Ok(true) => return Ok(Next::Request),
+                Ok(false) => self.flush().await?,
+                Err(refusal) => return Ok(Next::Refused(refusal)),
+            }
+            let arrived = if self.input.is_empty() {
+                self.shrink();
+                self.read(None).await?
+            } else {
+                let now = self.context.clock.now();
+                let began = *began.get_or_insert(now);
+                self.read(Some(began + REQUEST_TIMEOUT)).await?
+            };
+            match arrived {
+                Arrived::Bytes => {}
+                Arrived::Late => return Ok(Next::Refused(TOO_SLOW)),
+                Arrived::End | Arrived::Stop => return Ok(Next::Nothing),
+            }
+        }
+    }
+
+    /// Lets go of buffers that were needed for something large.
+    fn shrink(&mut self) {
+        if self.input.capacity() > KEEP_MAX {
+            self.input = BytesMut::new();
+        }
+        if self.output.capacity() > KEEP_MAX {
+            self.output = Vec::new();
+        }
+    }
+
+    /// Reads more, at most until `deadline`; without one, at most until the server is to stop.
+    async fn read(&mut self, deadline: Option<Time>) -> io::Result<Arrived> {
+        let Connection { stream, input, context, .. } = self;
+        let limit = async {
+            match deadline {
+                Some(deadline) => context.clock.sleep_until(deadline).await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            biased;
+            read = read_more(stream, input) => {
+                Ok(if read? == 0 { Arrived::End } else { Arrived::Bytes })
+            }
+            () = context.stopping() => Ok(Arrived::Stop),
+            () = limit => Ok(Arrived::Late),
+        }
+    }
+
+    /// Answers the request whose head was read.
+    async fn exchange(&mut self) -> io::Result<Flow> {
+        let (service, context) = (self.service, self.context);
+        let arrived = context.clock.now();
+        let mut body = Vec::new();
+        if self.head.framing != Framing::None {
+            let keep = service.body_need(&self.head) == BodyNeed::Collect;
+            if let Err(refusal) = self.read_body(&mut body, keep).await? {
+                return self.refuse(&refusal, Some(arrived)).await;
+            }
+        }
+        let _turn = match &service.turn {
+            None => None,
+            Some(turn) => {
+                self.flush().await?;
+                turn.acquire().await.ok()
+            }
+        };
+        let answer = service.answer(&self.head, &body, &*context.vars);
+        drop(body);
+        let flow = match answer {
+            Answer::Reply(reply, delay) => self.respond(&reply, delay, arrived).await?,
+            Answer::Failed(why) => {
+                let reply = Reply::error(500, why.message.clone());
+                let text = format!("{} cannot be answered: {}", self.asked(), why.message);
+                context.log(Level::Error, text);
+                self.respond(&reply, Duration::ZERO, arrived).await?
+            }
+        };
+        if service.turn.is_some() {
+            self.flush().await?;
+        }
+        Ok(flow)
+    }
+
+    /// Reads the request's body to its end, and keeps it or drops it.
+    async fn read_body(
+        &mut self,
+        body: &mut Vec<u8>,
+        keep: bool,
+    ) -> io::Result<Result<(), Refusal>> {
+        if matches!(self.head.framing, Framing::Length(n) if n > BODY_MAX as u64) {
+            return Ok(Err(TOO_LARGE));
+        }
+        let mut incoming = Incoming::new(self.head.framing);
+        let mut read = 0;
+        loop {
+            match incoming.next(&mut self.input) {
+                Ok(Piece::End) => return Ok(Ok(())),
+                Ok(Piece::Data(n)) => {
+                    read += n;
+                    if read > BODY_MAX {
+                        return Ok(Err(TOO_LARGE));
+                    }
+                    if keep {
+                        body.extend_from_slice(&self.input[..n]);
+                    }
+                    self.input.advance(n);
+                }
+                Ok(Piece::More) => {
+                    if let Err(refusal) = self.read_more_body().await? {
+                        return Ok(Err(refusal));
+                    }
+                }
+                Err(refusal) => return Ok(Err(refusal)),
+            }
+        }
+    }
+
+    /// Waits for more of a body.
+    async fn read_more_body(&mut self) -> io::Result<Result<(), Refusal>> {
+        if std::mem::take(&mut self.head.expects_continue) && self.input.is_empty() {
+            self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        self.flush().await?;
+        let deadline = self.context.clock.now() + REQUEST_TIMEOUT;
+        match self.read(Some(deadline)).await? {
+            Arrived::Bytes => Ok(Ok(())),
+            Arrived::Late => Ok(Err(TOO_SLOW)),
+            Arrived::End | Arrived::Stop => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
+    /// Answers, or does what `then:` says instead.
+    async fn respond(&mut self, reply: &Reply, delay: Duration, arrived: Time) -> io::Result<Flow> {
+        if !delay.is_zero() {
+            self.flush().await?;
+            self.context.clock.sleep(delay).await;
+        }
+        match reply.then {
+            Then::Keep | Then::Close => {}
+            Then::Reset => {
+                self.flush().await?;
+                self.log("reset", Some(arrived));
+                return Ok(Flow::Break(End::Reset));
+            }
+            Then::Hang => {
+                self.flush().await?;
+                self.log("hang", Some(arrived));
+                return self.hang().await;
+            }
+        }
+        let stopping = self.context.tasks.stop_token().is_cancelled();
+        let close = reply.closes() || !self.head.keep_alive || stopping;
+        let head_only = self.head.method() == "HEAD";
+        let manner = Manner { head_only, old: self.head.old, close };
+        self.send(reply, manner, Some(arrived)).await?;
+        if close {
+            self.flush().await?;
+            return Ok(Flow::Break(End::Linger));
+        }
+        Ok(Flow::Continue(()))
+    }
+
+    /// Answers what is not a request, and ends the connection.
+    async fn refuse(&mut self, refusal: &Refusal, arrived: Option<Time>) -> io::Result<Flow> {
+        let reply = Reply::error(refusal.status, refusal.why);
+        let manner = Manner { head_only: false, old: false, close: true };
+        self.send(&reply, manner, arrived).await?;
+        self.flush().await?;
+        Ok(Flow::Break(End::Linger))
+    }
+
+    /// Writes an answer, and its line in the access log. `arrived` is when its request was there;
+    /// `None` if it never was.
+    async fn send(
+        &mut self,
+        reply: &Reply,
+        manner: Manner,
+        arrived: Option<Time>,
+    ) -> io::Result<()> {
+        let rest = reply.write(&mut self.output, manner);
+        self.log(itoa::Buffer::new().format(reply.status), arrived);
+        if let Some(body) = rest {
+            self.flush().await?;
+            self.write_all(&body).await?;
+        } else if self.output.len() > OUTPUT_MAX {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Never answers: waits until the client has had enough.
+    async fn hang(&mut self) -> io::Result<Flow> {
+        loop {
+            self.input.clear();
+            match self.read(None).await? {
+                Arrived::Bytes => {}
+                Arrived::End | Arrived::Stop | Arrived::Late => {
+                    return Ok(Flow::Break(End::Close));
+                }
+            }
+        }
+    }
+
+    /// Sends what was gathered.
+    async fn flush(&mut self) -> io::Result<()> {
+        if self.output.is_empty() {
+            return Ok(());
+        }
+        let output = std::mem::take(&mut self.output);
+        self.write_all(&output).await?;
+        self.output = output;
+        self.output.clear();
+        Ok(())
+    }
+
+    /// Writes; a client that does not take it holds a server that is to stop only for a while.
+    async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        let Connection { stream, context, .. } = self;
+        let given_up = async {
+            context.stopping().await;
+            context.clock.sleep(STOP_GRACE).await;
+        };
+        tokio::select! {
+            biased;
+            written = stream.write_all(bytes) => written,
+            () = given_up => Err(io::ErrorKind::TimedOut.into()),
+        }
+    }
+
+    /// Ends the sending direction and hears the client out.
+    async fn linger(&mut self) {
+        if self.stream.shutdown().await.is_err() {
+            return;
+        }
+        let deadline = self.context.clock.now() + LINGER;
+        loop {
+            self.input.clear();
+            match self.read(Some(deadline)).await {
+                Ok(Arrived::Bytes) => {}
+                Ok(Arrived::End | Arrived::Late | Arrived::Stop) | Err(_) => return,
+            }
+        }
+    }
+
+    /// What was asked, for the log: `GET /items?page=2`.
+    fn asked(&self) -> String {
+        let (method, path, query) = (self.head.method(), self.head.path(), self.head.query());
+        let mut out = String::with_capacity(method.len() + path.len() + query.len() + 24);
+        out.push_str(method);
+        out.push(' ');
+        out.push_str(path);
+        if !query.is_empty() {
+            out.push('?');
+            out.push_str(query);
+        }
+        if out.len() > SHOWN_MAX {
+            let cut = (0..=SHOWN_MAX).rev().find(|&at| out.is_char_boundary(at)).unwrap_or(0);
+            out.truncate(cut);
+            out.push('…');
+        }
+        out
+    }
+
+    /// A line of the access log: `GET /hello 200 12us`.
+    fn log(&self, outcome: &str, arrived: Option<Time>) {
+        let text = match arrived {
+            None => format!("malformed request {outcome}"),
+            Some(arrived) => {
+                let took = self.context.clock.now().since(arrived);
+                let mut text = self.asked();
+                text.push(' ');
+                text.push_str(outcome);
+                text.push(' ');
+                text.push_str(&show_duration(took));
+                text
+            }
+        };
+        self.context.log(Level::Info, text);
+    }
+}
+
+/// What came of reading.
+enum Arrived {
+    /// More input.
+    Bytes,
+    /// The end of the client's direction.
+    End,
+    /// The server is to stop.
+    Stop,
+    /// Nothing, in the time allowed.
+    Late,
+}
+
+const TOO_SLOW: Refusal =
+    Refusal { status: 408, why: "the request did not arrive within 30 seconds" };
+
+const TOO_LARGE: Refusal = Refusal { status: 413, why: "the body is longer than 16 MiB" };

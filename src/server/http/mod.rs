@@ -1,0 +1,55 @@
+//! `http`: HTTP/1.1 as a scenario scripts it, lies included.
+//!
+//! ```text
+//! Stream -> Connection (head, body, order, time) -> Service (routes, state) -> Reply -> Stream
+//!                                                        \-> proxy -> another server
+//! ```
+//!
+//! Between a connection and its bytes stands no library: a server that teaches what a wrong
+//! `Content-Length`, a reset in place of an answer or a hanging peer does must send exactly what the
+//! scenario says, and a well-behaved HTTP library exists to prevent that. Heads are parsed by
+//! `httparse`. Towards the server behind a proxy nothing is ever scripted, so there `hyper` speaks.
+//!
+//! Nothing here is random, and no answer carries a date.
+
+mod body;
+mod connection;
+mod head;
+mod limits;
+mod proxy;
+mod reply;
+mod request;
+mod route;
+mod service;
+mod text;
+
+use std::sync::Arc;
+
+use super::{Context, Handler, Serving};
+use crate::base::Diagnostic;
+use crate::net::Stream;
+use crate::plan::Plan;
+use crate::scenario::model::HttpServer;
+
+/// An http server.
+pub(super) struct Http {
+    service: service::Service,
+}
+
+impl Http {
+    pub(super) fn new(
+        server: &HttpServer,
+        plan: &Plan,
+        context: &Context,
+    ) -> Result<Http, Diagnostic> {
+        Ok(Http { service: service::Service::new(server, plan, context)? })
+    }
+}
+
+impl Handler for Http {
+    fn serve(self: Arc<Self>, stream: Stream, context: Context) -> Serving {
+        Box::pin(async move {
+            connection::Connection::new(&self.service, &context, stream).run().await;
+        })
+    }
+}

@@ -1,0 +1,228 @@
+//! A laboratory without a scenario file: servers in either world, and raw bytes to talk to them.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use looplab::base::{NodeId, Rng, Source, Value};
+use looplab::net::{
+    Clock, Conduits, Dial, DialFuture, Listener, Net, Stream, Tasks, block_on_real,
+    block_on_virtual,
+};
+use looplab::plan::{Overrides, Plan};
+use looplab::scenario::model::{Scenario, Server, TraceOptions};
+use looplab::server::{self, Context};
+use looplab::trace::{Collector, EventKind, Recorder};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+/// Servers that run, and what is known about them.
+#[derive(Clone)]
+pub(crate) struct Lab {
+    pub(crate) net: Net,
+    pub(crate) clock: Clock,
+    pub(crate) tasks: Tasks,
+    pub(crate) collector: Collector,
+    addresses: Arc<Vec<(String, SocketAddr)>>,
+}
+
+/// Dials servers by their place in the list.
+struct Straight {
+    net: Net,
+    addresses: Arc<Vec<(String, SocketAddr)>>,
+}
+
+impl Dial for Straight {
+    fn dial(&self, _from: NodeId, to: NodeId) -> DialFuture {
+        let (net, address) = (self.net.clone(), self.addresses[to.index()].1);
+        Box::pin(async move { Ok(net.connect(address, |_| Conduits::direct()).await?.0) })
+    }
+}
+
+/// Runs `body` against `servers` in the virtual world.
+pub(crate) fn in_virtual<F, Fut>(servers: Vec<Server>, body: F) -> Fut::Output
+where
+    F: FnOnce(Lab) -> Fut + Send + 'static,
+    Fut: Future + Send + 'static,
+    Fut::Output: Send + 'static,
+{
+    let run = |net: Net, clock: Clock| async move {
+        let lab = Lab::start(&net, &clock, servers).expect("the servers start");
+        let output = body(lab.clone()).await;
+        lab.tasks.abort().await;
+        assert_eq!(lab.tasks.panicked(), []);
+        output
+    };
+    block_on_virtual(Rng::new(1), run).expect("something is left to happen")
+}
+
+/// Runs `body` against `servers` on real sockets.
+pub(crate) fn in_real<F, Fut>(servers: Vec<Server>, body: F) -> Fut::Output
+where
+    F: FnOnce(Lab) -> Fut,
+    Fut: Future,
+{
+    let run = |net: Net, clock: Clock| async move {
+        let lab = Lab::start(&net, &clock, servers).expect("the servers start");
+        let output = body(lab.clone()).await;
+        lab.tasks.abort().await;
+        assert_eq!(lab.tasks.panicked(), []);
+        output
+    };
+    block_on_real(1, run).expect("the system has a thread to give")
+}
+
+impl Lab {
+    fn start(net: &Net, clock: &Clock, servers: Vec<Server>) -> io::Result<Lab> {
+        let listen = |server: &Server| -> io::Result<(Listener, (String, SocketAddr))> {
+            let outside = Arc::new(|_| Conduits::direct());
+            let listener = match server.kind {
+                looplab::scenario::model::ServerKind::Closed => net.closed_port(None)?,
+                _ => net.listen(None, outside)?,
+            };
+            let address = listener.local_addr();
+            Ok((listener, (server.name.value.clone(), address)))
+        };
+        let listening = servers.iter().map(listen).collect::<io::Result<Vec<_>>>()?;
+        let (listeners, addresses): (Vec<_>, Vec<_>) = listening.into_iter().unzip();
+        let lab = Lab {
+            net: net.clone(),
+            clock: clock.clone(),
+            tasks: Tasks::default(),
+            collector: Collector::new(),
+            addresses: Arc::new(addresses),
+        };
+        let plan = plan(servers);
+        let recorder = Recorder::new(vec![Box::new(lab.collector.clone())]);
+        for (index, listener) in listeners.into_iter().enumerate() {
+            let server = &plan.servers[index];
+            let addresses = lab.addresses.clone();
+            let context = Context {
+                node: plan.nodes[index].id,
+                name: server.name.value.as_str().into(),
+                clock: clock.clone(),
+                rng: Rng::new(1).fork(&server.name.value),
+                recorder: recorder.clone(),
+                tasks: lab.tasks.clone(),
+                dial: Arc::new(Straight { net: net.clone(), addresses: addresses.clone() }),
+                vars: Arc::new(move |name: &str| {
+                    let (server, part) = name.split_once('.')?;
+                    let (_, address) = addresses.iter().find(|(name, _)| name == server)?;
+                    (part == "address").then(|| Value::from(address.to_string()))
+                }),
+            };
+            let handler = server::handler(server, &plan, &context).expect("the server is made");
+            let connections = server::connections_max(server);
+            let (node, serving) = (context.node, context.clone());
+            let task = server::accept_loop(listener, handler, serving, connections);
+            context.tasks.spawn(node, task);
+        }
+        Ok(lab)
+    }
+
+    /// Connects to a server as a stranger.
+    pub(crate) async fn connect(&self, server: &str) -> Wire {
+        let (_, address) = self.addresses.iter().find(|(name, _)| name == server).expect(server);
+        let connected = self.net.connect(*address, |_| Conduits::direct()).await;
+        let (stream, _) = connected.expect("the server takes the connection");
+        Wire { stream, clock: self.clock.clone(), unread: Vec::new() }
+    }
+
+    /// Sends `request` on a connection of its own and returns all that comes until the end.
+    pub(crate) async fn exchange(&self, server: &str, request: impl AsRef<[u8]>) -> String {
+        let mut wire = self.connect(server).await;
+        wire.send(request).await;
+        wire.rest().await
+    }
+
+    /// The lines of all logs.
+    pub(crate) fn log(&self) -> Vec<String> {
+        let events = self.collector.take().into_iter();
+        let text = events.filter_map(|event| match event.kind {
+            EventKind::Log { text, .. } => Some(text),
+            _ => None,
+        });
+        text.collect()
+    }
+}
+
+/// A plan of nothing but servers.
+fn plan(servers: Vec<Server>) -> Plan {
+    let scenario = Scenario {
+        source: Source::new("test.yaml", ""),
+        name: "test".into(),
+        about: None,
+        clock: None,
+        seed: None,
+        timeout: None,
+        vars: Vec::new(),
+        servers,
+        links: Vec::new(),
+        flows: Vec::new(),
+        clients: Vec::new(),
+        checks: Vec::new(),
+        trace: TraceOptions::default(),
+    };
+    Plan::new(scenario, Overrides::default()).expect("the servers make a plan")
+}
+
+/// A connection that speaks bytes.
+pub(crate) struct Wire {
+    pub(crate) stream: Stream,
+    clock: Clock,
+    unread: Vec<u8>,
+}
+
+/// How long a test waits for what must come: on the real clock only a failure takes that long.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+impl Wire {
+    pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {
+        self.stream.write_all(bytes.as_ref()).await.expect("the server reads");
+    }
+
+    /// Ends the sending direction.
+    pub(crate) async fn end(&mut self) {
+        self.stream.shutdown().await.expect("the connection can be ended");
+    }
+
+    /// Reads until `wanted` was read, and checks that it is what was read.
+    pub(crate) async fn expect(&mut self, wanted: &str) {
+        while self.unread.len() < wanted.len() {
+            let n = self.more().await.expect("the connection lives");
+            assert!(n > 0, "ended after {:?}, before {wanted:?}", self.text());
+        }
+        let rest = self.unread.split_off(wanted.len());
+        let got = std::mem::replace(&mut self.unread, rest);
+        assert_eq!(String::from_utf8_lossy(&got), wanted);
+    }
+
+    /// All that comes until the end.
+    pub(crate) async fn rest(&mut self) -> String {
+        while self.more().await.expect("the connection lives") > 0 {}
+        let text = self.text();
+        self.unread.clear();
+        text
+    }
+
+    /// What the next read says: how many bytes, or an error.
+    pub(crate) async fn more(&mut self) -> io::Result<usize> {
+        let mut buffer = [0; 65536];
+        let read = self.clock.timeout(PATIENCE, self.stream.read(&mut buffer)).await;
+        let n = read.expect("something comes")?;
+        self.unread.extend_from_slice(&buffer[..n]);
+        Ok(n)
+    }
+
+    /// True if nothing comes for `duration`.
+    pub(crate) async fn is_silent(&mut self, duration: Duration) -> bool {
+        let mut buffer = [0; 1];
+        self.clock.timeout(duration, self.stream.read(&mut buffer)).await.is_err()
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.unread).into_owned()
+    }
+}
