@@ -7,13 +7,13 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use looplab::base::{NodeId, Rng, Source, Value};
+use looplab::base::{NodeId, Rng, Value};
 use looplab::net::{
     Clock, Conduits, Dial, DialFuture, Listener, Net, Stream, Tasks, block_on_real,
     block_on_virtual,
 };
 use looplab::plan::{Overrides, Plan};
-use looplab::scenario::model::{Scenario, Server, TraceOptions};
+use looplab::scenario::model::{Scenario, Server, ServerKind};
 use looplab::server::{self, Context};
 use looplab::trace::{Collector, EventKind, Recorder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -37,19 +37,20 @@ struct Straight {
 impl Dial for Straight {
     fn dial(&self, _from: NodeId, to: NodeId) -> DialFuture {
         let (net, address) = (self.net.clone(), self.addresses[to.index()].1);
-        Box::pin(async move { Ok(net.connect(address, |_| Conduits::direct()).await?.0) })
+        Box::pin(async move { net.dial()?.connect(address, Conduits::direct()).await })
     }
 }
 
 /// Runs `body` against `servers` in the virtual world.
-pub(crate) fn in_virtual<F, Fut>(servers: Vec<Server>, body: F) -> Fut::Output
+pub(crate) fn in_virtual<F, Fut>(servers: &str, body: F) -> Fut::Output
 where
     F: FnOnce(Lab) -> Fut + Send + 'static,
     Fut: Future + Send + 'static,
     Fut::Output: Send + 'static,
 {
+    let plan = plan(servers);
     let run = |net: Net, clock: Clock| async move {
-        let lab = Lab::start(&net, &clock, servers).expect("the servers start");
+        let lab = Lab::start(&net, &clock, &plan).expect("the servers start");
         let output = body(lab.clone()).await;
         lab.tasks.abort().await;
         assert_eq!(lab.tasks.panicked(), []);
@@ -59,13 +60,14 @@ where
 }
 
 /// Runs `body` against `servers` on real sockets.
-pub(crate) fn in_real<F, Fut>(servers: Vec<Server>, body: F) -> Fut::Output
+pub(crate) fn in_real<F, Fut>(servers: &str, body: F) -> Fut::Output
 where
     F: FnOnce(Lab) -> Fut,
     Fut: Future,
 {
+    let plan = plan(servers);
     let run = |net: Net, clock: Clock| async move {
-        let lab = Lab::start(&net, &clock, servers).expect("the servers start");
+        let lab = Lab::start(&net, &clock, &plan).expect("the servers start");
         let output = body(lab.clone()).await;
         lab.tasks.abort().await;
         assert_eq!(lab.tasks.panicked(), []);
@@ -75,17 +77,17 @@ where
 }
 
 impl Lab {
-    fn start(net: &Net, clock: &Clock, servers: Vec<Server>) -> io::Result<Lab> {
+    fn start(net: &Net, clock: &Clock, plan: &Plan) -> io::Result<Lab> {
         let listen = |server: &Server| -> io::Result<(Listener, (String, SocketAddr))> {
             let outside = Arc::new(|_| Conduits::direct());
             let listener = match server.kind {
-                looplab::scenario::model::ServerKind::Closed => net.closed_port(None)?,
+                ServerKind::Closed => net.closed_port(None)?,
                 _ => net.listen(None, outside)?,
             };
             let address = listener.local_addr();
             Ok((listener, (server.name.value.clone(), address)))
         };
-        let listening = servers.iter().map(listen).collect::<io::Result<Vec<_>>>()?;
+        let listening = plan.servers.iter().map(listen).collect::<io::Result<Vec<_>>>()?;
         let (listeners, addresses): (Vec<_>, Vec<_>) = listening.into_iter().unzip();
         let lab = Lab {
             net: net.clone(),
@@ -94,7 +96,6 @@ impl Lab {
             collector: Collector::new(),
             addresses: Arc::new(addresses),
         };
-        let plan = plan(servers);
         let recorder = Recorder::new(vec![Box::new(lab.collector.clone())]);
         for (index, listener) in listeners.into_iter().enumerate() {
             let server = &plan.servers[index];
@@ -113,7 +114,7 @@ impl Lab {
                     (part == "address").then(|| Value::from(address.to_string()))
                 }),
             };
-            let handler = server::handler(server, &plan, &context).expect("the server is made");
+            let handler = server::handler(server, plan, &context).expect("the server is made");
             let connections = server::connections_max(server);
             let (node, serving) = (context.node, context.clone());
             let task = server::accept_loop(listener, handler, serving, connections);
@@ -125,8 +126,9 @@ impl Lab {
     /// Connects to a server as a stranger.
     pub(crate) async fn connect(&self, server: &str) -> Wire {
         let (_, address) = self.addresses.iter().find(|(name, _)| name == server).expect(server);
-        let connected = self.net.connect(*address, |_| Conduits::direct()).await;
-        let (stream, _) = connected.expect("the server takes the connection");
+        let dialling = self.net.dial().expect("a port is free");
+        let connected = dialling.connect(*address, Conduits::direct()).await;
+        let stream = connected.expect("the server takes the connection");
         Wire { stream, clock: self.clock.clone(), unread: Vec::new() }
     }
 
@@ -148,24 +150,12 @@ impl Lab {
     }
 }
 
-/// A plan of nothing but servers.
-fn plan(servers: Vec<Server>) -> Plan {
-    let scenario = Scenario {
-        source: Source::new("test.yaml", ""),
-        name: "test".into(),
-        about: None,
-        clock: None,
-        seed: None,
-        timeout: None,
-        vars: Vec::new(),
-        servers,
-        links: Vec::new(),
-        flows: Vec::new(),
-        clients: Vec::new(),
-        checks: Vec::new(),
-        trace: TraceOptions::default(),
-    };
-    Plan::new(scenario, Overrides::default()).expect("the servers make a plan")
+/// A plan of the servers that `yaml` declares.
+fn plan(yaml: &str) -> Plan {
+    let text = format!("looplab: 1\nservers:\n{yaml}");
+    let read = Scenario::parse("test.yaml", text.as_bytes(), None);
+    let scenario = read.unwrap_or_else(|wrong| panic!("{wrong}"));
+    Plan::new(scenario, Overrides::default()).unwrap_or_else(|wrong| panic!("{wrong}"))
 }
 
 /// A connection that speaks bytes.

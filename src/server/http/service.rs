@@ -282,7 +282,7 @@ fn build(route: &model::Route, sequences: &mut usize) -> Route {
             Action::Sequence(*sequences - 1, items.collect())
         }
         RouteAction::Collection(_) => Action::Collection(0),
-        RouteAction::Proxy(_) => Action::Proxy(super::proxy::Target {}),
+        RouteAction::Proxy(_) | RouteAction::Redis(_) => Action::Proxy(super::proxy::Target {}),
     };
     let mut built = Route::new(&route.on, &route.when, action);
     built.delay = route.delay.filter(|delay| !delay.is_zero());
