@@ -57,6 +57,7 @@ struct Document<'a> {
     addresses: BTreeMap<NodeId, String>,
     connections: BTreeMap<ConnId, Connection>,
     messages: Vec<(Time, Message)>,
+    messages_max: usize,
     bytes: usize,
     /// The lines of [`LISTS`], each with its newline cut off.
     lists: [Vec<Vec<u8>>; LISTS.len()],
@@ -88,6 +89,7 @@ impl<'a> Document<'a> {
             addresses: BTreeMap::new(),
             connections: BTreeMap::new(),
             messages: Vec::new(),
+            messages_max: MESSAGES_MAX,
             bytes: 0,
             lists: Default::default(),
             lines_bytes: 0,
@@ -136,7 +138,7 @@ impl<'a> Document<'a> {
             connection.messages[way] += 1;
             connection.bytes[way] += message.length;
         }
-        if self.messages.len() == MESSAGES_MAX {
+        if self.messages.len() == self.messages_max {
             self.left_out.messages += 1;
             return;
         }
@@ -295,4 +297,83 @@ fn list(out: &mut dyn Write, name: &str, items: impl Iterator<Item = Vec<u8>>) -
         out.write_all(&item)?;
     }
     out.write_all(b"],\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Format;
+    use super::super::sample::{self, ALICE, APP, Run, export_of, exported};
+    use super::*;
+
+    fn document(events: Vec<Event>) -> Value {
+        serde_json::from_str(&export_of(Format::Json, events)).unwrap()
+    }
+
+    #[test]
+    fn the_document_has_what_happened() {
+        let document: Value = serde_json::from_str(&exported(Format::Json)).unwrap();
+        assert_eq!(document["looplab"], "export");
+        assert_eq!(document["seed"], 7);
+        assert_eq!(
+            document["nodes"][0],
+            json!({ "name": "app", "kind": "http", "address": "127.0.0.1:40001" })
+        );
+        assert_eq!(document["nodes"][3], json!({ "name": "alice", "kind": "client" }));
+        assert_eq!(
+            document["connections"][0],
+            json!({
+                "conn": 1, "from": "alice", "to": "app", "asked": 100, "port": 50_000, "accepted": 120,
+                "ended": [{ "at": 103_980, "by": "alice", "how": "close" }],
+                "messages": { "request": 1, "response": 1 }, "bytes": { "request": 150, "response": 150 },
+            })
+        );
+        assert_eq!(document["connections"][4]["refused"], "refused");
+        assert_eq!(document["messages"].as_array().map(Vec::len), Some(11));
+        assert_eq!(document["messages"][3]["fate"], "dropped");
+        assert_eq!(document["steps"][0]["failures"][0]["text"], "$.qty: expected 9, got 10");
+        assert_eq!(document["checks"][1]["outcome"], "failed");
+        assert_eq!(document["logs"][0]["node"], "app");
+        assert_eq!(document["crashes"][0]["text"], "out of cheese");
+        assert_eq!(document["end"]["outcome"], "failed");
+        assert_eq!(document["left_out"], json!({ "messages": 0, "connections": 0, "lines": 0 }));
+    }
+
+    #[test]
+    fn messages_carry_their_clocks() {
+        let document: Value = serde_json::from_str(&exported(Format::Json)).unwrap();
+        let clocks = |n: usize| &document["messages"][n]["clocks"];
+        assert_eq!(
+            *clocks(1),
+            json!({
+                "sent": { "lamport": 3, "vector": { "app": 2, "alice": 1 } },
+                "received": { "lamport": 4, "vector": { "app": 2, "db": 1, "alice": 1 } },
+            })
+        );
+        assert!(clocks(3).get("received").is_none(), "it was dropped");
+    }
+
+    #[test]
+    fn an_empty_trace_is_a_document_too() {
+        let document = document(Vec::new());
+        assert_eq!(document["end"], Value::Null);
+        assert_eq!(document["messages"], json!([]));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted() {
+        let mut run = Run::default();
+        run.connect(0, 1, ALICE, APP);
+        for n in 0..5 {
+            run.message((n, n), 1, (ALICE, APP), "", None);
+        }
+        let header = sample::header();
+        let mut document = Document { messages_max: 3, ..Document::new(&header) };
+        run.events.into_iter().for_each(|event| document.add(event));
+        let mut out = Vec::new();
+        document.write(&mut out).unwrap();
+        let document: Value = serde_json::from_slice(&out).unwrap();
+        assert_eq!(document["messages"].as_array().map(Vec::len), Some(3));
+        assert_eq!(document["left_out"]["messages"], 2);
+        assert_eq!(document["connections"][0]["messages"]["request"], 5);
+    }
 }

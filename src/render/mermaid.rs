@@ -193,3 +193,80 @@ fn escape(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::Format;
+    use super::super::sample::{self, ALICE, APP, Run, export_of, exported};
+    use super::*;
+
+    #[test]
+    fn a_run_reads_as_a_sequence_diagram() {
+        let expected = "\
+---
+title: \"stale-cache\"
+---
+sequenceDiagram
+    %% clock virtual, seed 7
+    actor n3 as alice
+    actor n4 as bob
+    participant n0 as app
+    participant n1 as db
+    participant n2 as cache
+    n3->>n0: PUT /items/42
+    n0->>n1: SET item:42 9
+    n1-->>n0: +OK
+    n0-xn2: DEL item:42 [dropped by drop request]
+    n0-->>n3: 200 OK
+    n4->>n0: GET /items/42?q=#60;a#38;b#62;#59;#35;#34;x#34;
+    n0->>n2: GET item:42
+    n4->>n0: GET /items/43
+    n2-->>n0: #34;10#34; [delayed]
+    n0-->>n4: 200 OK
+    n0-->>n4: 404 Not Found
+    Note over n4: get app/items/42 failed: #36;.qty: expected 9, got 10
+    n4-xn1: connect [refused]
+    Note over n4: resets c4
+    Note over n1: crashed: out of cheese
+    Note over n3,n2: calls failed: no call to cache matches #34;DEL *#34;, expected 1#59; 1 did not arrive (#35;4 DEL item:42 [dropped])
+";
+        assert_eq!(exported(Format::Mermaid), expected);
+    }
+
+    #[test]
+    fn a_long_run_is_cut_below_what_mermaid_takes_and_says_so() {
+        let mut run = Run::default();
+        for n in 0..10_000 {
+            run.message((n, n), 1, (ALICE, APP), &"é".repeat(200), None);
+        }
+        let text = export_of(Format::Mermaid, run.events);
+        assert!(text.chars().count() < 50_000);
+        let last = text.lines().last().unwrap();
+        let left_out = 10_000 - text.matches("->>").count();
+        assert_eq!(
+            last,
+            format!("    Note over n3,n0: … and {left_out} more, which do not fit into a diagram")
+        );
+    }
+
+    #[test]
+    fn a_run_of_many_nodes_is_cut_as_well() {
+        let mut header = sample::header();
+        let node =
+            |n: u32| crate::trace::HeaderNode { name: format!("c{n}"), kind: "client".into() };
+        header.nodes.extend((5..5000).map(node));
+        let mut run = Run::default();
+        for n in 5..5000 {
+            run.message((0, 0), n, (NodeId(n), APP), "GET /", None);
+        }
+        let mut out = Vec::new();
+        write(&header, run.events.into_iter(), &mut out).unwrap();
+        assert!(out.len() < 50_000);
+    }
+
+    #[test]
+    fn a_run_without_messages_is_still_a_diagram() {
+        let text = export_of(Format::Mermaid, Vec::new());
+        assert!(text.contains("sequenceDiagram\n"), "{text}");
+    }
+}
