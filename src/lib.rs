@@ -2,6 +2,7 @@
 
 pub mod base;
 pub mod check;
+pub mod client;
 pub mod link;
 pub mod net;
 pub mod plan;

@@ -7,8 +7,6 @@
 
 mod json;
 mod mermaid;
-#[cfg(test)]
-mod sample;
 mod svg;
 
 use std::io::{self, Write};

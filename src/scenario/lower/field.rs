@@ -25,8 +25,10 @@ pub(super) struct FieldSet {
     pub(super) json: Option<&'static str>,
 }
 
-const ERROR: (&str, &str) =
-    ("error", "what went wrong: `refused`, `reset`, `closed`, `timeout` or `malformed`");
+const ERROR: (&str, &str) = (
+    "error",
+    "what went wrong: `refused`, `reset`, `closed`, `timeout`, `malformed` or `unreachable`",
+);
 const TOOK: (&str, &str) = ("took", "how long it took; compared with [durations](#duration)");
 const VARS: (&str, &str) = ("vars", "`vars.NAME`, a variable of the client");
 

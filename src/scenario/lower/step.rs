@@ -152,8 +152,8 @@ static STEPS: [Variant<Step>; 14] = [
         Entry {
             name: "parallel step",
             doc: "Runs lists of steps at once and is done when all are. Each list starts with the \
-                  variables as they are and keeps its own; what it sets is not seen by the others \
-                  nor afterwards.",
+                  variables as they are and does not see what the others set; afterwards all of \
+                  it is there, a later list's over an earlier one's.",
             example: "- parallel:\n    - [{ get: app/slow }]\n    - [{ get: app/fast }, { wait: 5ms }]",
         },
         parallel,

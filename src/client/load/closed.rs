@@ -1,0 +1,56 @@
+//! The closed loop: users who wait for their replies.
+
+use std::sync::Arc;
+
+use tokio::task::JoinSet;
+
+use super::{Iteration, Ongoing, resume};
+use crate::base::{Distribution, Rng};
+use crate::client::pool::Lane;
+
+/// Lets all users begin, and waits until the last one is done.
+pub(super) async fn run(
+    ongoing: &Arc<Ongoing>,
+    users: u32,
+    iterations: Option<u64>,
+    think: Option<Distribution>,
+) {
+    let mut tasks: JoinSet<()> = JoinSet::new();
+    for user in 1..=users {
+        tasks.spawn(one(ongoing.clone(), user, iterations, think));
+    }
+    while let Some(joined) = tasks.join_next().await {
+        resume(joined);
+    }
+}
+
+/// One user, who keeps his connections.
+async fn one(
+    ongoing: Arc<Ongoing>,
+    user: u32,
+    iterations: Option<u64>,
+    think: Option<Distribution>,
+) {
+    let clock = &ongoing.shared.context.clock;
+    let mut rng = ongoing.rng(&format!("load:user:{user}"));
+    let mut lane = Lane::default();
+    let mut number = 0;
+    loop {
+        number += 1;
+        let intended = clock.now();
+        if intended >= ongoing.end || iterations.is_some_and(|most| number > most) {
+            break;
+        }
+        ongoing.tally.started();
+        let seed = Rng::new(rng.next_u64());
+        let one = Iteration { number, user: Some(user), intended, rng: seed };
+        lane = ongoing.iterate(one, lane).await;
+        let pause = think.map(|think| think.sample(&mut rng));
+        match pause {
+            Some(pause) => clock.sleep(pause).await,
+            // Steps that never wait must not keep the other users from their turn.
+            None => tokio::task::yield_now().await,
+        }
+    }
+    lane.give_back(&ongoing.shared.pool);
+}

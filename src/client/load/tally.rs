@@ -1,0 +1,135 @@
+//! What is counted under load, in bounded memory.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use super::FAILURES_TOLD;
+use crate::base::units::show_duration;
+use crate::base::{NodeId, Span, Time};
+use crate::trace::{LoadEvent, LoadLatency};
+
+/// The longest latency that is told from longer ones, in microseconds: an hour.
+const LATENCY_US_MAX: u64 = 3_600_000_000;
+
+/// The figures of a load while it goes on.
+#[derive(Default)]
+pub(in crate::client) struct Tally {
+    state: Mutex<State>,
+}
+
+struct State {
+    started: u64,
+    done: u64,
+    failed: u64,
+    shed: u64,
+    failures_told: u64,
+    /// In microseconds, from 1 to an hour, of three significant digits.
+    latencies: Histogram<u64>,
+}
+
+impl Default for State {
+    fn default() -> State {
+        let latencies = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)
+            .expect("the bounds and digits are ones that a histogram can have");
+        State { started: 0, done: 0, failed: 0, shed: 0, failures_told: 0, latencies }
+    }
+}
+
+impl Tally {
+    pub(super) fn started(&self) {
+        self.lock().started += 1;
+    }
+
+    /// An arrival was turned away.
+    pub(super) fn shed(&self) {
+        self.lock().shed += 1;
+    }
+
+    /// An iteration is over, `took` after it was meant to begin.
+    pub(super) fn ended(&self, well: bool, took: Duration) {
+        let mut state = self.lock();
+        if well {
+            state.done += 1;
+            let micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+            state.latencies.saturating_record(micros.max(1));
+        } else {
+            state.failed += 1;
+        }
+    }
+
+    /// Whether a step that has failed may have an event of its own.
+    pub(in crate::client) fn may_tell_failure(&self) -> bool {
+        let mut state = self.lock();
+        state.failures_told += 1;
+        state.failures_told <= FAILURES_TOLD
+    }
+
+    /// The figures as the trace has them.
+    pub(super) fn event(&self, client: NodeId, span: Span, began: Time) -> LoadEvent {
+        let state = self.lock();
+        let latencies = &state.latencies;
+        let percentile =
+            |percent: f64| Duration::from_micros(latencies.value_at_percentile(percent));
+        let latency = (!latencies.is_empty()).then(|| LoadLatency {
+            min: Duration::from_micros(latencies.min()),
+            mean: mean(latencies),
+            p50: percentile(50.0),
+            p90: percentile(90.0),
+            p95: percentile(95.0),
+            p99: percentile(99.0),
+            p999: percentile(99.9),
+            max: Duration::from_micros(latencies.max()),
+        });
+        LoadEvent {
+            client,
+            span,
+            began,
+            started: state.started,
+            done: state.done,
+            failed: state.failed,
+            shed: state.shed,
+            latency,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The mean, to the microsecond.
+fn mean(latencies: &Histogram<u64>) -> Duration {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a mean of values from 1 to an hour in microseconds"
+    )]
+    let micros = latencies.mean().round() as u64;
+    Duration::from_micros(micros)
+}
+
+/// The figures as a line of text.
+pub(super) fn describe(load: &LoadEvent, took: Duration) -> String {
+    let mut text = format!(
+        "load over after {}: {} begun, {} done, {} failed, {} shed",
+        show_duration(took),
+        load.started,
+        load.done,
+        load.failed,
+        load.shed,
+    );
+    if let Some(latency) = &load.latency {
+        let told = ["p50", "p90", "p99", "max"];
+        let figures: Vec<String> = latency
+            .named()
+            .iter()
+            .filter(|(name, _)| told.contains(name))
+            .map(|(name, duration)| format!("{name} {}", show_duration(*duration)))
+            .collect();
+        text.push_str("; latency ");
+        text.push_str(&figures.join(", "));
+    }
+    text
+}

@@ -1,0 +1,278 @@
+//! What came of an operation, and the fields by which `expect` and `capture` look at it.
+//!
+//! ```text
+//! status reason headers.x body text $.a.b   of an HTTP reply
+//! reply $.a.b                               of a Redis reply
+//! body text $.a.b                           of what a raw connection received
+//! bytes hex                                 of the last two: how many bytes, and the bytes
+//! error took vars.x                         of any operation
+//! ```
+//!
+//! An error is a value here, not a way out: `error` is one word (`refused`, `reset`, `timeout`,
+//! `closed`, `malformed`, `unreachable`), or the text of a Redis error reply, which begins with a word
+//! in capitals (`WRONGTYPE Operation against ...`). Where there is no error there is no field `error`.
+//! Bytes that are not UTF-8 show as U+FFFD in `text`, `body` and `reply`; `hex` has them as they are.
+
+use std::borrow::Cow;
+use std::cell::OnceCell;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+
+use super::scope::Scope;
+use crate::base::Value;
+use crate::scenario::Lookup;
+use crate::scenario::model::{Field, PathPart};
+
+/// What came of an operation.
+#[derive(Debug)]
+pub(super) struct Reply {
+    /// What went wrong.
+    pub(super) error: Option<OpError>,
+    /// What came back; with an error, what there was of it.
+    pub(super) content: Content,
+    /// How long it took.
+    pub(super) took: Duration,
+}
+
+/// What came back.
+#[derive(Debug)]
+pub(super) enum Content {
+    /// Nothing comes back from such an operation, or nothing did.
+    None,
+    /// An HTTP response.
+    Http(Box<HttpReply>),
+    /// A Redis reply.
+    Redis(Value),
+    /// Bytes of a raw connection.
+    Raw(Payload),
+}
+
+/// An HTTP response.
+#[derive(Debug)]
+pub(super) struct HttpReply {
+    pub(super) status: u16,
+    pub(super) reason: Cow<'static, str>,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Payload,
+}
+
+/// Bytes, and the JSON they may be.
+#[derive(Debug)]
+pub(super) struct Payload {
+    pub(super) bytes: Bytes,
+    json: OnceCell<Option<Value>>,
+}
+
+/// Why an operation has no reply, or one that says so.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct OpError {
+    pub(super) kind: ErrorKind,
+    /// A clause that says more.
+    pub(super) message: String,
+}
+
+/// The kinds of error.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ErrorKind {
+    /// Nothing listens there.
+    Refused,
+    /// The other side broke the connection off.
+    Reset,
+    /// It took longer than it may.
+    Timeout,
+    /// The other side closed the connection before its reply was whole; or this side did before.
+    Closed,
+    /// What came is not what the protocol says, or passes a limit.
+    Malformed,
+    /// There is no way there: no ports are left, or the system says so.
+    Unreachable,
+    /// A Redis error reply: a whole reply, of which `message` is the text.
+    Redis,
+}
+
+impl OpError {
+    pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> OpError {
+        OpError { kind, message: message.into() }
+    }
+
+    /// The value of the field `error`.
+    pub(super) fn word(&self) -> &str {
+        match self.kind {
+            ErrorKind::Refused => "refused",
+            ErrorKind::Reset => "reset",
+            ErrorKind::Timeout => "timeout",
+            ErrorKind::Closed => "closed",
+            ErrorKind::Malformed => "malformed",
+            ErrorKind::Unreachable => "unreachable",
+            ErrorKind::Redis => &self.message,
+        }
+    }
+
+    /// The error as a clause: why a step failed that did not expect it.
+    pub(super) fn clause(&self) -> String {
+        match self.kind {
+            ErrorKind::Redis => format!("the server answered {}", self.message),
+            _ => format!("{}: {}", self.word(), self.message),
+        }
+    }
+
+    /// What connecting says.
+    pub(super) fn dialling(error: &std::io::Error) -> OpError {
+        use std::io::ErrorKind as Io;
+        match error.kind() {
+            Io::ConnectionRefused => {
+                OpError::new(ErrorKind::Refused, "nothing listens at the server's address")
+            }
+            Io::TimedOut => OpError::new(ErrorKind::Timeout, "connecting took too long"),
+            Io::ConnectionReset | Io::ConnectionAborted => OpError::reset(),
+            _ => OpError::new(ErrorKind::Unreachable, error.to_string()),
+        }
+    }
+
+    /// What reading or writing says.
+    pub(super) fn transfer(error: &std::io::Error) -> OpError {
+        use std::io::ErrorKind as Io;
+        match error.kind() {
+            Io::UnexpectedEof => OpError::closed(),
+            Io::TimedOut => OpError::new(ErrorKind::Timeout, "the connection timed out"),
+            Io::InvalidData | Io::InvalidInput => {
+                OpError::new(ErrorKind::Malformed, error.to_string())
+            }
+            // A broken pipe is what a system says that has had the reset before.
+            _ => OpError::reset(),
+        }
+    }
+
+    pub(super) fn reset() -> OpError {
+        OpError::new(ErrorKind::Reset, "the other side broke the connection off")
+    }
+
+    pub(super) fn closed() -> OpError {
+        OpError::new(ErrorKind::Closed, "the other side closed the connection before that")
+    }
+}
+
+impl Payload {
+    pub(super) fn new(bytes: Bytes) -> Payload {
+        Payload { bytes, json: OnceCell::new() }
+    }
+
+    fn text(&self) -> Value {
+        Value::String(String::from_utf8_lossy(&self.bytes).into_owned())
+    }
+
+    fn hex(&self) -> Value {
+        let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
+        let digits = self.bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+        Value::String(digits.collect())
+    }
+
+    fn json(&self) -> Option<&Value> {
+        self.json.get_or_init(|| serde_json::from_slice(&self.bytes).ok()).as_ref()
+    }
+}
+
+impl Reply {
+    /// Nothing, and no error.
+    pub(super) fn empty() -> Reply {
+        Reply { error: None, content: Content::None, took: Duration::ZERO }
+    }
+
+    pub(super) fn of(content: Content) -> Reply {
+        Reply { error: None, content, took: Duration::ZERO }
+    }
+
+    pub(super) fn failed(error: OpError) -> Reply {
+        Reply { error: Some(error), content: Content::None, took: Duration::ZERO }
+    }
+
+    /// The value of a field, if there is one.
+    pub(super) fn get<'a>(&'a self, field: &Field, scope: &'a Scope) -> Option<Cow<'a, Value>> {
+        match field {
+            Field::Named(name) => self.named(name),
+            Field::Header(name) => self.header(name).map(Cow::Owned),
+            Field::Json(path) => walk(self.json()?, path).map(Cow::Borrowed),
+            Field::Var(name) => match scope.get(name) {
+                Some(value) => Some(Cow::Borrowed(value)),
+                None => scope.lookup(name).map(Cow::Owned),
+            },
+        }
+    }
+
+    fn named(&self, name: &str) -> Option<Cow<'_, Value>> {
+        match name {
+            "error" => self.error.as_ref().map(|error| Value::from(error.word())),
+            "took" => Some(micros(self.took)),
+            "status" => self.http().map(|http| Value::from(http.status)),
+            "reason" => self.http().map(|http| Value::from(http.reason.as_ref())),
+            "reply" => match &self.content {
+                Content::Redis(value) => return Some(Cow::Borrowed(value)),
+                _ => None,
+            },
+            "body" | "text" => self.payload().map(Payload::text),
+            "bytes" => self.payload().map(|payload| Value::from(payload.bytes.len())),
+            "hex" => self.payload().map(Payload::hex),
+            _ => None,
+        }
+        .map(Cow::Owned)
+    }
+
+    /// A header; several of one name are joined by commas.
+    fn header(&self, name: &str) -> Option<Value> {
+        let mut values = self.http()?.headers.get_all(name).into_iter();
+        let mut text = String::from_utf8_lossy(values.next()?.as_bytes()).into_owned();
+        for value in values {
+            text.push_str(", ");
+            text.push_str(&String::from_utf8_lossy(value.as_bytes()));
+        }
+        Some(Value::String(text))
+    }
+
+    fn json(&self) -> Option<&Value> {
+        match &self.content {
+            Content::None => None,
+            Content::Redis(value) => Some(value),
+            Content::Http(_) | Content::Raw(_) => self.payload()?.json(),
+        }
+    }
+
+    pub(super) fn http(&self) -> Option<&HttpReply> {
+        match &self.content {
+            Content::Http(http) => Some(http),
+            _ => None,
+        }
+    }
+
+    fn payload(&self) -> Option<&Payload> {
+        match &self.content {
+            Content::Http(http) => Some(&http.body),
+            Content::Raw(payload) => Some(payload),
+            Content::None | Content::Redis(_) => None,
+        }
+    }
+}
+
+/// Follows a path; a negative index counts from the end.
+fn walk<'a>(value: &'a Value, path: &[PathPart]) -> Option<&'a Value> {
+    path.iter().try_fold(value, |value, part| match part {
+        PathPart::Key(key) => value.get(key),
+        PathPart::Index(index) => {
+            let items = value.as_array()?;
+            let at = usize::try_from(index.unsigned_abs()).ok()?;
+            items.get(if *index < 0 { items.len().checked_sub(at)? } else { at })
+        }
+    })
+}
+
+/// A duration as the language compares it: in microseconds, whole ones as an integer.
+fn micros(duration: Duration) -> Value {
+    let nanos = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
+    if nanos.is_multiple_of(1000) {
+        return Value::from(nanos / 1000);
+    }
+    #[expect(clippy::cast_precision_loss, reason = "53 bits of nanoseconds are 104 days")]
+    let micros = nanos as f64 / 1000.0;
+    Value::from(micros)
+}
