@@ -102,7 +102,8 @@ pub(super) fn request_line(message: &Message) -> Option<(&str, &str)> {
     let whole = message.summary.ends_with('…').then(|| first_line(&message.bytes)).flatten();
     let mut words = whole.unwrap_or(&message.summary).split(' ');
     let (method, target) = (words.next()?, words.next()?);
-    if method.is_empty() || !method.bytes().all(|byte| byte.is_ascii_graphic()) {
+    let is_target = target.starts_with('/') || target == "*" || target.contains("://");
+    if method.is_empty() || !(is_target || method == "CONNECT") {
         return None;
     }
     // `http://host/path`, as to a proxy, is about `/path`.

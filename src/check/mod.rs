@@ -47,8 +47,8 @@ pub struct Verdict {
     /// [`Outcome::Ok`] only if every step and every check went as it should and the run came to its
     /// end; [`Outcome::Failed`] if any did not; [`Outcome::Unknown`] if one could not be decided.
     pub outcome: Outcome,
-    /// Why not, if it was neither a step nor a check: the run's own failure, or a server's crash.
-    /// Empty otherwise.
+    /// Why not, if it was neither a step nor a check: the run's own failure, a server's crash, or
+    /// iterations of a load that failed. Empty otherwise.
     pub text: String,
 }
 
@@ -158,21 +158,27 @@ where
 struct State {
     judges: Judges,
     steps: Outcome,
-    crash: Option<String>,
+    /// The first thing wrong that is neither a step nor a check.
+    broken: Option<String>,
 }
 
 impl State {
     fn new(plan: &Plan) -> State {
-        State { judges: Judges::new(plan), steps: Outcome::Ok, crash: None }
+        State { judges: Judges::new(plan), steps: Outcome::Ok, broken: None }
     }
 
     fn event(&mut self, event: &Event) {
         match &event.kind {
             EventKind::Message(message) => self.judges.message(message, event.at),
             EventKind::Step(step) => self.steps = worse(self.steps, step.outcome),
-            EventKind::Crash { node, text } if self.crash.is_none() => {
+            EventKind::Crash { node, text } => {
                 let name = self.judges.node_name(*node);
-                self.crash = Some(format!("{name} crashed: {text}"));
+                let _ = self.broken.get_or_insert_with(|| format!("{name} crashed: {text}"));
+            }
+            EventKind::Load(load) if load.failed > 0 => {
+                let (name, failed) = (self.judges.node_name(load.client), load.failed);
+                let text = format!("{failed} of {} iterations of {name} failed", load.started);
+                let _ = self.broken.get_or_insert(text);
             }
             _ => {}
         }
@@ -180,10 +186,10 @@ impl State {
 
     fn verdict(&self, plan: &Plan, run_failure: Option<String>) -> Verdict {
         let checks = self.judges.verdicts(plan);
-        let text = run_failure.or_else(|| self.crash.clone());
-        let broken = if text.is_some() { Outcome::Failed } else { Outcome::Ok };
+        let text = run_failure.or_else(|| self.broken.clone());
+        let whole = if text.is_some() { Outcome::Failed } else { Outcome::Ok };
         let outcome =
-            checks.iter().map(|check| check.outcome).fold(worse(self.steps, broken), worse);
+            checks.iter().map(|check| check.outcome).fold(worse(self.steps, whole), worse);
         Verdict { checks, outcome, text: text.unwrap_or_default() }
     }
 }

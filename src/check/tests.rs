@@ -5,7 +5,7 @@ use crate::scenario::model::{
     Check, CheckKind, Client, Dynamic, DynamicKind, Filter, Predicate, RedisServer, Scenario,
     Server, ServerKind, Statistic, Test, Text, TraceOptions,
 };
-use crate::trace::{Collector, Fate, Message, StepEvent};
+use crate::trace::{Collector, Fate, LoadEvent, Message, StepEvent};
 use std::time::Duration;
 
 const APP: NodeId = NodeId(0);
@@ -421,7 +421,7 @@ fn step(outcome: Outcome) -> EventKind {
 }
 
 #[test]
-fn a_failed_step_or_a_crash_fails_the_run() {
+fn a_failed_step_a_crash_or_a_failed_load_fails_the_run() {
     assert_eq!(story().verdict(Vec::new()).outcome, Outcome::Ok);
     let stepped = Story::default().other(step(Outcome::Ok)).other(step(Outcome::Failed)).end();
     assert_eq!(stepped.verdict(Vec::new()).outcome, Outcome::Failed);
@@ -429,6 +429,22 @@ fn a_failed_step_or_a_crash_fails_the_run() {
     let verdict = Story::default().other(crash).end().verdict(Vec::new());
     assert_eq!(verdict.outcome, Outcome::Failed);
     assert_eq!(verdict.text, "db crashed: out of cheese");
+    let load = |failed| {
+        EventKind::Load(Box::new(LoadEvent {
+            client: READER_1,
+            span: Span::default(),
+            began: at(0),
+            started: 10,
+            done: 10 - failed,
+            failed,
+            shed: 0,
+            latency: None,
+        }))
+    };
+    assert_eq!(Story::default().other(load(0)).end().verdict(Vec::new()).outcome, Outcome::Ok);
+    let verdict = Story::default().other(load(3)).end().verdict(Vec::new());
+    assert_eq!(verdict.outcome, Outcome::Failed);
+    assert_eq!(verdict.text, "3 of 10 iterations of reader.1 failed");
 }
 
 #[test]

@@ -7,6 +7,8 @@
 
 mod json;
 mod mermaid;
+#[cfg(test)]
+mod sample;
 mod svg;
 
 use std::io::{self, Write};

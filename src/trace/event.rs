@@ -27,6 +27,14 @@ pub struct Header {
     pub text: String,
 }
 
+impl Header {
+    /// A node's name; `outside` for a stranger.
+    #[must_use]
+    pub fn node_name(&self, id: NodeId) -> &str {
+        self.nodes.get(id.index()).map_or("outside", |node| &node.name)
+    }
+}
+
 /// A node as the header lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct HeaderNode {

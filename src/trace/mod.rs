@@ -10,11 +10,13 @@
 //! a message is recorded when its fate is settled, and says when it was sent. `docs/trace-format.md`
 //! describes the file for people who read it with `jq`.
 
+mod clocks;
 mod event;
 mod read;
 mod recorder;
 mod write;
 
+pub use clocks::{Clocks, Stamp, Stamps, VECTOR_ENTRIES_MAX};
 pub use event::{
     Event, EventKind, Fate, Header, HeaderNode, Level, LoadEvent, LoadLatency, Message, OpEvent,
     OpPhase, Outcome, StepEvent,
