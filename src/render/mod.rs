@@ -3,13 +3,17 @@
 //!
 //! ```text
 //! (Header, events) -> mermaid | svg | json      whole documents, for `export`
+//!                  -> terminal                  diagram, list and summary, as the run goes
 //! ```
+//!
+//! Nothing here opens a file, asks for the time or knows of a socket.
 
 mod json;
 mod mermaid;
 #[cfg(test)]
 mod sample;
 mod svg;
+pub mod terminal;
 
 use std::io::{self, Write};
 

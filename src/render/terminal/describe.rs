@@ -1,0 +1,311 @@
+//! Events in words: what is an arrow, what is a note, what is left out.
+
+use anstyle::Style as Ink;
+
+use super::columns::{CLIENT, number};
+use super::connections::{Connections, Ending};
+use super::diagram::Arrow;
+use super::excerpt::excerpt;
+use super::exchanges::Asked;
+use super::moment::took;
+use super::style::{self, BAD, DIM, GOOD, PLAIN, Style, WARN};
+use super::text::{escape, plural};
+use crate::base::{ConnId, Direction, NodeId, Time};
+use crate::trace::{
+    Event, EventKind, Fate, Header, Level, LoadEvent, Message, OpEvent, OpPhase, Outcome, StepEvent,
+};
+
+/// What is told of an event.
+#[derive(Debug)]
+pub(super) enum Told<'a> {
+    /// Something goes from one node to another.
+    Arrow {
+        arrow: Arrow,
+        conn: ConnId,
+        /// Whether it goes from the side that was asked to the side that asked.
+        back: bool,
+    },
+    /// Something happens at a node.
+    Note { node: NodeId, words: String, ink: Ink },
+    /// Something concerns the run.
+    Band { words: String, ink: Ink },
+    /// A step failed.
+    Failure(&'a StepEvent),
+}
+
+/// What there is to know for describing an event.
+pub(super) struct Scene<'a> {
+    pub(super) header: &'a Header,
+    pub(super) style: Style,
+    pub(super) connections: &'a Connections,
+    /// Whether also that is told which a diagram shows in other ways or leaves out.
+    pub(super) everything: bool,
+}
+
+impl Scene<'_> {
+    /// What to tell of an event, if anything; `asked` is the request that it answers.
+    pub(super) fn describe<'e>(&self, event: &'e Event, asked: Option<Asked>) -> Option<Told<'e>> {
+        match &event.kind {
+            EventKind::Message(message) => Some(self.message(event.at, message, asked)),
+            EventKind::Connect { conn, from, to, port } => {
+                Some(self.wire(*conn, *from, *to, &format!("connect :{port}"), false))
+            }
+            EventKind::Refused { conn, from, to, reason } => {
+                Some(self.broken(*conn, *from, *to, &format!("connect: {reason}"), false))
+            }
+            EventKind::Close { conn, by } => self.close(*conn, *by),
+            EventKind::Reset { conn, by } => Some(match self.connections.peer(*conn, *by) {
+                Some(peer) => self.broken(*conn, *by, peer, "reset", self.is_back(*conn, *by)),
+                None => self.note(*by, format!("resets {conn}"), BAD),
+            }),
+            EventKind::Crash { node, text } => {
+                let cross = self.style.glyphs().cross;
+                Some(self.note(*node, format!("{cross} crashed: {text}"), BAD))
+            }
+            EventKind::Step(step) => self.step(event.at, step),
+            EventKind::Load(load) => {
+                Some(self.note(load.client, load_words(load, event.at), PLAIN))
+            }
+            EventKind::Log { node, level, text } => self.log(*node, *level, text),
+            _ if self.everything => self.other(event),
+            _ => None,
+        }
+    }
+
+    fn note<'e>(&self, node: NodeId, words: String, ink: Ink) -> Told<'e> {
+        let words = escape(&words, self.style.ascii).into_owned();
+        Told::Note { node, words, ink }
+    }
+
+    /// True if `from` is the side that was asked for the connection.
+    fn is_back(&self, conn: ConnId, from: NodeId) -> bool {
+        self.connections.get(conn).is_some_and(|known| known.to == from)
+    }
+
+    fn message<'e>(&self, at: Time, message: &Message, asked: Option<Asked>) -> Told<'e> {
+        let ink = style::connection(message.conn);
+        let arrives = !matches!(message.fate, Fate::Dropped | Fate::Held | Fate::Lost);
+        let mut label = String::new();
+        if self.connections.get(message.conn).is_some_and(|known| known.shared) {
+            label = format!("{} ", message.conn);
+        }
+        label.push_str(&escape(&message.summary, self.style.ascii));
+        if arrives && message.fate != Fate::Delivered {
+            label.push_str(&format!(" ({})", message.fate.as_str()));
+        }
+        let (aside, aside_ink) = match asked {
+            _ if !arrives => (message.fate.as_str().to_owned(), BAD),
+            Some(asked) => (took(at.since(asked.sent)), DIM),
+            None => (String::new(), DIM),
+        };
+        let label_ink = match () {
+            () if !arrives => style::LOST,
+            () if is_error(message) => BAD,
+            () => ink,
+        };
+        let excerpt = excerpt(message).map(|body| escape(&body, self.style.ascii).into_owned());
+        let arrow = Arrow {
+            from: message.from,
+            to: message.to,
+            ink: if arrives { ink } else { BAD },
+            solid: arrives,
+            arrives,
+            label,
+            label_ink,
+            excerpt,
+            aside,
+            aside_ink,
+        };
+        Told::Arrow { arrow, conn: message.conn, back: message.direction == Direction::Response }
+    }
+
+    /// What happens to a connection in order: a faint line.
+    fn wire<'e>(
+        &self,
+        conn: ConnId,
+        from: NodeId,
+        to: NodeId,
+        words: &str,
+        back: bool,
+    ) -> Told<'e> {
+        let ink = style::connection(conn).dimmed();
+        let arrow = Arrow {
+            from,
+            to,
+            ink,
+            solid: false,
+            arrives: true,
+            label: self.tagged(conn, words),
+            label_ink: ink,
+            excerpt: None,
+            aside: String::new(),
+            aside_ink: DIM,
+        };
+        Told::Arrow { arrow, conn, back }
+    }
+
+    /// What happens to a connection and should not: a red line that ends in a cross.
+    fn broken<'e>(
+        &self,
+        conn: ConnId,
+        from: NodeId,
+        to: NodeId,
+        words: &str,
+        back: bool,
+    ) -> Told<'e> {
+        let arrow = Arrow {
+            from,
+            to,
+            ink: BAD,
+            solid: true,
+            arrives: false,
+            label: self.tagged(conn, words),
+            label_ink: BAD,
+            excerpt: None,
+            aside: String::new(),
+            aside_ink: BAD,
+        };
+        Told::Arrow { arrow, conn, back }
+    }
+
+    /// `words`, after the connection's number if there are several between the same two nodes.
+    fn tagged(&self, conn: ConnId, words: &str) -> String {
+        let words = escape(words, self.style.ascii);
+        match self.connections.get(conn) {
+            Some(known) if known.shared => format!("{conn} {words}"),
+            _ => words.into_owned(),
+        }
+    }
+
+    fn close<'e>(&self, conn: ConnId, by: NodeId) -> Option<Told<'e>> {
+        if self.connections.ending(conn, by) == Ending::Answer && !self.everything {
+            return None;
+        }
+        Some(match self.connections.peer(conn, by) {
+            Some(peer) => self.wire(conn, by, peer, "close", self.is_back(conn, by)),
+            None => self.note(by, format!("closes {conn}"), DIM),
+        })
+    }
+
+    fn step<'e>(&self, at: Time, step: &'e StepEvent) -> Option<Told<'e>> {
+        let glyphs = self.style.glyphs();
+        let summary = &step.summary;
+        let words = match (step.outcome, &step.error) {
+            (Outcome::Failed, _) => return Some(Told::Failure(step)),
+            (Outcome::Unknown, _) => {
+                let words = format!("{} {summary}: unknown", glyphs.unknown);
+                return Some(self.note(step.client, words, WARN));
+            }
+            (Outcome::Ok, Some(error)) => format!("{summary}: {error}, as expected"),
+            (Outcome::Ok, None) if step.attempts > 1 => {
+                format!("{summary}: right at attempt {}", step.attempts)
+            }
+            (Outcome::Ok, None) => match &step.name {
+                Some(name) => name.clone(),
+                None if self.everything => summary.clone(),
+                None => return None,
+            },
+        };
+        let mut words = format!("{} {words}", glyphs.tick);
+        if self.everything {
+            words.push_str(&format!(" ({})", took(at.since(step.began))));
+        }
+        Some(self.note(step.client, words, GOOD))
+    }
+
+    fn log<'e>(&self, node: Option<NodeId>, level: Level, text: &str) -> Option<Told<'e>> {
+        let ink = match level {
+            Level::Info => PLAIN,
+            Level::Warn => WARN,
+            Level::Error => BAD,
+        };
+        let Some(node) = node else {
+            let words = escape(text, self.style.ascii).into_owned();
+            return Some(Told::Band { words, ink });
+        };
+        let client = self.header.nodes.get(node.index()).is_some_and(|node| node.kind == CLIENT);
+        // A server's access log says once more what the arrows say.
+        (client || level != Level::Info || self.everything)
+            .then(|| self.note(node, text.to_owned(), ink))
+    }
+
+    /// What only a list shows.
+    fn other<'e>(&self, event: &Event) -> Option<Told<'e>> {
+        Some(match &event.kind {
+            EventKind::Listen { node, address } => {
+                self.note(*node, format!("listens at {address}"), DIM)
+            }
+            EventKind::Accept { conn, node } => self.note(*node, format!("accepts {conn}"), DIM),
+            EventKind::Op(op) => self.note(op.client, op_words(op), DIM),
+            EventKind::Check { check, outcome, text, .. } => {
+                let (mark, ink) = mark(*outcome, self.style);
+                let words =
+                    escape(&format!("{mark} {check}: {text}"), self.style.ascii).into_owned();
+                Told::Band { words, ink }
+            }
+            EventKind::End { outcome, text } => {
+                let (mark, ink) = mark(*outcome, self.style);
+                let words = format!("{mark} end: {}", outcome.as_str());
+                let words = if text.is_empty() { words } else { format!("{words}: {text}") };
+                Told::Band { words: escape(&words, self.style.ascii).into_owned(), ink }
+            }
+            _ => return None,
+        })
+    }
+
+    /// `.2 ` for `reader.2`: whose arrow it is, if the lifeline does not say.
+    pub(super) fn member(&self, node: NodeId) -> Option<String> {
+        let number = number(self.header.nodes.get(node.index())?)?;
+        Some(format!(".{number} "))
+    }
+
+    /// A node's name, escaped.
+    pub(super) fn name(&self, node: NodeId) -> String {
+        let name = self.header.nodes.get(node.index()).map_or("outside", |node| &node.name);
+        escape(name, self.style.ascii).into_owned()
+    }
+}
+
+/// The sign of a verdict and its ink.
+pub(super) fn mark(outcome: Outcome, style: Style) -> (char, Ink) {
+    let glyphs = style.glyphs();
+    match outcome {
+        Outcome::Ok => (glyphs.tick, GOOD),
+        Outcome::Failed => (glyphs.cross, BAD),
+        Outcome::Unknown => (glyphs.unknown, WARN),
+    }
+}
+
+/// True for an answer that says that something is wrong.
+fn is_error(message: &Message) -> bool {
+    message.direction == Direction::Response
+        && match message.protocol.as_ref() {
+            "http" => message.summary.starts_with(['4', '5']),
+            "redis" => message.summary.starts_with('-'),
+            _ => false,
+        }
+}
+
+fn op_words(op: &OpEvent) -> String {
+    let value = if op.value.is_null() { String::new() } else { format!(" {}", op.value) };
+    let key = if op.key.is_null() { String::new() } else { format!(" {}", op.key) };
+    match op.phase {
+        OpPhase::Invoke => format!("op {}: {}{key}{value}", op.id, op.f),
+        phase => format!("op {}: {}{key}{value}: {}", op.id, op.f, phase.as_str()),
+    }
+}
+
+/// A load in a sentence.
+pub(super) fn load_words(load: &LoadEvent, at: Time) -> String {
+    let mut words = format!(
+        "load over after {}: {} started, {} done, {} failed",
+        took(at.since(load.began)),
+        plural(load.started, "iteration", "iterations"),
+        super::text::thousands(load.done),
+        super::text::thousands(load.failed),
+    );
+    if load.shed > 0 {
+        words.push_str(&format!(", {} shed", super::text::thousands(load.shed)));
+    }
+    words
+}

@@ -1,0 +1,44 @@
+//! What a run looks like in a terminal: lifelines and arrows, a list, a summary.
+//!
+//! ```text
+//! Event -> Teller -> connections, exchanges   who speaks with whom, which answer belongs to what
+//!                 -> tally                    what the summary counts
+//!                 -> fold                     is this worth a line, or one more of the same?
+//!                 -> diagram | list           lines of text
+//! ```
+//!
+//! A [`Teller`] is told events in the order of the run and appends finished lines to a `String`; it never
+//! looks ahead, so that the same code draws a run as it happens and a stored trace. Its memory is bounded
+//! however long the run is: every table in it has a stated limit, after which it counts instead of keeps.
+
+mod columns;
+mod connections;
+mod describe;
+mod diagram;
+mod excerpt;
+mod exchanges;
+mod failure;
+mod fold;
+mod latencies;
+mod list;
+mod moment;
+mod progress;
+mod row;
+mod shape;
+mod style;
+mod summary;
+mod tally;
+mod teller;
+mod text;
+mod wanted;
+
+pub use progress::Progress;
+pub use style::{BAD, BOLD, DIM, GOOD, Style, WARN};
+pub use summary::Closing;
+pub use tally::Tally;
+pub use teller::{Folding, Form, Teller, Telling};
+pub use text::{cut, escape};
+pub use wanted::Wanted;
+
+#[cfg(test)]
+mod tests;

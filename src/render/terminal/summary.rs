@@ -1,0 +1,246 @@
+//! What a run came to, on one screen.
+
+use anstyle::Style as Ink;
+
+use super::describe::{load_words, mark};
+use super::failure::{self, Indent};
+use super::moment::took;
+use super::style::{BAD, BOLD, DIM, GOOD, PLAIN, Style, WARN};
+use super::tally::{LinkTally, Outcomes, Tally, per_second};
+use super::text::{self, escape, plural, thousands};
+use crate::base::units::show_bytes;
+use crate::base::{Source, Time};
+use crate::trace::{Header, Outcome};
+
+/// The summary at the end of a run.
+pub struct Closing<'a> {
+    /// With which characters and colours.
+    pub style: Style,
+    /// What was run.
+    pub header: &'a Header,
+    /// The scenario's text.
+    pub source: &'a Source,
+    /// What it came to.
+    pub tally: &'a Tally,
+    /// The run's verdict; `None` if it was cut short.
+    pub outcome: Option<Outcome>,
+    /// Further lines: where the trace is, how to run it again.
+    pub pointers: Vec<(&'a str, String)>,
+    /// Whether only what failed is told.
+    pub brief: bool,
+}
+
+/// The most links that are shown; the busiest.
+const LINKS_SHOWN: usize = 12;
+
+/// The most verdicts that are shown of those that hold.
+const HELD_SHOWN: usize = 20;
+
+impl Closing<'_> {
+    /// Appends the summary.
+    pub fn write(&self, out: &mut String) {
+        if !self.brief {
+            self.figures(out);
+            self.links(out);
+        }
+        self.loads(out);
+        self.verdicts(out);
+        self.verdict(out);
+        for (name, value) in &self.pointers {
+            let name = self.style.paint(&text::pad(name, NAME), DIM);
+            out.push_str(&format!("  {name}{value}\n"));
+        }
+    }
+
+    fn figures(&self, out: &mut String) {
+        let tally = self.tally;
+        let time = tally.last.since(Time::ZERO);
+        let mut parts = vec![
+            plural(tally.messages, "message", "messages"),
+            show_bytes(tally.bytes),
+            plural(tally.connections, "connection", "connections"),
+        ];
+        for (count, what) in
+            [(tally.refused, "refused"), (tally.resets, "reset"), (tally.astray, "not delivered")]
+        {
+            if count > 0 {
+                parts.push(format!("{} {what}", thousands(count)));
+            }
+        }
+        let clock = &self.header.clock;
+        let mut line = format!("{} in {}", parts.join(", "), took(time));
+        line.push_str(&format!(" ({clock} clock, seed {})", self.header.seed));
+        if let Some(rate) = per_second(tally.messages, time).filter(|_| tally.messages >= RATED_MIN)
+        {
+            line.push_str(&format!(", {rate:.0}/s"));
+        }
+        failure::paragraph(&line, BOLD, self.indent(2), out);
+        out.push('\n');
+    }
+
+    fn links(&self, out: &mut String) {
+        let tally = self.tally;
+        if tally.links.is_empty() {
+            return;
+        }
+        let mut links: Vec<_> = tally.links.iter().collect();
+        let hidden = links.len().saturating_sub(LINKS_SHOWN);
+        if hidden > 0 {
+            links.sort_by_key(|(pair, link)| {
+                (std::cmp::Reverse(link.requests + link.replies), **pair)
+            });
+        }
+        let to = self.style.glyphs().to;
+        let name = |group: usize| escape(tally.groups.name(group), self.style.ascii).into_owned();
+        let mut rows = vec![HEADS.map(str::to_owned)];
+        for &(&(from, whom), link) in links.iter().take(LINKS_SHOWN) {
+            rows.push(cells(format!("{} {to} {}", name(from), name(whom)), link));
+        }
+        table(&rows, self.style, out);
+        if hidden > 0 {
+            let words = format!("and {} more", plural(hidden as u64, "link", "links"));
+            out.push_str(&format!("  {}\n", self.style.paint(&words, DIM)));
+        }
+        if tally.others.requests > 0 {
+            let words =
+                format!("and {} requests on further ones", thousands(tally.others.requests));
+            out.push_str(&format!("  {}\n", self.style.paint(&words, DIM)));
+        }
+        out.push('\n');
+    }
+
+    fn loads(&self, out: &mut String) {
+        for load in &self.tally.loads {
+            let client = self.header.nodes.get(load.client.index()).map_or("", |node| &node.name);
+            let title = format!("{client}: {}", load_words(load, self.tally.last));
+            let title = title.split(" after ").next().map_or(title.clone(), |_| title.clone());
+            let ink = if load.failed > 0 { WARN } else { PLAIN };
+            failure::paragraph(&escape(&title, self.style.ascii), ink, self.indent(2), out);
+            if let Some(latency) = &load.latency {
+                let named: Vec<String> = latency
+                    .named()
+                    .iter()
+                    .map(|(name, duration)| format!("{name} {}", took(*duration)))
+                    .collect();
+                failure::paragraph(&named.join("  "), PLAIN, self.indent(4), out);
+            }
+        }
+        if !self.tally.loads.is_empty() {
+            out.push('\n');
+        }
+    }
+
+    /// The steps and the checks: what failed with its place.
+    fn verdicts(&self, out: &mut String) {
+        let tally = self.tally;
+        if tally.steps.total() > 0 && (!self.brief || tally.steps.failed > 0) {
+            self.counted("steps", tally.steps, out);
+        }
+        if tally.checks.total() > 0 && (!self.brief || tally.checks.failed > 0) {
+            self.counted("checks", tally.checks, out);
+        }
+        let mut held = 0;
+        for verdict in &tally.verdicts {
+            if verdict.outcome == Outcome::Ok {
+                held += 1;
+                if self.brief || held > HELD_SHOWN {
+                    continue;
+                }
+            }
+            let (mark, ink) = mark(verdict.outcome, self.style);
+            let title = format!("{}: {}", verdict.check, verdict.text);
+            if verdict.outcome == Outcome::Ok {
+                failure::title(mark, ink, &title, self.indent(2 + NAME), out);
+            } else {
+                failure::title(mark, ink, &verdict.check, self.indent(2 + NAME), out);
+                let at = self.indent(4 + NAME);
+                failure::place(self.source, verdict.span, &verdict.text, at, out);
+            }
+        }
+    }
+
+    fn counted(&self, name: &str, outcomes: Outcomes, out: &mut String) {
+        let name = self.style.paint(&text::pad(name, NAME), DIM);
+        let mut parts = Vec::new();
+        for (count, what, ink) in [
+            (outcomes.ok, "ok", GOOD),
+            (outcomes.failed, "failed", BAD),
+            (outcomes.unknown, "unknown", WARN),
+        ] {
+            if count > 0 {
+                parts.push(self.style.paint(&format!("{} {what}", thousands(count)), ink));
+            }
+        }
+        out.push_str(&format!("  {name}{}\n", parts.join(", ")));
+    }
+
+    fn verdict(&self, out: &mut String) {
+        let (words, ink): (&str, Ink) = match self.outcome {
+            Some(Outcome::Ok) => ("all holds", GOOD.bold()),
+            Some(Outcome::Failed) => ("failed", BAD),
+            Some(Outcome::Unknown) => ("undecided", WARN.bold()),
+            None => ("cut short", WARN.bold()),
+        };
+        let name = self.style.paint(&text::pad("verdict", NAME), DIM);
+        let why = self.tally.end.as_ref().map_or("", |(_, why)| why.as_str());
+        let why = escape(why, self.style.ascii);
+        let words = self.style.paint(words, ink);
+        let why = if why.is_empty() { String::new() } else { format!(": {why}") };
+        out.push_str(&format!("  {name}{words}{why}\n"));
+    }
+
+    fn indent(&self, columns: usize) -> Indent {
+        Indent { columns, style: self.style }
+    }
+}
+
+/// The width of the names on the left.
+const NAME: usize = 10;
+
+/// Rates of fewer messages than this say nothing.
+const RATED_MIN: u64 = 1_000;
+
+const HEADS: [&str; 8] = ["link", "requests", "replies", "p50", "p95", "p99", "max", "bytes"];
+
+fn cells(name: String, link: &LinkTally) -> [String; 8] {
+    let percentile = |percent| link.latencies.percentile(percent).map(took).unwrap_or_default();
+    let name = match (link.refused, link.astray) {
+        (0, 0) => name,
+        (refused, 0) => format!("{name} ({refused} refused)"),
+        (0, astray) => format!("{name} ({astray} not delivered)"),
+        (refused, astray) => format!("{name} ({refused} refused, {astray} not delivered)"),
+    };
+    [
+        name,
+        thousands(link.requests),
+        thousands(link.replies),
+        percentile(50.0),
+        percentile(95.0),
+        percentile(99.0),
+        percentile(100.0),
+        show_bytes(link.bytes),
+    ]
+}
+
+/// A table: the first column on the left, numbers on the right.
+fn table(rows: &[[String; 8]], style: Style, out: &mut String) {
+    let mut widths = [0; 8];
+    for row in rows {
+        for (width, cell) in widths.iter_mut().zip(row) {
+            *width = text::width(cell).max(*width);
+        }
+    }
+    let others: usize = widths[1..].iter().sum::<usize>() + 2 * 7 + 2;
+    widths[0] = widths[0].min(style.width.saturating_sub(others).max(12));
+    for (index, row) in rows.iter().enumerate() {
+        let first = text::cut(&row[0], widths[0], style.glyphs().ellipsis);
+        let mut line = format!("  {}", text::pad(&first, widths[0]));
+        for (cell, width) in row.iter().zip(widths).skip(1) {
+            line.push_str("  ");
+            line.push_str(&text::pad_left(cell, width));
+        }
+        let ink = if index == 0 { DIM } else { PLAIN };
+        out.push_str(&style.paint(line.trim_end(), ink));
+        out.push('\n');
+    }
+}

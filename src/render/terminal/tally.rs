@@ -1,0 +1,231 @@
+//! What a run comes to: everything the summary says, counted event by event.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use super::columns::base;
+use super::exchanges::Asked;
+use super::latencies::Latencies;
+use crate::base::{Direction, NodeId, Span, Time};
+use crate::trace::{Event, EventKind, Header, HeaderNode, LoadEvent, Message, Outcome};
+
+/// The most links that are counted apart; the rest is one line.
+const LINKS_MAX: usize = 256;
+
+/// The most verdicts of checks that are kept.
+const VERDICTS_MAX: usize = 1_000;
+
+/// The most loads that are kept.
+const LOADS_MAX: usize = 200;
+
+/// Counts of everything that has happened so far. Its memory does not grow with the run.
+#[derive(Debug)]
+pub struct Tally {
+    pub(super) groups: Groups,
+    pub(super) links: BTreeMap<(usize, usize), LinkTally>,
+    pub(super) others: LinkTally,
+    pub(super) messages: u64,
+    pub(super) bytes: u64,
+    pub(super) astray: u64,
+    pub(super) connections: u64,
+    pub(super) refused: u64,
+    pub(super) resets: u64,
+    pub(super) crashes: u64,
+    pub(super) steps: Outcomes,
+    pub(super) checks: Outcomes,
+    pub(super) verdicts: Vec<Verdict>,
+    pub(super) loads: Vec<LoadEvent>,
+    pub(super) end: Option<(Outcome, String)>,
+    pub(super) last: Time,
+}
+
+/// What passed between two nodes, or two groups of alike ones.
+#[derive(Debug, Default)]
+pub(super) struct LinkTally {
+    pub(super) requests: u64,
+    pub(super) replies: u64,
+    pub(super) bytes: u64,
+    pub(super) astray: u64,
+    pub(super) refused: u64,
+    pub(super) latencies: Latencies,
+}
+
+/// How often each verdict was reached.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Outcomes {
+    pub(super) ok: u64,
+    pub(super) failed: u64,
+    pub(super) unknown: u64,
+}
+
+/// A check and its verdict.
+#[derive(Debug, Clone)]
+pub(super) struct Verdict {
+    pub(super) check: String,
+    pub(super) span: Span,
+    pub(super) outcome: Outcome,
+    pub(super) text: String,
+}
+
+impl Tally {
+    /// Nothing yet.
+    #[must_use]
+    pub fn new(header: &Header) -> Tally {
+        Tally {
+            groups: Groups::new(&header.nodes),
+            links: BTreeMap::new(),
+            others: LinkTally::default(),
+            messages: 0,
+            bytes: 0,
+            astray: 0,
+            connections: 0,
+            refused: 0,
+            resets: 0,
+            crashes: 0,
+            steps: Outcomes::default(),
+            checks: Outcomes::default(),
+            verdicts: Vec::new(),
+            loads: Vec::new(),
+            end: None,
+            last: Time::ZERO,
+        }
+    }
+
+    /// How many messages there were.
+    #[must_use]
+    pub fn messages(&self) -> u64 {
+        self.messages
+    }
+
+    /// How many steps, checks and servers failed.
+    #[must_use]
+    pub fn failures(&self) -> u64 {
+        self.steps.failed + self.checks.failed + self.crashes
+    }
+
+    /// When the last event happened.
+    #[must_use]
+    pub fn last(&self) -> Time {
+        self.last
+    }
+
+    /// The verdict of the trace's last line, if there was one.
+    #[must_use]
+    pub fn outcome(&self) -> Option<Outcome> {
+        self.end.as_ref().map(|(outcome, _)| *outcome)
+    }
+
+    /// Counts an event; `asked` is the request that it answers.
+    pub(super) fn event(&mut self, event: &Event, asked: Option<Asked>) {
+        self.last = event.at;
+        match &event.kind {
+            EventKind::Connect { .. } => self.connections += 1,
+            EventKind::Refused { from, to, .. } => {
+                self.refused += 1;
+                self.link(*from, *to).refused += 1;
+            }
+            EventKind::Message(message) => self.message(event.at, message, asked),
+            EventKind::Reset { .. } => self.resets += 1,
+            EventKind::Crash { .. } => self.crashes += 1,
+            EventKind::Step(step) => self.steps.add(step.outcome),
+            EventKind::Load(load) if self.loads.len() < LOADS_MAX => {
+                self.loads.push(load.as_ref().clone());
+            }
+            EventKind::Check { check, span, outcome, text } => {
+                self.checks.add(*outcome);
+                if self.verdicts.len() < VERDICTS_MAX {
+                    let (check, text) = (check.to_string(), text.clone());
+                    self.verdicts.push(Verdict { check, span: *span, outcome: *outcome, text });
+                }
+            }
+            EventKind::End { outcome, text } => self.end = Some((*outcome, text.clone())),
+            _ => {}
+        }
+    }
+
+    fn message(&mut self, at: Time, message: &Message, asked: Option<Asked>) {
+        self.messages += 1;
+        self.bytes += message.length;
+        let arrived = message.fate.arrived();
+        self.astray += u64::from(!arrived);
+        let request = message.direction == Direction::Request;
+        let link = if request {
+            self.link(message.from, message.to)
+        } else {
+            self.link(message.to, message.from)
+        };
+        link.bytes += message.length;
+        link.astray += u64::from(!arrived);
+        link.requests += u64::from(request);
+        link.replies += u64::from(!request);
+        if let (Some(asked), true) = (asked, arrived) {
+            link.latencies.add(at.since(asked.sent));
+        }
+    }
+
+    fn link(&mut self, from: NodeId, to: NodeId) -> &mut LinkTally {
+        let pair = (self.groups.of(from), self.groups.of(to));
+        if self.links.len() >= LINKS_MAX && !self.links.contains_key(&pair) {
+            return &mut self.others;
+        }
+        self.links.entry(pair).or_default()
+    }
+}
+
+impl Outcomes {
+    fn add(&mut self, outcome: Outcome) {
+        match outcome {
+            Outcome::Ok => self.ok += 1,
+            Outcome::Failed => self.failed += 1,
+            Outcome::Unknown => self.unknown += 1,
+        }
+    }
+
+    pub(super) fn total(self) -> u64 {
+        self.ok + self.failed + self.unknown
+    }
+}
+
+/// Nodes that count as one: the instances of a client.
+#[derive(Debug)]
+pub(super) struct Groups {
+    of_node: Vec<usize>,
+    names: Vec<String>,
+}
+
+impl Groups {
+    pub(super) fn new(nodes: &[HeaderNode]) -> Groups {
+        let mut of_node = Vec::with_capacity(nodes.len());
+        let mut names: Vec<String> = Vec::new();
+        let mut known: BTreeMap<&str, usize> = BTreeMap::new();
+        for node in nodes {
+            let group = base(node).and_then(|base| known.get(base).copied());
+            of_node.push(group.unwrap_or(names.len()));
+            if group.is_none() {
+                if let Some(base) = base(node) {
+                    known.insert(base, names.len());
+                }
+                names.push(base(node).unwrap_or(&node.name).to_owned());
+            }
+        }
+        names.push("outside".to_owned());
+        Groups { of_node, names }
+    }
+
+    /// The group of a node.
+    pub(super) fn of(&self, node: NodeId) -> usize {
+        self.of_node.get(node.index()).copied().unwrap_or(self.names.len() - 1)
+    }
+
+    /// What a group is called.
+    pub(super) fn name(&self, group: usize) -> &str {
+        self.names.get(group).map_or("", String::as_str)
+    }
+}
+
+/// A number of events in a time, a second.
+pub(super) fn per_second(count: u64, time: Duration) -> Option<f64> {
+    #[expect(clippy::cast_precision_loss, reason = "for people, three digits")]
+    let count = count as f64;
+    (time >= Duration::from_millis(1)).then(|| count / time.as_secs_f64())
+}

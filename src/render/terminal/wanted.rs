@@ -1,0 +1,127 @@
+//! Which events of a stored trace somebody wants to see.
+
+use super::columns::base;
+use super::connections::Connections;
+use crate::base::{ConnId, NodeId, Time, glob};
+use crate::trace::{Event, EventKind, Header};
+
+/// A choice of events; the default is all of them.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    /// Names or patterns of nodes; an event fits if it concerns one of them. None means all.
+    pub nodes: Vec<String>,
+    /// Pairs of names or patterns: who asked for the connection, and whom.
+    pub links: Vec<(String, String)>,
+    /// Nothing before this.
+    pub from: Option<Time>,
+    /// Nothing after this.
+    pub to: Option<Time>,
+    /// Only what says this, in letters of either case.
+    pub grep: Option<String>,
+    connections: Connections,
+}
+
+impl Wanted {
+    /// True if everything is wanted.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.nodes.is_empty()
+            && self.links.is_empty()
+            && self.from.is_none()
+            && self.to.is_none()
+            && self.grep.is_none()
+    }
+
+    /// True if nothing later than `at` can be wanted.
+    #[must_use]
+    pub fn is_over(&self, at: Time) -> bool {
+        self.to.is_some_and(|to| at > to)
+    }
+
+    /// True if `event` is wanted. To be told of all events in their order.
+    pub fn wants(&mut self, event: &Event, header: &Header) -> bool {
+        let wanted = self.from.is_none_or(|from| event.at >= from)
+            && self.to.is_none_or(|to| event.at <= to)
+            && self.fits_nodes(event, header)
+            && self.fits_links(event, header)
+            && self.fits_text(event);
+        self.connections.event(event);
+        wanted
+    }
+
+    /// The nodes that an event concerns, the one that asked for a connection first.
+    pub(super) fn nodes_of(connections: &Connections, event: &Event) -> Vec<NodeId> {
+        let of_conn = |conn: ConnId, by: NodeId| match connections.get(conn) {
+            Some(known) => vec![known.from, known.to],
+            None => vec![by],
+        };
+        match &event.kind {
+            EventKind::Listen { node, .. } | EventKind::Crash { node, .. } => vec![*node],
+            EventKind::Connect { from, to, .. } | EventKind::Refused { from, to, .. } => {
+                vec![*from, *to]
+            }
+            EventKind::Accept { conn, node } => of_conn(*conn, *node),
+            EventKind::Close { conn, by } | EventKind::Reset { conn, by } => of_conn(*conn, *by),
+            EventKind::Message(message) => match message.direction {
+                crate::base::Direction::Request => vec![message.from, message.to],
+                crate::base::Direction::Response => vec![message.to, message.from],
+            },
+            EventKind::Step(step) => vec![step.client],
+            EventKind::Op(op) => vec![op.client],
+            EventKind::Load(load) => vec![load.client],
+            EventKind::Log { node, .. } => node.iter().copied().collect(),
+            EventKind::Check { .. } | EventKind::End { .. } => Vec::new(),
+        }
+    }
+
+    fn fits_nodes(&self, event: &Event, header: &Header) -> bool {
+        self.nodes.is_empty()
+            || Wanted::nodes_of(&self.connections, event)
+                .iter()
+                .any(|node| self.nodes.iter().any(|name| is_called(header, *node, name)))
+    }
+
+    fn fits_links(&self, event: &Event, header: &Header) -> bool {
+        if self.links.is_empty() {
+            return true;
+        }
+        let nodes = Wanted::nodes_of(&self.connections, event);
+        let [asking, asked] = nodes.as_slice() else { return false };
+        self.links
+            .iter()
+            .any(|(from, to)| is_called(header, *asking, from) && is_called(header, *asked, to))
+    }
+
+    fn fits_text(&self, event: &Event) -> bool {
+        let Some(wanted) = &self.grep else { return true };
+        let wanted = wanted.to_lowercase();
+        let says = |text: &str| text.to_lowercase().contains(&wanted);
+        match &event.kind {
+            EventKind::Message(message) => {
+                says(&message.summary) || says(&String::from_utf8_lossy(&message.bytes))
+            }
+            EventKind::Step(step) => {
+                says(&step.summary)
+                    || step.name.as_deref().is_some_and(says)
+                    || step.error.as_deref().is_some_and(says)
+                    || step.failures.iter().any(|(_, why)| says(why))
+            }
+            EventKind::Refused { reason, .. } => says(reason),
+            EventKind::Crash { text, .. }
+            | EventKind::Log { text, .. }
+            | EventKind::Check { text, .. }
+            | EventKind::End { text, .. } => says(text),
+            EventKind::Op(op) => says(&format!("{} {} {}", op.f, op.key, op.value)),
+            _ => false,
+        }
+    }
+}
+
+/// True if `name` is that of the node or of the client it is an instance of, or a pattern for one.
+pub(super) fn is_called(header: &Header, node: NodeId, name: &str) -> bool {
+    let fits = |called: &str| called == name || glob(name.as_bytes(), called.as_bytes());
+    match header.nodes.get(node.index()) {
+        Some(known) => fits(&known.name) || base(known).is_some_and(fits),
+        None => fits("outside"),
+    }
+}
