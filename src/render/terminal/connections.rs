@@ -76,7 +76,7 @@ impl Connections {
         }
     }
 
-    /// Takes note of an event.
+    /// Takes note of an event; of one that is told twice only once.
     pub(super) fn event(&mut self, event: &Event) {
         match &event.kind {
             EventKind::Connect { conn, from, to, .. } => self.add(*conn, *from, *to),
@@ -97,6 +97,9 @@ impl Connections {
     }
 
     fn add(&mut self, conn: ConnId, from: NodeId, to: NodeId) {
+        if self.open.contains_key(&conn) {
+            return;
+        }
         if self.open.len() >= REMEMBERED_MAX
             && let Some(oldest) = self.open.keys().next().copied()
         {

@@ -4,7 +4,7 @@ use anstyle::Style as Ink;
 
 use super::columns::{CLIENT, number};
 use super::connections::{Connections, Ending};
-use super::diagram::Arrow;
+use super::diagram::{Arrow, End};
 use super::excerpt::excerpt;
 use super::exchanges::Asked;
 use super::moment::took;
@@ -40,6 +40,8 @@ pub(super) struct Scene<'a> {
     pub(super) connections: &'a Connections,
     /// Whether also that is told which a diagram shows in other ways or leaves out.
     pub(super) everything: bool,
+    /// Whether a connection's number stands before its messages if there are several like it.
+    pub(super) tags: bool,
 }
 
 impl Scene<'_> {
@@ -48,7 +50,7 @@ impl Scene<'_> {
         match &event.kind {
             EventKind::Message(message) => Some(self.message(event.at, message, asked)),
             EventKind::Connect { conn, from, to, port } => {
-                Some(self.wire(*conn, *from, *to, &format!("connect :{port}"), false))
+                Some(self.wire(*conn, *from, *to, &format!("connect from :{port}"), false))
             }
             EventKind::Refused { conn, from, to, reason } => {
                 Some(self.broken(*conn, *from, *to, &format!("connect: {reason}"), false))
@@ -86,7 +88,7 @@ impl Scene<'_> {
         let ink = style::connection(message.conn);
         let arrives = !matches!(message.fate, Fate::Dropped | Fate::Held | Fate::Lost);
         let mut label = String::new();
-        if self.connections.get(message.conn).is_some_and(|known| known.shared) {
+        if self.is_tagged(message.conn) {
             label = format!("{} ", message.conn);
         }
         label.push_str(&escape(&message.summary, self.style.ascii));
@@ -108,8 +110,8 @@ impl Scene<'_> {
             from: message.from,
             to: message.to,
             ink: if arrives { ink } else { BAD },
-            solid: arrives,
-            arrives,
+            end: if arrives { End::Head } else { End::Midway },
+            short: None,
             label,
             label_ink,
             excerpt,
@@ -133,8 +135,8 @@ impl Scene<'_> {
             from,
             to,
             ink,
-            solid: false,
-            arrives: true,
+            end: End::Faint,
+            short: words.split_once(' ').map(|(first, _)| self.tagged(conn, first)),
             label: self.tagged(conn, words),
             label_ink: ink,
             excerpt: None,
@@ -157,8 +159,8 @@ impl Scene<'_> {
             from,
             to,
             ink: BAD,
-            solid: true,
-            arrives: false,
+            end: End::Cross,
+            short: None,
             label: self.tagged(conn, words),
             label_ink: BAD,
             excerpt: None,
@@ -171,10 +173,11 @@ impl Scene<'_> {
     /// `words`, after the connection's number if there are several between the same two nodes.
     fn tagged(&self, conn: ConnId, words: &str) -> String {
         let words = escape(words, self.style.ascii);
-        match self.connections.get(conn) {
-            Some(known) if known.shared => format!("{conn} {words}"),
-            _ => words.into_owned(),
-        }
+        if self.is_tagged(conn) { format!("{conn} {words}") } else { words.into_owned() }
+    }
+
+    fn is_tagged(&self, conn: ConnId) -> bool {
+        self.tags && self.connections.get(conn).is_some_and(|known| known.shared)
     }
 
     fn close<'e>(&self, conn: ConnId, by: NodeId) -> Option<Told<'e>> {

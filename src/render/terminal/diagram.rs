@@ -35,12 +35,12 @@ pub(super) struct Arrow {
     pub(super) to: NodeId,
     /// The ink of the line.
     pub(super) ink: Ink,
-    /// A line of a message is solid, one of a connection faint.
-    pub(super) solid: bool,
-    /// Whether it arrives.
-    pub(super) arrives: bool,
+    /// How it goes on.
+    pub(super) end: End,
     /// What it is, escaped.
     pub(super) label: String,
+    /// What to say instead where there is too little room.
+    pub(super) short: Option<String>,
     pub(super) label_ink: Ink,
     /// The beginning of its body, escaped; cut as need be.
     pub(super) excerpt: Option<String>,
@@ -49,12 +49,47 @@ pub(super) struct Arrow {
     pub(super) aside_ink: Ink,
 }
 
+/// How an arrow is drawn and where it ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum End {
+    /// A solid line to the other side.
+    Head,
+    /// A faint line to the other side: what happens to connections.
+    Faint,
+    /// A solid line that is not let in at the other side.
+    Cross,
+    /// A line that ends on the way.
+    Midway,
+}
+
 /// Where a label goes.
-enum Place {
-    /// In the arrow, with this much of the excerpt.
-    Inside(String),
-    /// On a line of its own.
+enum Place<'a> {
+    /// In the arrow: the label, and as much of the excerpt as fits.
+    Inside(&'a str, String),
+    /// On a line of its own, with the excerpt.
     Above(String),
+}
+
+/// The columns of the two lifelines of an arrow.
+#[derive(Debug, Clone, Copy)]
+struct Way {
+    from: usize,
+    to: usize,
+}
+
+impl Way {
+    fn left(self) -> usize {
+        self.from.min(self.to)
+    }
+
+    fn right(self) -> usize {
+        self.from.max(self.to)
+    }
+
+    /// The columns between the two.
+    fn inside(self) -> usize {
+        self.right() - self.left() - 1
+    }
 }
 
 impl Diagram {
@@ -120,77 +155,92 @@ impl Diagram {
             let words = format!("{} {}", self.style.glyphs().to, arrow.label);
             return self.note(at, arrow.from, &words, arrow.label_ink, out);
         }
-        let (left, right) = (from.x.min(to.x), from.x.max(to.x));
         let mut row = self.timed(at);
         row.text(self.columns.end + 1, &arrow.aside, arrow.aside_ink);
-        match self.place(arrow, right - left - 1) {
-            Place::Inside(label) => {
-                let (label, excerpt) = label.split_at(arrow.label.len());
-                self.line(&mut row, arrow, from.x, to.x, text::width(label) + text::width(excerpt));
-                let lead =
-                    if text::width(label) + text::width(excerpt) + COMFORT <= right - left - 1 {
-                        4
-                    } else {
-                        3
-                    };
-                let x = row.text(left + lead, label, arrow.label_ink);
-                row.text(x, excerpt, PLAIN);
+        let way = Way { from: from.x, to: to.x };
+        match self.place(arrow, way.inside()) {
+            Place::Inside(label, excerpt) => {
+                let used = text::width(label) + text::width(&excerpt);
+                let x = self.line(&mut row, arrow, way, used);
+                let x = row.text(x, label, arrow.label_ink);
+                row.text(x, &excerpt, PLAIN);
             }
-            Place::Above(label) => {
-                let mut above = self.lifelines();
-                let end = self.columns.end;
-                let width = text::width(&label).min(end - LEFT);
-                let x = (left + 2).min(end.saturating_sub(width)).max(LEFT);
-                let label = text::cut(&label, end - x, self.style.glyphs().ellipsis);
-                let cut = arrow.label.len().min(label.len());
-                let cut = if label.is_char_boundary(cut) { cut } else { label.len() };
-                let (label, excerpt) = label.split_at(cut);
-                let x = above.text(x, label, arrow.label_ink);
-                above.text(x, excerpt, PLAIN);
-                above.write(self.style.color, out);
-                self.line(&mut row, arrow, from.x, to.x, 0);
+            Place::Above(excerpt) => {
+                self.above(arrow, way, &excerpt, out);
+                self.line(&mut row, arrow, way, 0);
             }
         }
         row.write(self.style.color, out);
     }
 
-    /// Decides where the label goes if the lifelines are `inside` columns apart.
-    fn place(&self, arrow: &Arrow, inside: usize) -> Place {
+    /// Decides where the label goes if there are `inside` columns between the lifelines.
+    fn place<'a>(&self, arrow: &'a Arrow, inside: usize) -> Place<'a> {
         let room = inside.saturating_sub(TIGHT);
         let used = text::width(&arrow.label);
-        let Some(excerpt) = &arrow.excerpt else {
-            let label = arrow.label.clone();
-            return if used <= room { Place::Inside(label) } else { Place::Above(label) };
-        };
-        let left = room.saturating_sub(used + 1);
-        if used <= room && left >= text::width(excerpt).min(EXCERPT_MIN) {
-            let excerpt = text::cut(excerpt, left, self.style.glyphs().ellipsis);
-            Place::Inside(format!("{} {excerpt}", arrow.label))
-        } else {
-            Place::Above(format!("{} {excerpt}", arrow.label))
+        if let Some(excerpt) = &arrow.excerpt {
+            let left = room.saturating_sub(used + 1);
+            if used <= room && left >= text::width(excerpt).min(EXCERPT_MIN) {
+                let excerpt = text::cut(excerpt, left, self.style.glyphs().ellipsis);
+                return Place::Inside(&arrow.label, format!(" {excerpt}"));
+            }
+            return Place::Above(format!(" {excerpt}"));
+        }
+        match &arrow.short {
+            _ if used <= room => Place::Inside(&arrow.label, String::new()),
+            Some(short) if text::width(short) <= room => Place::Inside(short, String::new()),
+            _ => Place::Above(String::new()),
         }
     }
 
-    /// The line of an arrow from column `from` to column `to` with a gap for a label of that width.
-    fn line(&self, row: &mut Row, arrow: &Arrow, from: usize, to: usize, label: usize) {
+    /// The label on a line of its own, beginning over the arrow if it can.
+    fn above(&self, arrow: &Arrow, way: Way, excerpt: &str, out: &mut String) {
+        let ellipsis = self.style.glyphs().ellipsis;
+        let end = self.columns.end;
+        let width = text::width(&arrow.label) + text::width(excerpt);
+        let x = (way.left() + 2).min(end.saturating_sub(width)).max(LEFT);
+        let mut row = self.lifelines();
+        let label = text::cut(&arrow.label, end - x, ellipsis);
+        let excerpt = text::cut(excerpt, end - x - text::width(&label), ellipsis);
+        let x = row.text(x, &label, arrow.label_ink);
+        row.text(x, &excerpt, PLAIN);
+        row.write(self.style.color, out);
+    }
+
+    /// The line of an arrow, with a gap for a label of that width (0 for none), and where that begins.
+    fn line(&self, row: &mut Row, arrow: &Arrow, way: Way, label: usize) -> usize {
         let glyphs = self.style.glyphs();
-        let dash = if arrow.solid { glyphs.dash } else { glyphs.faint };
-        let (left, right) = (from.min(to) + 1, from.max(to));
-        row.fill(left, right, dash, arrow.ink);
-        if label > 0 {
-            let lead = if label + COMFORT <= right - left { 2 } else { 1 };
-            row.fill(left + lead, left + lead + label + 2, ' ', PLAIN);
-        }
-        let rightwards = from < to;
-        if arrow.arrives {
-            let (x, head) =
-                if rightwards { (right - 1, glyphs.right) } else { (left, glyphs.left) };
-            row.glyph(x, head, arrow.ink);
-        } else if rightwards {
-            row.glyph(right - 1, glyphs.cross, BAD);
+        let dash = match arrow.end {
+            End::Head | End::Cross => glyphs.dash,
+            End::Faint | End::Midway => glyphs.faint,
+        };
+        let lead = if label + COMFORT <= way.inside() { 2 } else { 1 };
+        // What ends on the way has its label where it begins, all others have it on the left.
+        let rightwards = way.from < way.to;
+        let stop = match arrow.end {
+            End::Midway if label > 0 => {
+                (lead + label + 2 + lead).max(way.inside() * 3 / 4).min(way.inside() - 1)
+            }
+            End::Midway => way.inside() * 3 / 4,
+            _ => way.inside() - 1,
+        };
+        let far = if rightwards { way.left() + 1 + stop } else { way.right() - 1 - stop };
+        let (first, last) = if rightwards { (way.left() + 1, far) } else { (far, way.right() - 1) };
+        row.fill(first, last + 1, dash, arrow.ink);
+        let x = if !rightwards && arrow.end == End::Midway {
+            way.right() - lead - label - 2
         } else {
-            row.glyph(left, glyphs.cross, BAD);
+            first + lead
+        };
+        if label > 0 {
+            row.fill(x, x + label + 2, ' ', PLAIN);
         }
+        let (head, ink) = match arrow.end {
+            End::Head | End::Faint if rightwards => (glyphs.right, arrow.ink),
+            End::Head | End::Faint => (glyphs.left, arrow.ink),
+            End::Cross | End::Midway => (glyphs.cross, BAD),
+        };
+        row.glyph(far, head, ink);
+        x + 1
     }
 
     /// A word at a lifeline.

@@ -26,7 +26,9 @@ pub(super) fn place(source: &Source, span: Span, why: &str, at: Indent, out: &mu
     let why = text::escape(why, style.ascii);
     let under =
         format!("{margin}{}{}", " ".repeat(lead + before), style.paint(&"^".repeat(carets), BAD));
-    if indent + lead + before + carets + 1 + text::width(&why) <= style.width {
+    if why.is_empty() {
+        out.push_str(&format!("{under}\n"));
+    } else if indent + lead + before + carets + 1 + text::width(&why) <= style.width {
         out.push_str(&format!("{under} {}\n", style.paint(&why, BOLD)));
     } else {
         out.push_str(&under);
@@ -118,13 +120,15 @@ pub(super) fn paragraph(words: &str, ink: Ink, at: Indent, out: &mut String) {
     }
 }
 
-/// A cross or a tick with a title in bold.
+/// A cross or a tick, and a title in as many lines as it needs.
 pub(super) fn title(mark: char, mark_ink: Ink, title: &str, at: Indent, out: &mut String) {
-    let margin = " ".repeat(at.columns);
-    let title = text::escape(title, at.style.ascii);
-    let mark = at.style.paint(&mark.to_string(), mark_ink);
     let ink = if mark_ink == BAD { BOLD } else { PLAIN };
-    out.push_str(&format!("{margin}{mark} {}\n", at.style.paint(&title, ink)));
+    let mut lines = String::new();
+    let inner = Indent { columns: at.columns + 2, style: at.style };
+    paragraph(&text::escape(title, at.style.ascii), ink, inner, &mut lines);
+    let mark = at.style.paint(&mark.to_string(), mark_ink);
+    let rest = lines.strip_prefix(&" ".repeat(inner.columns)).unwrap_or(&lines);
+    out.push_str(&format!("{}{mark} {rest}", " ".repeat(at.columns)));
 }
 
 #[cfg(test)]

@@ -84,11 +84,10 @@ impl Closing<'_> {
             return;
         }
         let mut links: Vec<_> = tally.links.iter().collect();
+        links.sort_by_key(|(_, link)| link.order);
         let hidden = links.len().saturating_sub(LINKS_SHOWN);
         if hidden > 0 {
-            links.sort_by_key(|(pair, link)| {
-                (std::cmp::Reverse(link.requests + link.replies), **pair)
-            });
+            links.sort_by_key(|(_, link)| std::cmp::Reverse(link.requests + link.replies));
         }
         let to = self.style.glyphs().to;
         let name = |group: usize| escape(tally.groups.name(group), self.style.ascii).into_owned();
@@ -110,10 +109,9 @@ impl Closing<'_> {
     }
 
     fn loads(&self, out: &mut String) {
-        for load in &self.tally.loads {
+        for (at, load) in &self.tally.loads {
             let client = self.header.nodes.get(load.client.index()).map_or("", |node| &node.name);
-            let title = format!("{client}: {}", load_words(load, self.tally.last));
-            let title = title.split(" after ").next().map_or(title.clone(), |_| title.clone());
+            let title = format!("{client}: {}", load_words(load, *at));
             let ink = if load.failed > 0 { WARN } else { PLAIN };
             failure::paragraph(&escape(&title, self.style.ascii), ink, self.indent(2), out);
             if let Some(latency) = &load.latency {
@@ -149,12 +147,9 @@ impl Closing<'_> {
             }
             let (mark, ink) = mark(verdict.outcome, self.style);
             let title = format!("{}: {}", verdict.check, verdict.text);
-            if verdict.outcome == Outcome::Ok {
-                failure::title(mark, ink, &title, self.indent(2 + NAME), out);
-            } else {
-                failure::title(mark, ink, &verdict.check, self.indent(2 + NAME), out);
-                let at = self.indent(4 + NAME);
-                failure::place(self.source, verdict.span, &verdict.text, at, out);
+            failure::title(mark, ink, &title, self.indent(2 + NAME), out);
+            if verdict.outcome != Outcome::Ok {
+                failure::place(self.source, verdict.span, "", self.indent(4 + NAME), out);
             }
         }
     }
@@ -200,16 +195,15 @@ const NAME: usize = 10;
 /// Rates of fewer messages than this say nothing.
 const RATED_MIN: u64 = 1_000;
 
-const HEADS: [&str; 8] = ["link", "requests", "replies", "p50", "p95", "p99", "max", "bytes"];
+const HEADS: [&str; 9] = ["link", "requests", "replies", "p50", "p95", "p99", "max", "bytes", ""];
 
-fn cells(name: String, link: &LinkTally) -> [String; 8] {
+fn cells(name: String, link: &LinkTally) -> [String; 9] {
     let percentile = |percent| link.latencies.percentile(percent).map(took).unwrap_or_default();
-    let name = match (link.refused, link.astray) {
-        (0, 0) => name,
-        (refused, 0) => format!("{name} ({refused} refused)"),
-        (0, astray) => format!("{name} ({astray} not delivered)"),
-        (refused, astray) => format!("{name} ({refused} refused, {astray} not delivered)"),
-    };
+    let remarks: Vec<String> = [(link.refused, "refused"), (link.astray, "not delivered")]
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, what)| format!("{} {what}", thousands(*count)))
+        .collect();
     [
         name,
         thousands(link.requests),
@@ -219,28 +213,32 @@ fn cells(name: String, link: &LinkTally) -> [String; 8] {
         percentile(99.0),
         percentile(100.0),
         show_bytes(link.bytes),
+        remarks.join(", "),
     ]
 }
 
-/// A table: the first column on the left, numbers on the right.
-fn table(rows: &[[String; 8]], style: Style, out: &mut String) {
-    let mut widths = [0; 8];
+/// A table: names and remarks begin on the left, numbers end on the right.
+fn table(rows: &[[String; 9]], style: Style, out: &mut String) {
+    let mut widths = [0; 9];
     for row in rows {
         for (width, cell) in widths.iter_mut().zip(row) {
             *width = text::width(cell).max(*width);
         }
     }
-    let others: usize = widths[1..].iter().sum::<usize>() + 2 * 7 + 2;
+    let others: usize = widths[1..8].iter().sum::<usize>() + 2 * 7 + 2;
     widths[0] = widths[0].min(style.width.saturating_sub(others).max(12));
     for (index, row) in rows.iter().enumerate() {
         let first = text::cut(&row[0], widths[0], style.glyphs().ellipsis);
         let mut line = format!("  {}", text::pad(&first, widths[0]));
-        for (cell, width) in row.iter().zip(widths).skip(1) {
+        for (cell, width) in row.iter().zip(widths).take(8).skip(1) {
             line.push_str("  ");
             line.push_str(&text::pad_left(cell, width));
         }
         let ink = if index == 0 { DIM } else { PLAIN };
         out.push_str(&style.paint(line.trim_end(), ink));
+        if !row[8].is_empty() {
+            out.push_str(&style.paint(&format!("  {}", row[8]), BAD));
+        }
         out.push('\n');
     }
 }

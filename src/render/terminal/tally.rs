@@ -34,7 +34,7 @@ pub struct Tally {
     pub(super) steps: Outcomes,
     pub(super) checks: Outcomes,
     pub(super) verdicts: Vec<Verdict>,
-    pub(super) loads: Vec<LoadEvent>,
+    pub(super) loads: Vec<(Time, LoadEvent)>,
     pub(super) end: Option<(Outcome, String)>,
     pub(super) last: Time,
 }
@@ -42,6 +42,8 @@ pub struct Tally {
 /// What passed between two nodes, or two groups of alike ones.
 #[derive(Debug, Default)]
 pub(super) struct LinkTally {
+    /// Its place in the order in which links were first used.
+    pub(super) order: usize,
     pub(super) requests: u64,
     pub(super) replies: u64,
     pub(super) bytes: u64,
@@ -129,7 +131,7 @@ impl Tally {
             EventKind::Crash { .. } => self.crashes += 1,
             EventKind::Step(step) => self.steps.add(step.outcome),
             EventKind::Load(load) if self.loads.len() < LOADS_MAX => {
-                self.loads.push(load.as_ref().clone());
+                self.loads.push((event.at, load.as_ref().clone()));
             }
             EventKind::Check { check, span, outcome, text } => {
                 self.checks.add(*outcome);
@@ -168,7 +170,8 @@ impl Tally {
         if self.links.len() >= LINKS_MAX && !self.links.contains_key(&pair) {
             return &mut self.others;
         }
-        self.links.entry(pair).or_default()
+        let order = self.links.len();
+        self.links.entry(pair).or_insert_with(|| LinkTally { order, ..LinkTally::default() })
     }
 }
 

@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use super::columns::{CLIENT, Columns};
 use super::connections::Connections;
 use super::describe::{Scene, Told};
-use super::diagram::Diagram;
+use super::diagram::{Diagram, End};
 use super::exchanges::{Asked, Exchanges};
 use super::failure::{self, Indent};
 use super::fold::{Bundle, Fold};
@@ -412,6 +412,8 @@ impl Teller {
             style: self.telling.style,
             connections: &self.connections,
             everything: self.everything(),
+            tags: matches!(self.picture, Picture::Diagram(_) | Picture::Blank)
+                && !self.everything(),
         };
         let Some(told) = scene.describe(event, asked) else { return };
         let scene_names = |node: NodeId| scene.name(node);
@@ -423,8 +425,10 @@ impl Teller {
                 } else {
                     format!("{} {} {}", scene_names(arrow.from), glyphs.to, scene_names(arrow.to))
                 };
-                let cross =
-                    if arrow.arrives { String::new() } else { format!("{} ", glyphs.cross) };
+                let cross = match arrow.end {
+                    End::Head | End::Faint => String::new(),
+                    End::Cross | End::Midway => format!("{} ", glyphs.cross),
+                };
                 Line {
                     conn: Some(*conn),
                     who,
