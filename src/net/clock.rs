@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::precise::{Precise, PreciseSleep};
 use super::virt::{Core, Timer};
 use crate::base::Time;
 
@@ -15,7 +16,7 @@ pub struct Clock(Kind);
 
 #[derive(Clone)]
 enum Kind {
-    Real(tokio::time::Instant),
+    Real(tokio::time::Instant, Option<Precise>),
     Virtual(Core),
 }
 
@@ -33,10 +34,14 @@ pub enum Stuck {
 }
 
 impl Clock {
-    /// A wall clock that begins now. Its timers have a resolution of a millisecond.
+    /// A wall clock that begins now. Pauses up to a second are precise to about a tenth of a
+    /// millisecond on Linux; longer ones, and all elsewhere, to a millisecond or two.
+    ///
+    /// # Panics
+    /// Outside a tokio runtime with its drivers.
     #[must_use]
     pub fn real() -> Clock {
-        Clock(Kind::Real(tokio::time::Instant::now()))
+        Clock(Kind::Real(tokio::time::Instant::now(), Precise::start()))
     }
 
     pub(super) fn of_core(core: Core) -> Clock {
@@ -47,7 +52,7 @@ impl Clock {
     #[must_use]
     pub fn now(&self) -> Time {
         match &self.0 {
-            Kind::Real(start) => Time::ZERO + start.elapsed(),
+            Kind::Real(start, _) => Time::ZERO + start.elapsed(),
             Kind::Virtual(core) => core.now(),
         }
     }
@@ -62,9 +67,14 @@ impl Clock {
     #[must_use]
     pub fn sleep_until(&self, until: Time) -> Sleep {
         Sleep(match &self.0 {
-            Kind::Real(start) => {
+            Kind::Real(start, precise) => {
                 let at = *start + until.since(Time::ZERO).min(FAR);
-                SleepKind::Real(Box::pin(tokio::time::sleep_until(at)))
+                match precise {
+                    Some(precise) if at.duration_since(tokio::time::Instant::now()) <= SHORT => {
+                        SleepKind::Precise(precise.until(at))
+                    }
+                    _ => SleepKind::Real(Box::pin(tokio::time::sleep_until(at))),
+                }
             }
             Kind::Virtual(core) => SleepKind::Virtual(core.timer(until)),
         })
@@ -125,6 +135,9 @@ impl Clock {
     }
 }
 
+/// A pause up to this long is a precise one.
+const SHORT: Duration = Duration::from_secs(1);
+
 /// The farthest a wall-clock timer is set.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
@@ -133,6 +146,7 @@ pub struct Sleep(SleepKind);
 
 enum SleepKind {
     Real(Pin<Box<tokio::time::Sleep>>),
+    Precise(PreciseSleep),
     Virtual(Timer),
 }
 
@@ -142,6 +156,7 @@ impl Future for Sleep {
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.0 {
             SleepKind::Real(sleep) => sleep.as_mut().poll(cx),
+            SleepKind::Precise(sleep) => sleep.poll(cx),
             SleepKind::Virtual(timer) => timer.poll(cx),
         }
     }

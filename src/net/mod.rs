@@ -17,6 +17,11 @@ mod clock;
 mod conduit;
 mod holder;
 mod listener;
+#[cfg(target_os = "linux")]
+mod precise;
+#[cfg(not(target_os = "linux"))]
+#[path = "precise_elsewhere.rs"]
+mod precise;
 mod real;
 mod stream;
 mod tasks;
