@@ -8,6 +8,7 @@ pub mod net;
 pub mod plan;
 pub mod protocol;
 pub mod render;
+pub mod run;
 pub mod scenario;
 pub mod server;
 pub mod trace;

@@ -1,0 +1,252 @@
+//! One run in one world, from the first port to the last task.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::{Ended, Endpoint, Hooks, Mode, RunError};
+use crate::base::{NodeId, Rng, Value};
+use crate::client;
+use crate::link::Links;
+use crate::net::{Clock, Dial, Listener, Net, Stuck, Tasks, holder_of_port};
+use crate::plan::Plan;
+use crate::scenario::Lookup;
+use crate::scenario::model::ServerKind;
+use crate::server;
+use crate::trace::{EventKind, Recorder};
+
+/// How long the last messages of a run may take to arrive once the clients are done.
+const LAST_MESSAGES: Duration = Duration::from_secs(1);
+
+/// How long servers may take to finish what they are answering.
+const GRACE: Duration = Duration::from_secs(2);
+
+/// A run.
+pub(super) struct World {
+    plan: Arc<Plan>,
+    recorder: Recorder,
+    net: Net,
+    clock: Clock,
+    links: Links,
+    servers: Tasks,
+    clients: Tasks,
+}
+
+/// Why the middle part of a run ended.
+enum Middle {
+    Done,
+    Interrupted,
+    Failed(String),
+}
+
+impl World {
+    pub(super) fn new(plan: Arc<Plan>, recorder: Recorder, net: Net, clock: Clock) -> World {
+        let links = Links::new(plan.clone(), net.clone(), clock.clone(), recorder.clone());
+        let (servers, clients) = (Tasks::default(), Tasks::default());
+        World { plan, recorder, net, clock, links, servers, clients }
+    }
+
+    pub(super) async fn run(self, hooks: Hooks) -> Result<Ended, RunError> {
+        let span = tracing::info_span!(
+            target: "looplab::run", "run", scenario = %self.plan.name, clock = self.plan.clock.as_str(), seed = self.plan.seed
+        );
+        tracing::Instrument::instrument(self.run_in_span(hooks), span).await
+    }
+
+    async fn run_in_span(self, hooks: Hooks) -> Result<Ended, RunError> {
+        let listeners = self.listen_all()?;
+        let endpoints = self.endpoints();
+        let vars: Arc<Vars> = Arc::new(Vars::new(&self.plan, &endpoints));
+        for (node, listener) in listeners {
+            self.serve(node, listener, vars.clone())?;
+        }
+        if let Some(ready) = hooks.ready {
+            ready(&endpoints);
+        }
+        let middle = {
+            let interrupt = async {
+                match hooks.interrupt {
+                    Some(interrupt) => interrupt.await,
+                    None => std::future::pending().await,
+                }
+            };
+            let work = async {
+                match hooks.mode {
+                    Mode::Run => self.drive_clients(vars).await,
+                    Mode::Up => std::future::pending().await,
+                }
+            };
+            tokio::select! {
+                biased;
+                () = interrupt => Middle::Interrupted,
+                () = self.servers.any_panicked() => Middle::Done,
+                () = self.clients.any_panicked() => Middle::Done,
+                middle = work => middle,
+            }
+        };
+        Ok(self.finish(middle).await)
+    }
+
+    /// Opens all ports before anybody is served, so that every address is known to everybody.
+    fn listen_all(&self) -> Result<Vec<(NodeId, Listener)>, RunError> {
+        let mut listeners = Vec::with_capacity(self.plan.servers.len());
+        for (node, server) in self.plan.nodes.iter().zip(&self.plan.servers) {
+            let listener = self.links.listen(node.id).map_err(|error| RunError::Listen {
+                server: server.name.value.clone(),
+                span: server.port.map_or(server.name.span, |port| port.span),
+                port: server.port.map(|port| port.value),
+                error,
+                holder: server.port.and_then(|port| holder_of_port(port.value)),
+            })?;
+            listeners.push((node.id, listener));
+        }
+        Ok(listeners)
+    }
+
+    fn endpoints(&self) -> Vec<Endpoint> {
+        let endpoint =
+            |(node, server): (&crate::plan::PlanNode, &crate::scenario::model::Server)| {
+                let address = self.links.address(node.id)?;
+                let kind = server.kind.as_str();
+                Some(Endpoint { node: node.id, name: node.name.clone(), kind, address })
+            };
+        self.plan.nodes.iter().zip(&self.plan.servers).filter_map(endpoint).collect()
+    }
+
+    fn serve(&self, node: NodeId, listener: Listener, vars: Arc<Vars>) -> Result<(), RunError> {
+        let Some(server) = self.plan.server(node) else { return Ok(()) };
+        if matches!(server.kind, ServerKind::Closed) {
+            // Keeps the port free of others until the run is over.
+            let stop = self.servers.stop_token().clone();
+            self.servers.spawn(node, async move {
+                stop.cancelled().await;
+                drop(listener);
+            });
+            return Ok(());
+        }
+        let name: Arc<str> = server.name.value.as_str().into();
+        let context = server::Context {
+            node,
+            rng: Rng::new(self.plan.seed).fork(&format!("server:{name}")),
+            name: name.clone(),
+            clock: self.clock.clone(),
+            recorder: self.recorder.clone(),
+            tasks: self.servers.clone(),
+            dial: Arc::new(self.links.clone()) as Arc<dyn Dial>,
+            vars,
+        };
+        let handler = server::handler(server, &self.plan, &context).map_err(RunError::Server)?;
+        let span = tracing::info_span!(target: "looplab::node", "node", node = %name);
+        let accepting =
+            server::accept_loop(listener, handler, context, server::connections_max(server));
+        self.servers.spawn(node, tracing::Instrument::instrument(accepting, span));
+        Ok(())
+    }
+
+    /// Drives all clients at once, to their ends.
+    async fn drive_clients(&self, vars: Arc<Vars>) -> Middle {
+        let progress = Arc::new(client::Progress::new(&self.plan));
+        for (index, instance) in self.plan.instances.iter().enumerate() {
+            let name: Arc<str> = self.plan.node_name(instance.node).into();
+            let context = client::Context {
+                node: instance.node,
+                number: instance.number,
+                rng: Rng::new(self.plan.seed).fork(&format!("client:{name}")),
+                name: name.clone(),
+                clock: self.clock.clone(),
+                recorder: self.recorder.clone(),
+                dial: Arc::new(self.links.clone()) as Arc<dyn Dial>,
+                vars: vars.clone(),
+                progress: progress.clone(),
+            };
+            let span = tracing::info_span!(target: "looplab::node", "node", node = %name);
+            let driving = client::drive(self.plan.clone(), index, context);
+            self.clients.spawn(instance.node, async move {
+                let _end = tracing::Instrument::instrument(driving, span).await;
+            });
+        }
+        let limit = self.plan.timeout;
+        match self.clock.horizon(limit, self.clients.finished()).await {
+            Ok(()) => Middle::Done,
+            Err(Stuck::Timeout) => Middle::Failed(format!(
+                "the run took longer than its timeout of {}",
+                crate::base::units::show_duration(limit)
+            )),
+            Err(Stuck::Deadlock) => Middle::Failed(
+                "deadlock: some clients are not done, and nothing can happen any more".to_owned(),
+            ),
+        }
+    }
+
+    /// Brings everything to its end, in order as far as it can be had.
+    async fn finish(self, middle: Middle) -> Ended {
+        if !matches!(middle, Middle::Done) {
+            let _ = self.clock.timeout(GRACE, self.clients.abort()).await;
+        }
+        let _ = self.clock.timeout(LAST_MESSAGES, self.links.drained()).await;
+        if self.clock.timeout(GRACE, self.servers.stop()).await.is_err() {
+            let _ = self.clock.timeout(GRACE, self.servers.abort()).await;
+        }
+        let _ = self.clock.timeout(GRACE, self.clients.abort()).await;
+        let _ = self.clock.timeout(LAST_MESSAGES, self.links.drained()).await;
+        let at = self.clock.now();
+        let mut failure = None;
+        for panicked in self.servers.panicked().into_iter().chain(self.clients.panicked()) {
+            let name = self.plan.node_name(panicked.node);
+            failure.get_or_insert_with(|| format!("`{name}` panicked: {}", panicked.text));
+            let kind = EventKind::Crash { node: panicked.node, text: panicked.text };
+            self.recorder.record(at, kind);
+        }
+        let interrupted = matches!(middle, Middle::Interrupted);
+        if let Middle::Failed(text) = middle {
+            failure.get_or_insert(text);
+        }
+        drop(self.net);
+        Ended { at, failure, interrupted }
+    }
+}
+
+/// The scenario's variables and the servers' addresses, as texts see them.
+struct Vars {
+    values: std::collections::BTreeMap<String, Value>,
+}
+
+impl Vars {
+    fn new(plan: &Plan, endpoints: &[Endpoint]) -> Vars {
+        let mut vars = Vars { values: std::collections::BTreeMap::new() };
+        for endpoint in endpoints {
+            let name = &endpoint.name;
+            let address = endpoint.address;
+            let fields: [(&str, Value); 4] = [
+                ("url", endpoint.url().into()),
+                ("address", address.to_string().into()),
+                ("host", address.ip().to_string().into()),
+                ("port", address.port().into()),
+            ];
+            for (field, value) in fields {
+                vars.values.insert(format!("{name}.{field}"), value);
+            }
+        }
+        for (name, value) in &plan.vars {
+            // A variable may use those before it and the addresses; the plan has checked that it does.
+            if let Ok(value) = value.resolve(&vars) {
+                vars.values.insert(name.clone(), value);
+            }
+        }
+        vars
+    }
+}
+
+impl Lookup for Vars {
+    fn lookup(&self, name: &str) -> Option<Value> {
+        self.values.get(name).cloned()
+    }
+}
+
+/// The scheme of a URL for a kind of server.
+pub(super) fn scheme(kind: &str) -> &'static str {
+    match kind {
+        "http" => "http",
+        "redis" => "redis",
+        _ => "tcp",
+    }
+}

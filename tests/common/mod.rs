@@ -1,0 +1,137 @@
+//! What several tests share: shipped scenarios, runs through the library, golden files.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use looplab::check::Checker;
+use looplab::plan::{Overrides, Plan};
+use looplab::scenario::model::{Scenario, World};
+use looplab::trace::{Collector, Event, Outcome, Recorder, Writer};
+use looplab::{run, trace};
+
+/// A run through the library.
+pub struct Ran {
+    /// The trace as the file would have it.
+    pub trace: String,
+    /// The same, as events.
+    pub events: Vec<Event>,
+    pub outcome: Outcome,
+    pub plan: Arc<Plan>,
+}
+
+/// The scenarios that are shipped, by name of their file.
+pub fn scenarios() -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
+    let entries = std::fs::read_dir(folder).expect("the scenarios are there");
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("readable").path())
+        .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
+        .collect();
+    paths.sort();
+    assert!(paths.len() >= 8, "the scenarios are there");
+    paths
+}
+
+pub fn plan(path: &Path, world: World, seed: u64) -> Arc<Plan> {
+    let scenario = Scenario::read(path).unwrap_or_else(|error| panic!("{error}"));
+    let overrides = Overrides { clock: Some(world), seed: Some(seed) };
+    Arc::new(Plan::new(scenario, overrides).unwrap_or_else(|errors| panic!("{errors}")))
+}
+
+/// A plan from a text.
+pub fn plan_of(text: &str, world: World, seed: u64) -> Arc<Plan> {
+    let scenario = Scenario::parse("test.yaml", text.as_bytes(), None)
+        .unwrap_or_else(|errors| panic!("{errors}"));
+    let overrides = Overrides { clock: Some(world), seed: Some(seed) };
+    Arc::new(Plan::new(scenario, overrides).unwrap_or_else(|errors| panic!("{errors}")))
+}
+
+pub fn run_plan(plan: Arc<Plan>) -> Ran {
+    let (sink, collector, checker) = (Sink::default(), Collector::new(), Checker::new(&plan));
+    let writer = Writer::new(&run::header(&plan), sink.clone());
+    let recorder = Recorder::new(vec![
+        Box::new(writer),
+        Box::new(collector.clone()),
+        Box::new(checker.clone()),
+    ]);
+    let ended = run::run(&plan, &recorder, run::Hooks::default()).expect("the machine agrees");
+    let outcome = checker.conclude(&plan, ended.at, &recorder, ended.failure);
+    recorder.flush();
+    Ran { trace: sink.text(), events: collector.take(), outcome, plan }
+}
+
+pub fn run_file(path: &Path, world: World, seed: u64) -> Ran {
+    run_plan(plan(path, world, seed))
+}
+
+pub fn run_text(text: &str, world: World, seed: u64) -> Ran {
+    run_plan(plan_of(text, world, seed))
+}
+
+/// Why a run was not as it should be, for a test's message.
+pub fn complaint(ran: &Ran) -> String {
+    let mut out = String::new();
+    for event in &ran.events {
+        match &event.kind {
+            trace::EventKind::Step(step) if step.outcome != Outcome::Ok => {
+                out.push_str(&format!("{}: {:?} {:?}\n", step.summary, step.error, step.failures));
+            }
+            trace::EventKind::Check { check, outcome, text, .. } if *outcome != Outcome::Ok => {
+                out.push_str(&format!("{check}: {text}\n"));
+            }
+            trace::EventKind::Crash { text, .. } => out.push_str(&format!("crash: {text}\n")),
+            trace::EventKind::End { text, .. } => out.push_str(text),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// A writer into memory.
+#[derive(Clone, Default)]
+pub struct Sink(Arc<Mutex<Vec<u8>>>);
+
+impl Sink {
+    pub fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).expect("traces are text")
+    }
+}
+
+impl Write for Sink {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Compares with a golden file; `LOOPLAB_UPDATE=1` rewrites it, but never in CI.
+pub fn golden(path: &Path, actual: &str) {
+    let update = std::env::var_os("LOOPLAB_UPDATE").is_some_and(|value| value == "1");
+    if update && std::env::var_os("CI").is_none() {
+        std::fs::create_dir_all(path.parent().expect("a folder")).expect("writable");
+        std::fs::write(path, actual).expect("writable");
+        return;
+    }
+    let expected = std::fs::read_to_string(path).unwrap_or_default();
+    if expected == actual {
+        return;
+    }
+    let differs = expected
+        .lines()
+        .zip(actual.lines())
+        .position(|(a, b)| a != b)
+        .unwrap_or_else(|| expected.lines().count().min(actual.lines().count()));
+    panic!(
+        "{} differs from line {}:\n  expected {}\n  actual   {}\n(LOOPLAB_UPDATE=1 cargo test rewrites it; read the difference)",
+        path.display(),
+        differs + 1,
+        expected.lines().nth(differs).unwrap_or("<nothing>"),
+        actual.lines().nth(differs).unwrap_or("<nothing>"),
+    );
+}
