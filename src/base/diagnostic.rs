@@ -196,7 +196,24 @@ impl Diagnostic {
     }
 }
 
+/// The most errors that are told of one file; a closing one counts the rest.
+pub const ERRORS_MAX: usize = 100;
+
 impl Diagnostics {
+    /// All that was found, put into the order of the file, without repetition and with no more than
+    /// [`ERRORS_MAX`] told.
+    #[must_use]
+    pub fn new(source: Source, mut found: Vec<Diagnostic>) -> Diagnostics {
+        found.sort_by_key(|diagnostic| diagnostic.span.map_or(0, |span| span.start));
+        found.dedup();
+        if found.len() > ERRORS_MAX {
+            let more = found.len() - ERRORS_MAX;
+            found.truncate(ERRORS_MAX);
+            found.push(Diagnostic::whole(format!("{more} more errors are not shown")));
+        }
+        Diagnostics { source, found }
+    }
+
     /// Draws every diagnostic, a blank line between, and a closing count.
     #[must_use]
     pub fn render(&self, color: bool) -> String {
@@ -220,9 +237,15 @@ impl fmt::Display for Diagnostics {
 
 impl std::error::Error for Diagnostics {}
 
+/// The longest text, in bytes, that is compared with candidates.
+const COMPARED_MAX: usize = 64;
+
 /// The candidate most like `given`, if any is like it at all.
 #[must_use]
 pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if given.len() > COMPARED_MAX {
+        return None;
+    }
     let lower = given.to_lowercase();
     let allowed = (given.chars().count() / 3).max(1);
     candidates

@@ -121,6 +121,20 @@ pub fn show_duration(duration: Duration) -> String {
     format!("{short}{unit}")
 }
 
+/// Writes a count for people, with a comma every three digits (`10,000`).
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut out = String::new();
+    for (at, digit) in digits.chars().enumerate() {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
+            out.push(',');
+        }
+        out.push(digit);
+    }
+    out
+}
+
 /// Writes a number of bytes for people (`1.5 KB`, decimal units).
 #[must_use]
 pub fn show_bytes(bytes: u64) -> String {
@@ -155,6 +169,13 @@ mod tests {
         assert!(duration("-5ms").is_err());
         assert!(size("2ms").is_err());
         assert!(rate("0/s").is_err());
+    }
+
+    #[test]
+    fn counts_are_shown_in_groups_of_three_digits() {
+        for (number, text) in [(0, "0"), (999, "999"), (1_000, "1,000"), (1_234_567, "1,234,567")] {
+            assert_eq!(grouped(number), text);
+        }
     }
 
     #[test]

@@ -3,9 +3,21 @@
 //! A plan cannot fail for a reason that could have been known from the file: whatever runs it may
 //! take every name, variable and order of steps for granted.
 
+mod bounds;
+mod findings;
+mod graph;
+pub mod limits;
+mod names;
+mod order;
+mod proxies;
+mod routes;
+mod vars;
+
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::base::{Diagnostics, Distribution, NodeId, Source};
+use crate::base::{Diagnostic, Diagnostics, Distribution, Located, NodeId, Source, Value};
+use crate::scenario::Lookup;
 use crate::scenario::model::{Check, Client, Dynamic, Flow, Scenario, Server, TraceOptions, World};
 
 /// What the command line may say over the scenario.
@@ -46,9 +58,11 @@ pub struct Plan {
     pub checks: Vec<Check>,
     /// What the trace keeps.
     pub trace: TraceOptions,
-    /// The scenario's variables, resolved except for servers' addresses.
+    /// The scenario's variables; each may refer to those before it and to servers' addresses.
     pub vars: Vec<(String, Dynamic)>,
     links: Vec<PlanLink>,
+    /// Every name of the scenario or of a node, with the nodes it stands for.
+    named: BTreeMap<String, Vec<NodeId>>,
 }
 
 /// A node of the plan.
@@ -94,9 +108,20 @@ impl Plan {
     /// # Errors
     /// All that is wrong with it, each with its place.
     pub fn new(scenario: Scenario, overrides: Overrides) -> Result<Plan, Diagnostics> {
-        let mut nodes = Vec::new();
+        let found = check(&scenario);
+        if !found.is_empty() {
+            return Err(Diagnostics::new(scenario.source, found));
+        }
+        Ok(Plan::bound(scenario, overrides))
+    }
+
+    /// The plan of a scenario in which nothing is wrong.
+    fn bound(scenario: Scenario, overrides: Overrides) -> Plan {
+        let mut nodes: Vec<PlanNode> = Vec::new();
+        let mut named: BTreeMap<String, Vec<NodeId>> = BTreeMap::new();
         let mut add = |name: String, kind: &'static str| {
             let id = NodeId(u32::try_from(nodes.len()).unwrap_or(u32::MAX));
+            named.entry(name.clone()).or_default().push(id);
             nodes.push(PlanNode { id, name, kind });
             id
         };
@@ -130,43 +155,66 @@ impl Plan {
             trace: scenario.trace,
             vars: scenario.vars.into_iter().map(|(name, value)| (name.value, value)).collect(),
             links: Vec::new(),
+            named,
         };
+        for instance in &plan.instances {
+            let client = &plan.clients[instance.client];
+            if client.count.is_some() {
+                plan.named.entry(client.name.value.clone()).or_default().push(instance.node);
+            }
+        }
         plan.links = scenario
             .links
             .iter()
             .map(|link| PlanLink {
-                from: link.from.iter().flat_map(|name| plan.nodes_named(name)).collect(),
-                to: link.to.iter().flat_map(|name| plan.nodes_named(name)).collect(),
+                from: plan.nodes_of(&link.from),
+                to: plan.nodes_of(&link.to),
                 latency: link.latency,
             })
             .collect();
-        Ok(plan)
+        plan
     }
 
     /// The nodes that a name of the scenario stands for: a server, a client, or all instances of a
     /// client with a count.
     #[must_use]
     pub fn nodes_named(&self, name: &str) -> Vec<NodeId> {
-        if let Some(server) = self.server_named(name) {
-            return vec![server];
+        self.named.get(name).cloned().unwrap_or_default()
+    }
+
+    /// The nodes that some names stand for, in ascending order.
+    fn nodes_of(&self, names: &[Located<String>]) -> Vec<NodeId> {
+        let mut nodes: Vec<NodeId> =
+            names.iter().flat_map(|name| self.nodes_named(name)).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        nodes
+    }
+
+    /// The scenario's variables with their values, in the order of the file. `addresses` knows
+    /// `app.url` and the like.
+    ///
+    /// # Errors
+    /// A diagnostic if a value grows beyond what is allowed.
+    pub fn variables(
+        &self,
+        addresses: &dyn Lookup,
+    ) -> Result<BTreeMap<String, Value>, Diagnostic> {
+        let mut values: BTreeMap<String, Value> = BTreeMap::new();
+        for (name, value) in &self.vars {
+            let scope =
+                |name: &str| values.get(name).cloned().or_else(|| addresses.lookup(name));
+            let value = value.resolve(&scope)?;
+            values.insert(name.clone(), value);
         }
-        let exact = self.nodes.iter().filter(|node| node.name == name).map(|node| node.id);
-        let counted = self
-            .instances
-            .iter()
-            .filter(|instance| self.clients[instance.client].name.value == name)
-            .map(|instance| instance.node);
-        let mut ids: Vec<NodeId> = exact.chain(counted).collect();
-        ids.sort_unstable();
-        ids.dedup();
-        ids
+        Ok(values)
     }
 
     /// The server of that name.
     #[must_use]
     pub fn server_named(&self, name: &str) -> Option<NodeId> {
-        let index = self.servers.iter().position(|server| server.name.value == name)?;
-        Some(self.nodes[index].id)
+        let id = *self.named.get(name)?.first()?;
+        (id.index() < self.servers.len()).then_some(id)
     }
 
     /// The server with that id.
@@ -190,7 +238,7 @@ impl Plan {
     /// The one-way latency from `from` to `to`, which is also that of the way back.
     #[must_use]
     pub fn latency(&self, from: NodeId, to: NodeId) -> Distribution {
-        let fits = |nodes: &[NodeId], node| nodes.is_empty() || nodes.contains(&node);
+        let fits = |nodes: &[NodeId], node| nodes.is_empty() || nodes.binary_search(&node).is_ok();
         let declared = self.links.iter().rev().find_map(|link| {
             (fits(&link.from, from) && fits(&link.to, to)).then_some(link.latency).flatten()
         });
@@ -200,4 +248,19 @@ impl Plan {
         };
         declared.unwrap_or(default)
     }
+}
+
+/// All that is wrong with a scenario beyond its form.
+fn check(scenario: &Scenario) -> Vec<Diagnostic> {
+    let mut findings = findings::Findings::default();
+    let names = names::Names::new(scenario, &mut findings);
+    names::check(scenario, &names, &mut findings);
+    bounds::redis_data(scenario, &mut findings);
+    let checker = vars::Checker::new(scenario, &names);
+    routes::check(scenario, &names, &checker, &mut findings);
+    if bounds::check(scenario, &names, &mut findings) {
+        vars::check(scenario, &names, &checker, &mut findings);
+        order::check(scenario, &names, &mut findings);
+    }
+    findings.into_vec()
 }

@@ -20,5 +20,5 @@ mod yaml;
 
 pub use predicate::Mismatch;
 pub use read::ReadError;
-pub use template::Lookup;
+pub use template::{Lookup, RESOLVED_MAX};
 pub use yaml::{DEPTH_MAX, FILE_MAX, NODES_MAX, TEXT_MAX};

@@ -71,7 +71,7 @@ impl Scenario {
                 scenario.source = source;
                 Ok(scenario)
             }
-            _ => Err(Diagnostics { source, found }),
+            _ => Err(Diagnostics::new(source, found)),
         }
     }
 

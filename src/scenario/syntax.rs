@@ -7,8 +7,11 @@ use super::yaml::DEPTH_MAX;
 use crate::base::{Diagnostic, Source, Span};
 
 /// The help for text that YAML takes for something else.
-const QUOTE: &str = "quotes are needed around text that holds `: ` or ` #` or begins with a sign such as \
-                     `*` or `@`, and inside `{ }` and `[ ]` also around text that holds one of `,[]{}`";
+const QUOTE: &str = "put quotes around text that holds `: ` or ` #`, or begins with a sign such as `*`, `&` or `@`";
+
+/// The same inside of brackets.
+const QUOTE_IN_FLOW: &str =
+    "inside `{ }` and `[ ]`, put quotes around text that holds a bracket, a comma or `: `";
 
 /// Turns an error of the YAML parser into a diagnostic at its place.
 pub(super) fn explain(error: &ScanError, source: &Source) -> Diagnostic {
@@ -68,15 +71,15 @@ fn words(kind: &ErrorKind) -> (Option<String>, Option<&'static str>) {
             (format!("`{open}` is closed by `{close}`"), None)
         }
         ErrorKind::MisplacedFlowCollectionEnd => {
-            ("this bracket closes nothing".into(), Some(QUOTE))
+            ("this bracket closes nothing".into(), Some(QUOTE_IN_FLOW))
         }
         ErrorKind::UnexpectedEofFlowMapping => ("a `{` is never closed".into(), None),
         ErrorKind::UnexpectedEofFlowSequence => ("a `[` is never closed".into(), None),
         ErrorKind::ExpectedFlowMappingSeparator => {
-            ("a `,` or a `}` should stand here".into(), Some(QUOTE))
+            ("a `,` or a `}` should stand here".into(), Some(QUOTE_IN_FLOW))
         }
         ErrorKind::ExpectedFlowSequenceSeparator => {
-            ("a `,` or a `]` should stand here".into(), Some(QUOTE))
+            ("a `,` or a `]` should stand here".into(), Some(QUOTE_IN_FLOW))
         }
         ErrorKind::UnclosedQuotedScalar => ("this quote is never closed".into(), None),
         ErrorKind::UnknownQuotedScalarEscape => (
@@ -114,6 +117,10 @@ fn words(kind: &ErrorKind) -> (Option<String>, Option<&'static str>) {
         ErrorKind::RecursionLimitExceeded => {
             (format!("lists and mappings are nested more than {DEPTH_MAX} deep"), None)
         }
+        ErrorKind::MissingAnchorOrAliasName => (
+            "a `*` or an `&` without a name behind it".into(),
+            Some("in quotes it is text: \"*\""),
+        ),
         ErrorKind::DirectiveDisallowed => (
             "directives such as `%YAML` are not part of the language".into(),
             Some("remove the line"),

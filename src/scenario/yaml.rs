@@ -12,9 +12,11 @@ use std::collections::BTreeMap;
 
 use granit_parser::{Event, Parser, ScalarStyle};
 
+use super::form::MERGE;
 use super::scalar::{self, BadScalar};
 use super::syntax;
 use super::tree::{Content, Node, Scalar, shortened};
+use crate::base::units::grouped;
 use crate::base::{Diagnostic, Located, Source, Span, Value};
 
 /// The largest scenario file, in bytes.
@@ -288,6 +290,14 @@ impl<'a> Builder<'a> {
             OpenKind::Mapping { entries, places, key } => match key.take() {
                 Some(None) => {}
                 Some(Some(name)) => entries.push((name, node)),
+                None if is_merge(&node) => {
+                    *key = Some(Some(Located::new(MERGE.to_owned(), node.span)));
+                    self.found.push(
+                        Diagnostic::new("merge keys (`<<`) are not part of YAML 1.2", node.span).help(
+                            "repeat the keys; share steps through `flows:`, values through `vars:`",
+                        ),
+                    );
+                }
                 None => match key_of(&node, places) {
                     Ok(name) => *key = Some(Some(name)),
                     Err(error) => {
@@ -305,7 +315,8 @@ impl<'a> Builder<'a> {
         self.total.nodes += weight.nodes;
         self.total.text += weight.text;
         let error = if self.total.nodes > NODES_MAX {
-            format!("the scenario has more than {NODES_MAX} values, with its aliases followed")
+            let limit = grouped(NODES_MAX as u64);
+            format!("the scenario has more than {limit} values, with its aliases followed")
         } else if self.total.text > TEXT_MAX {
             let limit = TEXT_MAX / 1024 / 1024;
             format!("the scenario has more than {limit} MiB of text, with its aliases followed")
@@ -323,16 +334,15 @@ impl<'a> Builder<'a> {
     }
 }
 
+fn is_merge(node: &Node) -> bool {
+    node.scalar().is_some_and(|scalar| scalar.text == MERGE)
+}
+
 /// Reads a node as a key that is not yet among `places`.
 fn key_of(node: &Node, places: &mut BTreeMap<String, Span>) -> Result<Located<String>, Diagnostic> {
     let Some(scalar) = node.scalar() else {
-        return Err(Diagnostic::new(format!("a key is text, not {}", node.described()), node.span)
-            .help("inside `{ }`, text with `${…}` needs quotes"));
+        return Err(Diagnostic::new(format!("a key is text, not {}", node.described()), node.span));
     };
-    if scalar.text == "<<" {
-        return Err(Diagnostic::new("merge keys (`<<`) are not part of YAML 1.2", node.span)
-            .help("repeat the keys, or share steps through `flows:` and values through `vars:`"));
-    }
     if let Some(first) = places.get(&scalar.text) {
         let what = format!("the key `{}` is given twice", shortened(&scalar.text));
         return Err(Diagnostic::new(what, node.span)

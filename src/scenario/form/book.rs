@@ -42,6 +42,8 @@ pub(crate) struct Content {
     pub(crate) fields: Vec<FieldDoc>,
     /// Of each of these groups a mapping has at most one key; exactly one if the flag is set.
     pub(crate) exclusive: Vec<(Vec<&'static str>, bool)>,
+    /// Of each of these groups a mapping has at least one key.
+    pub(crate) needed: Vec<Vec<&'static str>>,
 }
 
 /// A chapter of the book.

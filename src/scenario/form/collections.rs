@@ -34,7 +34,7 @@ impl<F: Form> Form for List<F> {
                 read.into_iter().collect()
             }
             _ if self.one => self.form.read(node, reading).map(|value| vec![value]),
-            _ => reading.expected("a list", node),
+            _ => reading.expected(&of("a list", "of", self.form.noun()), node),
         }
     }
 
@@ -73,7 +73,9 @@ impl<F: Form> Form for Pairs<F> {
     type Value = Vec<(Located<String>, F::Value)>;
 
     fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Self::Value> {
-        let Some(entries) = node.entries() else { return reading.expected("a mapping", node) };
+        let Some(entries) = node.entries() else {
+            return reading.expected(&of("a mapping", "of names to", self.form.noun()), node);
+        };
         let mut out = Some(Vec::new());
         for (key, value) in entries {
             let sound = self.keys == Keys::Any || check_name(key, reading);
@@ -93,6 +95,11 @@ impl<F: Form> Form for Pairs<F> {
         }
         Shape::new(schema, format!("mapping of names to {}", inner.label))
     }
+}
+
+/// `a list of steps`, or only `a list` if there is no noun.
+fn of(what: &str, of: &str, noun: &str) -> String {
+    if noun.is_empty() { what.to_owned() } else { format!("{what} {of} {noun}s") }
 }
 
 fn check_name(key: &Located<String>, reading: &mut Reading<'_>) -> bool {
@@ -132,6 +139,10 @@ impl<F: Form, T, G: Fn(Located<String>, F::Value) -> T> Form for Named<F, T, G> 
 
 impl<F: Form> Form for &F {
     type Value = F::Value;
+
+    fn noun(&self) -> &'static str {
+        (**self).noun()
+    }
 
     fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<F::Value> {
         (**self).read(node, reading)

@@ -38,6 +38,10 @@ impl<T: Record> Form for RecordForm<T> {
         if fields.finish() { value } else { None }
     }
 
+    fn noun(&self) -> &'static str {
+        T::ENTRY.name
+    }
+
     fn shape(&self, book: &mut Book) -> Shape {
         book.record::<T>()
     }
@@ -56,8 +60,10 @@ enum Mode<'f, 'a> {
         reading: &'f mut Reading<'a>,
         /// Keys that were asked for.
         known: Vec<&'static str>,
-        /// Keys whose absence is an error.
-        missing: Vec<&'static str>,
+        /// Keys whose absence is an error, with what they are for.
+        missing: Vec<(&'static str, &'static str)>,
+        /// Groups of keys of which one at least must be there, with advice.
+        groups: Vec<(Vec<&'static str>, &'static str)>,
         sound: bool,
     },
     Describe {
@@ -72,8 +78,8 @@ impl<'f, 'a> Fields<'f, 'a> {
         name: &'static str,
         reading: &'f mut Reading<'a>,
     ) -> Fields<'f, 'a> {
-        let (known, missing) = (Vec::new(), Vec::new());
-        Fields { mode: Mode::Read { node, name, reading, known, missing, sound: true } }
+        let (known, missing, groups) = (Vec::new(), Vec::new(), Vec::new());
+        Fields { mode: Mode::Read { node, name, reading, known, missing, groups, sound: true } }
     }
 
     pub(super) fn describing(book: &'f mut Book) -> Fields<'f, 'a> {
@@ -90,7 +96,7 @@ impl<'f, 'a> Fields<'f, 'a> {
         if let Mode::Read { node, missing, .. } = &mut self.mode
             && node.get(key).is_none()
         {
-            missing.push(key);
+            missing.push((key, doc));
         }
         self.field(key, doc, true, None, &form)
     }
@@ -178,6 +184,18 @@ impl<'f, 'a> Fields<'f, 'a> {
         self.exclusive(keys, true);
     }
 
+    /// Of `keys` there is at least one; `help` says why or how.
+    pub(crate) fn at_least_one(&mut self, keys: &[&'static str], help: &'static str) {
+        match &mut self.mode {
+            Mode::Describe { content, .. } => content.needed.push(keys.to_vec()),
+            Mode::Read { node, groups, .. } => {
+                if !keys.iter().any(|key| node.get(key).is_some()) {
+                    groups.push((keys.to_vec(), help));
+                }
+            }
+        }
+    }
+
     fn exclusive(&mut self, keys: &[&'static str], needed: bool) {
         match &mut self.mode {
             Mode::Describe { content, .. } => content.exclusive.push((keys.to_vec(), needed)),
@@ -263,7 +281,8 @@ impl<'f, 'a> Fields<'f, 'a> {
 
     /// Reports unknown and missing keys; false if anything at all was wrong with the mapping.
     pub(super) fn finish(self) -> bool {
-        let Mode::Read { node, name, reading, known, mut missing, mut sound } = self.mode else {
+        let Mode::Read { node, name, reading, known, mut missing, mut groups, mut sound } = self.mode
+        else {
             return false;
         };
         for (key, _) in node.entries().unwrap_or_default() {
@@ -271,16 +290,29 @@ impl<'f, 'a> Fields<'f, 'a> {
                 continue;
             }
             sound = false;
+            if key.value == MERGE {
+                // Reported before; what it would have brought along cannot be said to be missing.
+                missing.clear();
+                groups.clear();
+                continue;
+            }
             let absent = known.iter().copied().filter(|word| node.get(word).is_none());
             if let Some(meant) = nearest(&key.value, absent) {
-                missing.retain(|word| *word != meant);
+                missing.retain(|(word, _)| *word != meant);
+                groups.retain(|(keys, _)| !keys.contains(&meant));
             }
             reading.error(unknown(name, key, &known));
         }
-        for key in missing {
+        for (key, doc) in missing {
             sound = false;
             let what = format!("{} needs `{key}`", a(name));
-            reading.error(Diagnostic::new(what, lead(node, reading)));
+            let error = Diagnostic::new(what, lead(node, reading));
+            reading.error(error.help(format!("`{key}`: {doc}")));
+        }
+        for (keys, help) in groups {
+            sound = false;
+            let what = format!("{} needs {}", a(name), or_list(&keys));
+            reading.error(Diagnostic::new(what, lead(node, reading)).help(help));
         }
         sound
     }
@@ -292,6 +324,9 @@ impl<'f, 'a> Fields<'f, 'a> {
         }
     }
 }
+
+/// YAML 1.1's key for merging mappings: refused by the reader of the tree, and left in it.
+pub(crate) const MERGE: &str = "<<";
 
 /// The place to point at for a mapping as a whole: its first key, or all of it on one line.
 pub(super) fn lead(node: &Node, reading: &Reading<'_>) -> Span {

@@ -20,7 +20,7 @@ mod variants;
 
 pub(crate) use book::{Book, Chapter, Content, Entry, FieldDoc, VariantDoc};
 pub(crate) use collections::{Keys, list, named, one_or_many, pairs};
-pub(crate) use fields::{Fields, Record, record};
+pub(crate) use fields::{Fields, MERGE, Record, record};
 pub(crate) use reading::Reading;
 pub(crate) use scalars::{
     BOOLEAN, DURATION, DYNAMIC, NAME, PROSE, RATE, SIZE, STRING, TEXT, bad_name, decimal, integer,
@@ -38,6 +38,11 @@ pub(crate) trait Form {
 
     /// Reads `node`. `None` means that at least one diagnostic has been recorded.
     fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Self::Value>;
+
+    /// What one of it is called, if it has a name that makes a plural: `step`.
+    fn noun(&self) -> &'static str {
+        ""
+    }
 
     /// How it is written, for the schema and the reference.
     fn shape(&self, book: &mut Book) -> Shape;

@@ -5,9 +5,6 @@ use std::path::Path;
 use super::super::tree::{Node, Scalar};
 use crate::base::{Diagnostic, Source, Span};
 
-/// The most errors that are told of one file; a closing one counts the rest.
-pub(crate) const ERRORS_MAX: usize = 100;
-
 /// The state of one reading.
 pub(crate) struct Reading<'a> {
     source: &'a Source,
@@ -74,16 +71,8 @@ impl<'a> Reading<'a> {
         if self.head(whole) == whole { whole } else { key }
     }
 
-    /// All that was found, in the order of the file and within [`ERRORS_MAX`].
+    /// All that was found.
     pub(crate) fn finish(self) -> Vec<Diagnostic> {
-        let mut found = self.found;
-        found.sort_by_key(|diagnostic| diagnostic.span.map_or(0, |span| span.start));
-        found.dedup();
-        if found.len() > ERRORS_MAX {
-            let more = found.len() - ERRORS_MAX;
-            found.truncate(ERRORS_MAX);
-            found.push(Diagnostic::whole(format!("{more} more errors are not shown")));
-        }
-        found
+        self.found
     }
 }

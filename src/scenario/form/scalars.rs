@@ -77,7 +77,8 @@ impl Form for StringForm {
                 let scalar = node.scalar()?;
                 let end = text[at..].find('}').map_or(text.len(), |n| at + n + 1);
                 let span = reading.place(node, scalar, at, end);
-                reading.error(Diagnostic::new("variables have no value here", span));
+                let what = format!("`{}` cannot stand here", shortened(&text[at..end]));
+                reading.error(Diagnostic::new(what, span).label("this text is taken as it is"));
                 None
             }
             _ => Some(text),
@@ -179,14 +180,14 @@ pub(crate) fn integer<T>(range: RangeInclusive<T>) -> Integer<T> {
 impl<T: Copy + PartialOrd + TryFrom<i128> + Into<i128>> Integer<T> {
     fn phrase(&self) -> String {
         let (low, high): (i128, i128) = ((*self.range.start()).into(), (*self.range.end()).into());
-        if high >= i128::from(i64::MAX) {
+        if high >= i128::from(u32::MAX) {
             return match low {
                 0 => "a whole number, 0 or more".into(),
                 1 => "a whole number, 1 or more".into(),
                 _ => "a whole number".into(),
             };
         }
-        format!("a whole number from {} to {}", grouped(low), grouped(high))
+        format!("a whole number from {low} to {}", high_shown(high))
     }
 }
 
@@ -220,17 +221,9 @@ impl<T: Copy + PartialOrd + TryFrom<i128> + Into<i128>> Form for Integer<T> {
     }
 }
 
-/// A number with a comma every three digits.
-fn grouped(number: i128) -> String {
-    let digits = number.unsigned_abs().to_string();
-    let mut out = String::from(if number < 0 { "-" } else { "" });
-    for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at).is_multiple_of(3) {
-            out.push(',');
-        }
-        out.push(digit);
-    }
-    out
+/// The upper end of a range, readable.
+fn high_shown(high: i128) -> String {
+    u64::try_from(high).map_or_else(|_| high.to_string(), units::grouped)
 }
 
 /// A number within a range.

@@ -3,7 +3,7 @@
 use std::marker::PhantomData;
 
 use super::super::tree::{Node, shortened};
-use super::fields::{both, lead, not_yet, or_list};
+use super::fields::{MERGE, both, lead, not_yet, or_list};
 use super::{Book, Entry, Fields, Form, Reading, Shape, a};
 use crate::base::{Diagnostic, diagnostic::nearest};
 
@@ -74,6 +74,10 @@ impl<T: Variants> Form for VariantsForm<T> {
         if fields.finish() { value } else { None }
     }
 
+    fn noun(&self) -> &'static str {
+        T::ENTRY.name
+    }
+
     fn shape(&self, book: &mut Book) -> Shape {
         book.variants::<T>()
     }
@@ -108,6 +112,9 @@ fn by_key<T: Variants>(node: &Node, reading: &mut Reading<'_>) -> Option<Chosen<
             return None;
         }
     }
+    if node.get(MERGE).is_some() {
+        return None;
+    }
     for (key, _) in entries {
         if let Some(chosen) = find(&key.value, true) {
             return Some(chosen);
@@ -121,10 +128,14 @@ fn by_key<T: Variants>(node: &Node, reading: &mut Reading<'_>) -> Option<Chosen<
             return None;
         }
     }
-    let what = format!("{} needs a key that says what it is", a(T::ENTRY.name));
     let all: Vec<&str> = words().collect();
-    let error = Diagnostic::new(what, lead(node, reading));
-    reading.error(error.help(format!("one of {}", all.join(", "))));
+    let place = lead(node, reading);
+    reading.error(if all.len() <= 4 {
+        Diagnostic::new(format!("{} needs {}", a(T::ENTRY.name), or_list(&all)), place)
+    } else {
+        let what = format!("{} needs a key that says what it is", a(T::ENTRY.name));
+        Diagnostic::new(what, place).help(format!("one of {}", all.join(", ")))
+    });
     None
 }
 
@@ -136,6 +147,9 @@ fn by_word<T: Variants>(
     let words: Vec<&'static str> =
         T::variants().iter().flat_map(|variant| variant.keys).copied().collect();
     let Some(value) = node.get(under) else {
+        if node.get(MERGE).is_some() {
+            return None;
+        }
         let what = format!("{} needs `{under}`", a(T::ENTRY.name));
         let error = Diagnostic::new(what, lead(node, reading));
         reading.error(error.help(format!("`{under}` is {}", or_list(&words))));
@@ -152,9 +166,12 @@ fn by_word<T: Variants>(
         variant.keys.iter().find(|key| **key == word).map(|key| (variant, *key))
     });
     if chosen.is_none() {
-        let what = format!("`{}` is not a {under} of {}", shortened(word), a(T::ENTRY.name));
+        let what = format!("unknown {under} `{}` of {}", shortened(word), a(T::ENTRY.name));
         let error = Diagnostic::new(what, reading.head(value.span)).nearest(word, words.clone());
-        reading.error(error.help(format!("`{under}` is {}", or_list(&words))));
+        reading.error(match error.label {
+            Some(_) => error,
+            None => error.help(format!("`{under}` is {}", or_list(&words))),
+        });
     }
     chosen
 }

@@ -5,7 +5,7 @@ use super::super::form::{
 };
 use super::super::model::{Check, CheckKind, Filter, Predicate, Statistic};
 use super::predicate::{DURATION_PREDICATE, PREDICATE};
-use crate::base::{Diagnostic, Located, Span};
+use crate::base::{Located, Span};
 
 const LATER: &str = "histories and their models come with a later version";
 
@@ -112,7 +112,7 @@ struct Calls {
 }
 
 impl Record for Calls {
-    const ENTRY: Entry = Entry { name: "calls", doc: "Requests and their number.", example: "" };
+    const ENTRY: Entry = Entry { name: "call count", doc: "Requests and their number.", example: "" };
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Calls> {
         let filter = filter(f);
@@ -139,7 +139,7 @@ const STATISTICS: [(&str, &str, Statistic); 8] = [
 
 impl Record for Latency {
     const ENTRY: Entry = Entry {
-        name: "latencies",
+        name: "latency bound",
         doc: "Requests and how long they may take. At least one statistic is needed.",
         example: "",
     };
@@ -153,11 +153,8 @@ impl Record for Latency {
             }
         }
         bounds.sort_by_key(|(statistic, _)| -> Span { statistic.span });
-        if !STATISTICS.iter().any(|(key, ..)| f.has(key)) {
-            let names: Vec<&str> = STATISTICS.iter().map(|(key, ..)| *key).collect();
-            let error = Diagnostic::new("this check bounds nothing", f.lead());
-            f.error(error.help(format!("give it one of {}", names.join(", "))));
-        }
+        let keys: Vec<&'static str> = STATISTICS.iter().map(|(key, ..)| *key).collect();
+        f.at_least_one(&keys, "as in `p95: { lt: 250ms }`");
         Some(Latency { filter, bounds })
     }
 }
@@ -166,7 +163,7 @@ struct Never(Filter);
 
 impl Record for Never {
     const ENTRY: Entry = Entry {
-        name: "messages",
+        name: "message filter",
         doc: "Which messages are meant; all of what is given must fit.",
         example: "",
     };

@@ -21,7 +21,7 @@ impl Record for Client {
     fn fields(f: &mut Fields<'_, '_>) -> Option<Client> {
         let about = f.optional("about", "What it is there for.", PROSE);
         let doc =
-            "So many alike, called `name.1`, `name.2` and so on; `${index}` tells them apart.";
+            "So many alike, called `name.1`, `name.2` and so on; `${instance}` (from 1) tells them apart.";
         let count = f.optional("count", doc, located(integer(1..=u32::MAX)));
         let after = f.optional("after", "What it waits for before it begins.", one_or_many(AFTER));
         let doc = "How long each of its operations may take; 5s by default.";
@@ -32,12 +32,7 @@ impl Record for Client {
         let doc = "Makes it a source of load, with many users or arrivals.";
         let load = f.optional("load", doc, variants::<Load>());
         f.reserved(&[("type", "clients of other kinds come with a later version")]);
-        if !f.has("steps") && !f.has("load") {
-            f.error(
-                Diagnostic::new("a client needs `steps` or `load`", f.lead())
-                    .help("as in `steps: [{ get: app/items }]`"),
-            );
-        }
+        f.at_least_one(&["steps", "load"], "as in `steps: [{ get: app/items }]`");
         if let Some(load) = &load {
             agree(f, load);
         }

@@ -29,6 +29,7 @@ const ERROR: (&str, &str) = (
     "error",
     "what went wrong: `refused`, `reset`, `closed`, `timeout`, `malformed` or `unreachable`",
 );
+const MESSAGE: (&str, &str) = ("message", "a clause that says more about the error");
 const TOOK: (&str, &str) = ("took", "how long it took; compared with [durations](#duration)");
 const VARS: (&str, &str) = ("vars", "`vars.NAME`, a variable of the client");
 
@@ -43,6 +44,7 @@ pub(super) const HTTP_REPLY: FieldSet = FieldSet {
         ("bytes", "how many bytes the body has"),
         ("hex", "the body's bytes in hex"),
         ERROR,
+        MESSAGE,
         TOOK,
     ],
     prefixes: &[("headers", "`headers.NAME`, a header, whatever its case"), VARS],
@@ -55,6 +57,7 @@ pub(super) const REDIS_REPLY: FieldSet = FieldSet {
     words: &[
         ("reply", "the reply: text, a number, a list, a mapping, or null for nil"),
         ("error", "what went wrong: as for HTTP, or the server's own error, such as `WRONGTYPE …`"),
+        MESSAGE,
         TOOK,
     ],
     prefixes: &[VARS],
@@ -70,6 +73,7 @@ pub(super) const RECEIVED: FieldSet = FieldSet {
         ("bytes", "how many bytes were received"),
         ("hex", "the bytes in hex"),
         ERROR,
+        MESSAGE,
         TOOK,
     ],
     prefixes: &[VARS],
@@ -79,7 +83,7 @@ pub(super) const RECEIVED: FieldSet = FieldSet {
 /// An operation of a raw connection without a reply.
 pub(super) const DONE: FieldSet = FieldSet {
     of: "connect, send or close step",
-    words: &[ERROR, TOOK],
+    words: &[ERROR, MESSAGE, TOOK],
     prefixes: &[VARS],
     json: None,
 };

@@ -193,7 +193,7 @@ impl Record for SequenceItem {
 
 impl Record for Respond {
     const ENTRY: Entry = Entry {
-        name: "respond",
+        name: "response",
         doc: "An answer.",
         example: "respond: { status: 201, headers: { location: \"/items/7\" }, json: { id: 7 } }",
     };

@@ -74,11 +74,9 @@ fn closed(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Load> {
     let doc = "The pause of a user between iterations.";
     let think = f.optional("think", doc, DISTRIBUTION);
     let mix = mix(f);
+    let help = "otherwise it would never end: `for: 10s` or `iterations: 100`";
+    f.at_least_one(&["for", "iterations"], help);
     let kind = LoadKind::Closed { users: users?, iterations, think };
-    if !f.has("for") && !f.has("iterations") {
-        let error = Diagnostic::new("this load never ends", f.entry(key));
-        f.error(error.help("give it `for: 10s` or `iterations: 100`"));
-    }
     let duration = duration.map(|duration| positive(f, duration));
     Some(Load { span: f.entry(key), kind, duration, mix })
 }

@@ -1,6 +1,7 @@
 //! The whole file.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -15,6 +16,9 @@ use crate::base::{Diagnostic, Source};
 
 /// The most bytes of a message that a trace can be asked to keep.
 pub(super) const TRACE_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+/// The longest that a run may be told to take, on its own clock.
+const RUN_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// Lowers the root of a file. Everything wrong with it is in `reading`.
 pub(in super::super) fn lower(root: &Node, reading: &mut Reading<'_>) -> Option<Scenario> {
@@ -32,14 +36,19 @@ impl Record for Scenario {
     };
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Scenario> {
-        let version = f.required("looplab", "The version of the language.", VERSION);
+        let version = f.required("looplab", "The version of the language: `looplab: 1`.", VERSION);
         let doc = "Its name, also of the folder of its runs; by default that of the file.";
         let name = f.optional("name", doc, SCENARIO_NAME);
         let about = f.optional("about", "What it shows.", PROSE);
-        let clock = f.optional("clock", "The world it runs in.", word(WORLDS));
-        let doc = "The seed of all chance; one is drawn and told if there is none.";
+        let clock = f.optional("clock", "The world it runs in; `real` by default.", word(WORLDS));
+        let doc = "The seed of all chance; 1 by default.";
         let seed = f.optional("seed", doc, integer(0..=u64::MAX));
-        let timeout = f.optional("timeout", "How long the whole run may take.", DURATION);
+        let doc = "How long the whole run may take, on its own clock; 60s by default, at most 24h.";
+        let timeout = f.optional("timeout", doc, DURATION);
+        if timeout.is_some_and(|timeout| timeout.is_zero() || timeout > RUN_MAX) {
+            let what = "the `timeout` of a run is more than 0 and at most 24h";
+            f.error(Diagnostic::new(what, f.value("timeout")));
+        }
         let doc = "Variables, read as `${name}` everywhere.";
         let vars = f.optional("vars", doc, pairs(Keys::Names, DYNAMIC)).unwrap_or_default();
         let form = named(variants::<Server>(), |name, server| Server { name, ..server });

@@ -352,14 +352,9 @@ impl Record for Retry {
         let backoff = f.or("backoff", doc, decimal(1.0..=100.0), "1", 1.0);
         let doc = "Draws each pause between 0 and its full length.";
         let jitter = f.or("jitter", doc, BOOLEAN, "false", false);
-        let every = every?;
-        if !f.has("for") && !f.has("times") {
-            let error = Diagnostic::new("a retry needs `for` or `times`", f.lead());
-            f.error(
-                error.help("otherwise it would never give up: `retry: { every: 100ms, for: 3s }`"),
-            );
-        }
-        Some(Retry { every, within, times, backoff, jitter })
+        let help = "otherwise it would never give up: `retry: { every: 100ms, for: 3s }`";
+        f.at_least_one(&["for", "times"], help);
+        Some(Retry { every: every?, within, times, backoff, jitter })
     }
 }
 

@@ -30,7 +30,7 @@ impl Form for TargetForm {
         let name = &text[..slash];
         let span = reading.place(node, scalar, 0, slash.max(1).min(text.len()));
         if text.contains("://") {
-            let error = Diagnostic::new("a step names its server, not a URL", span);
+            let error = Diagnostic::new("a step names its server, not a URL", reading.head(node.span));
             reading.error(error.help("write the server's name from `servers:`, as in `app/items`"));
             return None;
         }
@@ -107,6 +107,11 @@ impl Form for AfterForm {
             None => (text, None),
         };
         let span = reading.head(node.span);
+        if client.is_empty() || step == Some("") {
+            let error = Diagnostic::new("a name is missing beside the dot", span);
+            reading.error(error.help("write `alice`, or `alice.wrote` for her step of that name"));
+            return None;
+        }
         for name in [Some(client), step].into_iter().flatten() {
             if let Some(rule) = bad_name(name) {
                 let what = format!("`{}` is not a name", shortened(name));

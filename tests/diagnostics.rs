@@ -1,0 +1,68 @@
+//! What people are told: every `tests/diagnostics/NAME.yaml` is refused with the text of `NAME.stderr`.
+//!
+//! `LOOPLAB_UPDATE=1` writes the texts anew, to be read before they are kept; never where `CI` is set.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use looplab::base::Diagnostics;
+use looplab::plan::{Overrides, Plan};
+use looplab::scenario::model::Scenario;
+
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics")
+}
+
+fn cases() -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder()).expect("the folder of cases");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    let mut cases: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|end| end == "yaml")).collect();
+    cases.sort();
+    cases
+}
+
+fn refusal(case: &Path) -> Diagnostics {
+    let name = case.file_name().expect("a name").to_string_lossy();
+    let bytes = fs::read(case).expect("a case");
+    let scenario = match Scenario::parse(&name, &bytes, Some(&folder())) {
+        Ok(scenario) => scenario,
+        Err(refusal) => return refusal,
+    };
+    match Plan::new(scenario, Overrides::default()) {
+        Ok(_) => panic!("{name} is accepted"),
+        Err(refusal) => refusal,
+    }
+}
+
+#[test]
+fn every_case_is_refused_with_the_text_that_was_agreed_on() {
+    let update = std::env::var_os("LOOPLAB_UPDATE").is_some() && std::env::var_os("CI").is_none();
+    let cases = cases();
+    assert!(cases.len() >= 40, "only {} cases", cases.len());
+    let mut wrong = Vec::new();
+    for case in &cases {
+        let told = refusal(case).render(false);
+        let golden = case.with_extension("stderr");
+        if update {
+            fs::write(&golden, &told).expect("the golden text");
+        } else if fs::read_to_string(&golden).unwrap_or_default() != told {
+            wrong.push(format!("{}:\n{told}", case.display()));
+        }
+    }
+    assert!(wrong.is_empty(), "{} cases differ:\n{}", wrong.len(), wrong.join("\n"));
+}
+
+#[test]
+fn every_place_lies_inside_its_file() {
+    for case in cases() {
+        let refusal = refusal(&case);
+        let length = u32::try_from(refusal.source.text().len()).expect("a small case");
+        for diagnostic in &refusal.found {
+            let places = [diagnostic.span, diagnostic.related.as_ref().map(|(span, _)| *span)];
+            for span in places.into_iter().flatten() {
+                assert!(span.start <= span.end && span.end <= length, "{}", case.display());
+            }
+        }
+    }
+}
