@@ -9,9 +9,7 @@ use super::limits::{
 use super::names::{Names, each_step};
 use crate::base::units::grouped;
 use crate::base::{Diagnostic, Span};
-use crate::scenario::model::{
-    Action, DynamicKind, LoadKind, Scenario, ServerKind, Setting, Step,
-};
+use crate::scenario::model::{Action, DynamicKind, LoadKind, Scenario, ServerKind, Setting, Step};
 
 /// Reports every limit that is passed. True if flows can be put in their place: none of them uses
 /// itself, and the steps stay within their limit.
@@ -37,7 +35,10 @@ pub(super) fn check(scenario: &Scenario, names: &Names<'_>, findings: &mut Findi
         total.operations =
             total.operations.saturating_add(size.operations.saturating_mul(instances));
         if known && total.steps > STEPS_MAX {
-            let what = format!("the clients have more than {} steps, with their flows", grouped(STEPS_MAX));
+            let what = format!(
+                "the clients have more than {} steps, with their flows",
+                grouped(STEPS_MAX)
+            );
             findings.push(Diagnostic::new(what, client.name.span).label("up to here"));
         } else if known && total.operations > OPERATIONS_MAX && size.operations <= OPERATIONS_MAX {
             let what = format!("the clients do more than {} steps", grouped(OPERATIONS_MAX));
@@ -65,7 +66,10 @@ fn declared(scenario: &Scenario, findings: &mut Findings) {
         if clients > CLIENTS_MAX && before <= CLIENTS_MAX {
             let what = format!("a scenario has at most {} clients", grouped(CLIENTS_MAX));
             let span = client.count.map_or(client.name.span, |count| count.span);
-            findings.push(Diagnostic::new(what, span).label(format!("up to here there are {}", grouped(clients))));
+            findings.push(
+                Diagnostic::new(what, span)
+                    .label(format!("up to here there are {}", grouped(clients))),
+            );
         }
     }
 }
@@ -100,7 +104,8 @@ fn loads(scenario: &Scenario, findings: &mut Findings) {
                 #[expect(clippy::cast_precision_loss, reason = "a limit, not a count")]
                 let limit = OPERATIONS_MAX as f64;
                 if rate_per_s * seconds > limit {
-                    let what = format!("this load has more than {} arrivals", grouped(OPERATIONS_MAX));
+                    let what =
+                        format!("this load has more than {} arrivals", grouped(OPERATIONS_MAX));
                     findings.push(Diagnostic::new(what, load.span));
                 }
             }
@@ -270,8 +275,11 @@ pub(super) fn redis_data(scenario: &Scenario, findings: &mut Findings) {
             }
             for part in parts {
                 if let Err(what) = scalar(part) {
-                    let error = Diagnostic::new(format!("a redis {kind} cannot hold {what}"), part.span);
-                    findings.push(error.help("texts and numbers are strings; quotes make text of anything"));
+                    let error =
+                        Diagnostic::new(format!("a redis {kind} cannot hold {what}"), part.span);
+                    findings.push(
+                        error.help("texts and numbers are strings; quotes make text of anything"),
+                    );
                 }
             }
         }

@@ -184,8 +184,7 @@ impl Plan {
 
     /// The nodes that some names stand for, in ascending order.
     fn nodes_of(&self, names: &[Located<String>]) -> Vec<NodeId> {
-        let mut nodes: Vec<NodeId> =
-            names.iter().flat_map(|name| self.nodes_named(name)).collect();
+        let mut nodes: Vec<NodeId> = names.iter().flat_map(|name| self.nodes_named(name)).collect();
         nodes.sort_unstable();
         nodes.dedup();
         nodes
@@ -196,14 +195,10 @@ impl Plan {
     ///
     /// # Errors
     /// A diagnostic if a value grows beyond what is allowed.
-    pub fn variables(
-        &self,
-        addresses: &dyn Lookup,
-    ) -> Result<BTreeMap<String, Value>, Diagnostic> {
+    pub fn variables(&self, addresses: &dyn Lookup) -> Result<BTreeMap<String, Value>, Diagnostic> {
         let mut values: BTreeMap<String, Value> = BTreeMap::new();
         for (name, value) in &self.vars {
-            let scope =
-                |name: &str| values.get(name).cloned().or_else(|| addresses.lookup(name));
+            let scope = |name: &str| values.get(name).cloned().or_else(|| addresses.lookup(name));
             let value = value.resolve(&scope)?;
             values.insert(name.clone(), value);
         }

@@ -4,9 +4,7 @@ use std::collections::BTreeMap;
 
 use super::findings::Findings;
 use crate::base::{Diagnostic, Located, Span};
-use crate::scenario::model::{
-    Action, CheckKind, Filter, RouteAction, Scenario, ServerKind, Step,
-};
+use crate::scenario::model::{Action, CheckKind, Filter, RouteAction, Scenario, ServerKind, Step};
 
 /// The names of a scenario and what they stand for.
 pub(super) struct Names<'a> {

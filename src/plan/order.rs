@@ -99,13 +99,7 @@ impl<'a> Graph<'a> {
     }
 
     /// Adds steps behind `before` and returns their last moment. `named` if others may wait for them.
-    fn sequence(
-        &mut self,
-        at: usize,
-        steps: &'a [Step],
-        before: Moment,
-        named: bool,
-    ) -> Moment {
+    fn sequence(&mut self, at: usize, steps: &'a [Step], before: Moment, named: bool) -> Moment {
         steps.iter().fold(before, |before, step| self.step(at, step, before, named))
     }
 
@@ -240,7 +234,8 @@ impl<'a> Graph<'a> {
         match waits.as_slice() {
             [only] => self.told_of_oneself(only),
             [first, second] => {
-                let what = format!("`{}` and `{}` wait for each other", client(first), client(second));
+                let what =
+                    format!("`{}` and `{}` wait for each other", client(first), client(second));
                 Diagnostic::new(what, place(first))
                     .label(format!("here {}", clause(first)))
                     .related(place(second), format!("and here {}", clause(second)))
@@ -249,9 +244,12 @@ impl<'a> Graph<'a> {
             [first, rest @ ..] => {
                 let what = format!("{} clients wait for one another in a circle", waits.len());
                 let clauses: Vec<String> = waits.iter().map(|wait| clause(wait)).collect();
-                let error = Diagnostic::new(what, place(first)).label(format!("here {}", clause(first)));
+                let error =
+                    Diagnostic::new(what, place(first)).label(format!("here {}", clause(first)));
                 let error = match rest.first() {
-                    Some(second) => error.related(place(second), format!("here {}", clause(second))),
+                    Some(second) => {
+                        error.related(place(second), format!("here {}", clause(second)))
+                    }
                     None => error,
                 };
                 error.help(format!("none could ever go on: {}", clauses.join(", ")))

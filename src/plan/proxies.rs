@@ -123,7 +123,8 @@ fn passed_on(route: &Route, proxy: &Proxy, requests: &Pattern) -> Pattern {
     for part in &path.parts {
         match part {
             TextPart::Literal(text) => {
-                let (text, query) = text.split_once('?').map_or((text.as_str(), false), |(p, _)| (p, true));
+                let (text, query) =
+                    text.split_once('?').map_or((text.as_str(), false), |(p, _)| (p, true));
                 for (number, piece) in text.split('/').enumerate() {
                     if number > 0 {
                         push(&mut segments, &mut literal, &mut wild);

@@ -168,7 +168,9 @@ impl Request<'_> {
         let names: Vec<&str> = self.params().collect();
         let error = suggest(Diagnostic { label: None, ..error }, param, &names, "parameter");
         let error = match names.is_empty() {
-            true => error.help(format!("a parameter is declared in the path: `/items/{{{param}}}`")),
+            true => {
+                error.help(format!("a parameter is declared in the path: `/items/{{{param}}}`"))
+            }
             false => error,
         };
         error.related(self.pattern.span, "the route's path")
@@ -196,4 +198,3 @@ impl Known for Request<'_> {
         params.chain(fixed).chain(state).collect()
     }
 }
-

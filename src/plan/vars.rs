@@ -72,6 +72,11 @@ impl<'a> Checker<'a> {
             }
         }
         let error = Diagnostic::new(format!("`${{{text}}}` has no value here"), span);
+        if text == "iteration" {
+            return Some(
+                error.help("it counts the rounds of a `repeat`, a `for_each` or a `load`"),
+            );
+        }
         if self.names.server(text).is_some() {
             return Some(error.label(format!("did you mean `${{{text}.url}}`?")));
         }
@@ -287,9 +292,7 @@ impl<'a> Walk<'a> {
             findings.push(match self.defined.get(name) {
                 Some(place) => Diagnostic { label: None, ..error }
                     .related(*place, "it gets its value only here, later"),
-                None if error.label.is_none() => {
-                    error.nearest(name, self.defined.keys().copied())
-                }
+                None if error.label.is_none() => error.nearest(name, self.defined.keys().copied()),
                 None => error,
             });
         }

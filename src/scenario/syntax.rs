@@ -7,18 +7,27 @@ use super::yaml::DEPTH_MAX;
 use crate::base::{Diagnostic, Source, Span};
 
 /// The help for text that YAML takes for something else.
-const QUOTE: &str = "put quotes around text that holds `: ` or ` #`, or begins with a sign such as `*`, `&` or `@`";
+const QUOTE: &str =
+    "put quotes around text that holds `: ` or ` #`, or begins with a sign such as `*`, `&` or `@`";
 
 /// The same inside of brackets.
 const QUOTE_IN_FLOW: &str =
     "inside `{ }` and `[ ]`, put quotes around text that holds a bracket, a comma or `: `";
 
-/// Turns an error of the YAML parser into a diagnostic at its place.
-pub(super) fn explain(error: &ScanError, source: &Source) -> Diagnostic {
+/// Turns an error of the YAML parser into a diagnostic at its place. `opened` is where the innermost
+/// bracket stands that was still open.
+pub(super) fn explain(error: &ScanError, source: &Source, opened: Option<usize>) -> Diagnostic {
     let span = place(error, source.text());
     let (message, help) = words(error.kind());
     let message = message.unwrap_or_else(|| shortened(&lowered(&error.info())));
-    let diagnostic = Diagnostic::new(message, span);
+    let mut diagnostic = Diagnostic::new(message, span);
+    let bracket = opened.map(|at| Span::new(at, at + 1)).filter(|_| is_flow(error.kind()));
+    if let Some(bracket) = bracket.filter(|bracket| lines_apart(source.text(), *bracket, span)) {
+        return diagnostic.related(bracket, "this bracket is still open");
+    }
+    if let Some(bracket) = bracket.filter(|bracket| bracket.end <= span.start) {
+        diagnostic = diagnostic.related(bracket, "inside of this");
+    }
     let (in_flow, line) = (is_flow(error.kind()), line_of(source.text(), span));
     match help {
         _ if in_flow && line.contains("${") => {
@@ -35,6 +44,11 @@ fn place(error: &ScanError, text: &str) -> Span {
     let width = text.get(start..).and_then(|rest| rest.chars().next());
     let end = start + width.filter(|c| *c != '\n' && *c != '\r').map_or(0, char::len_utf8);
     Span::new(start, end)
+}
+
+/// Whether a line ends between two places.
+fn lines_apart(text: &str, first: Span, second: Span) -> bool {
+    text.get(first.start as usize..second.start as usize).is_some_and(|t| t.contains('\n'))
 }
 
 fn line_of(text: &str, span: Span) -> &str {
@@ -117,10 +131,9 @@ fn words(kind: &ErrorKind) -> (Option<String>, Option<&'static str>) {
         ErrorKind::RecursionLimitExceeded => {
             (format!("lists and mappings are nested more than {DEPTH_MAX} deep"), None)
         }
-        ErrorKind::MissingAnchorOrAliasName => (
-            "a `*` or an `&` without a name behind it".into(),
-            Some("in quotes it is text: \"*\""),
-        ),
+        ErrorKind::MissingAnchorOrAliasName => {
+            ("a `*` or an `&` without a name behind it".into(), Some("in quotes it is text: \"*\""))
+        }
         ErrorKind::DirectiveDisallowed => (
             "directives such as `%YAML` are not part of the language".into(),
             Some("remove the line"),

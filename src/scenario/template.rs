@@ -150,7 +150,10 @@ impl Dynamic {
                 value
             }
             DynamicKind::Array(items) => Value::Array(
-                items.iter().map(|item| item.resolve_within(scope, left)).collect::<Result<_, _>>()?,
+                items
+                    .iter()
+                    .map(|item| item.resolve_within(scope, left))
+                    .collect::<Result<_, _>>()?,
             ),
             DynamicKind::Object(fields) => Value::Object(
                 fields

@@ -30,6 +30,8 @@ pub(crate) enum Content {
     Sequence(Vec<Node>),
     /// A mapping; no key twice.
     Mapping(Vec<(Located<String>, Node)>),
+    /// Something that was reported and cannot be read.
+    Broken,
 }
 
 /// A scalar: typed, and as it was written.
@@ -81,6 +83,7 @@ impl Node {
         match self.content() {
             Content::Sequence(_) => "a list".into(),
             Content::Mapping(_) => "a mapping".into(),
+            Content::Broken => "something else".into(),
             Content::Scalar(scalar) => match &scalar.value {
                 Value::Null => "nothing".into(),
                 Value::Bool(value) => format!("`{value}`"),
@@ -94,6 +97,7 @@ impl Node {
     #[cfg(test)]
     pub(crate) fn to_value(&self) -> Value {
         match self.content() {
+            Content::Broken => Value::Null,
             Content::Scalar(scalar) => scalar.value.clone(),
             Content::Sequence(items) => items.iter().map(Node::to_value).collect(),
             Content::Mapping(entries) => Value::Object(

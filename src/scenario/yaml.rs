@@ -137,7 +137,9 @@ impl<'a> Builder<'a> {
             let (event, place) = match event {
                 Ok(next) => next,
                 Err(error) => {
-                    self.found.push(syntax::explain(&error, &source));
+                    let opened =
+                        self.open.iter().rev().find(|open| open.flow).map(|open| open.start);
+                    self.found.push(syntax::explain(&error, &source, opened));
                     return None;
                 }
             };
@@ -152,6 +154,10 @@ impl<'a> Builder<'a> {
                         .help("a scenario is one YAML document; remove the `---`"),
                 );
                 return None;
+            }
+            if event.tag().is_some() {
+                let range = place.tag_span().and_then(|tag| tag.byte_range());
+                self.tagged(range.map_or(span, |range| Span::new(range.start, range.end)));
             }
             if self.event(event, span).is_err() {
                 return None;
@@ -173,12 +179,6 @@ impl<'a> Builder<'a> {
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
-        if event.tag().is_some() {
-            self.found.push(
-                Diagnostic::new("tags such as `!name` are not part of the language", span)
-                    .help("remove the tag; quotes make text of anything: \"42\""),
-            );
-        }
         match event {
             Event::Scalar(text, style, anchor, _) => self.scalar(&text, style, anchor, span),
             Event::SequenceStart(style, anchor, _) => {
@@ -199,12 +199,18 @@ impl<'a> Builder<'a> {
                     Diagnostic::new(what, span)
                         .help("text that begins with `*` needs quotes: \"*\""),
                 );
-                let text = self.source.text()[span.start as usize..span.end as usize].to_owned();
-                let scalar = Scalar { value: Value::String(text.clone()), text };
-                self.put(Node::new(span, Content::Scalar(scalar)), Weight::default())
+                self.end = self.end.max(span.end as usize);
+                self.put(Node::new(span, Content::Broken), Weight::default())
             }
             _ => Ok(()),
         }
+    }
+
+    fn tagged(&mut self, span: Span) {
+        self.found.push(
+            Diagnostic::new("tags such as `!name` are not part of the language", span)
+                .help("remove the tag; quotes make text of anything: \"42\""),
+        );
     }
 
     fn scalar(
@@ -214,17 +220,21 @@ impl<'a> Builder<'a> {
         anchor: usize,
         span: Span,
     ) -> Result<(), Stop> {
-        let value = if style == ScalarStyle::Plain && !self.expects_key() {
-            scalar::plain(text).unwrap_or_else(|why| {
-                self.found.push(bad_scalar(&why, text, span));
-                Value::String(text.to_owned())
-            })
+        let content = if style == ScalarStyle::Plain && !self.expects_key() {
+            match scalar::plain(text) {
+                Ok(value) => Content::Scalar(Scalar { value, text: text.to_owned() }),
+                Err(why) => {
+                    self.found.push(bad_scalar(&why, text, span));
+                    Content::Broken
+                }
+            }
         } else {
-            Value::String(text.to_owned())
+            let text = text.to_owned();
+            Content::Scalar(Scalar { value: Value::String(text.clone()), text })
         };
         let weight = Weight { nodes: 1, text: text.len(), height: 0 };
         self.charge(weight, span)?;
-        let node = Node::new(span, Content::Scalar(Scalar { value, text: text.to_owned() }));
+        let node = Node::new(span, content);
         if anchor != 0 {
             self.anchors.insert(anchor, (node.clone(), weight));
         }

@@ -281,7 +281,8 @@ impl<'f, 'a> Fields<'f, 'a> {
 
     /// Reports unknown and missing keys; false if anything at all was wrong with the mapping.
     pub(super) fn finish(self) -> bool {
-        let Mode::Read { node, name, reading, known, mut missing, mut groups, mut sound } = self.mode
+        let Mode::Read { node, name, reading, known, mut missing, mut groups, mut sound } =
+            self.mode
         else {
             return false;
         };

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::super::tree::{Node, Scalar};
+use super::super::tree::{Content, Node, Scalar};
 use crate::base::{Diagnostic, Source, Span};
 
 /// The state of one reading.
@@ -33,6 +33,9 @@ impl<'a> Reading<'a> {
 
     /// Records that `node` is not what was expected; `expected` is a phrase such as `a duration`.
     pub(crate) fn expected<T>(&mut self, expected: &str, node: &Node) -> Option<T> {
+        if matches!(node.content(), Content::Broken) {
+            return None;
+        }
         let what = format!("expected {expected}, got {}", node.described());
         self.error(Diagnostic::new(what, self.head(node.span)));
         None

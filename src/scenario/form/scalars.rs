@@ -437,6 +437,7 @@ impl Form for DynamicForm {
     fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Dynamic> {
         let span = reading.head(node.span);
         let kind = match node.content() {
+            Content::Broken => return None,
             Content::Scalar(scalar) if scalar.value.is_string() => {
                 DynamicKind::Text(read_text(node, scalar, 0, reading)?)
             }

@@ -112,7 +112,8 @@ struct Calls {
 }
 
 impl Record for Calls {
-    const ENTRY: Entry = Entry { name: "call count", doc: "Requests and their number.", example: "" };
+    const ENTRY: Entry =
+        Entry { name: "call count", doc: "Requests and their number.", example: "" };
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Calls> {
         let filter = filter(f);

@@ -30,7 +30,8 @@ impl Form for TargetForm {
         let name = &text[..slash];
         let span = reading.place(node, scalar, 0, slash.max(1).min(text.len()));
         if text.contains("://") {
-            let error = Diagnostic::new("a step names its server, not a URL", reading.head(node.span));
+            let error =
+                Diagnostic::new("a step names its server, not a URL", reading.head(node.span));
             reading.error(error.help("write the server's name from `servers:`, as in `app/items`"));
             return None;
         }
