@@ -177,8 +177,10 @@ pub(super) fn check(scenario: &Scenario, names: &Names<'_>, findings: &mut Findi
     for server in &scenario.servers {
         let ServerKind::Http(http) = &server.kind else { continue };
         for route in &http.routes {
-            if let RouteAction::Proxy(proxy) = &route.action {
-                names.expect_server(&proxy.to, findings);
+            match &route.action {
+                RouteAction::Proxy(proxy) => names.expect_server(&proxy.to, findings),
+                RouteAction::Redis(redis) => names.expect_server(&redis.call.server, findings),
+                _ => {}
             }
         }
     }

@@ -48,7 +48,7 @@ fn check_http(http: &HttpServer, checker: &Checker<'_>, findings: &mut Findings)
 }
 
 fn check_route(route: &Route, http: &HttpServer, checker: &Checker<'_>, findings: &mut Findings) {
-    let here = Request { http, pattern: &route.on };
+    let here = Request { http, pattern: &route.on, reply: false };
     for expectation in &route.when {
         match &expectation.field.value {
             Field::Named(name) if name.starts_with("params.") && !here.knows(name) => {
@@ -82,6 +82,15 @@ fn check_route(route: &Route, http: &HttpServer, checker: &Checker<'_>, findings
         RouteAction::Collection(collection) => {
             for item in &collection.data {
                 checker.value(item, &Nothing, findings);
+            }
+        }
+        RouteAction::Redis(redis) => {
+            for name in redis.call.words.iter().flat_map(Text::vars) {
+                here.check(name, checker, findings);
+            }
+            let here = Request { reply: true, ..here };
+            for respond in [Some(&redis.respond), redis.if_null.as_ref()].into_iter().flatten() {
+                check_respond(respond, &here, checker, findings);
             }
         }
         RouteAction::Proxy(proxy) => {
@@ -143,6 +152,8 @@ fn may_be_number(value: &Dynamic) -> bool {
 struct Request<'a> {
     http: &'a HttpServer,
     pattern: &'a Pattern,
+    /// Whether a reply of redis is known.
+    reply: bool,
 }
 
 impl Request<'_> {
@@ -182,18 +193,21 @@ impl Known for Request<'_> {
         if let Some(param) = name.strip_prefix("params.") {
             return self.params().any(|known| known == param);
         }
-        let path = name == "$" || name.starts_with("$.") || name.starts_with("$[");
+        let name = name.strip_prefix("vars.").unwrap_or(name);
+        let body = name.strip_prefix('$').or_else(|| name.strip_prefix("json"));
+        let path = body.is_some_and(|path| path.is_empty() || path.starts_with(['.', '[']));
         let behind = |prefix: &str| name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
-        path || matches!(name, "method" | "path" | "body" | "json")
+        path || matches!(name, "method" | "path" | "body")
+            || self.reply && (name == "reply" || behind("reply."))
             || behind("query.")
             || behind("headers.")
-            || behind("json.")
             || self.http.state.iter().any(|(known, _)| known.value == name)
     }
 
     fn names(&self) -> Vec<String> {
         let params = self.params().map(|name| format!("params.{name}"));
-        let fixed = ["method", "path", "body"].into_iter().map(str::to_owned);
+        let fixed = ["method", "path", "body"].into_iter().chain(self.reply.then_some("reply"));
+        let fixed = fixed.map(str::to_owned);
         let state = self.http.state.iter().map(|(name, _)| name.value.clone());
         params.chain(fixed).chain(state).collect()
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! everywhere       scenario vars, NAME.url NAME.host NAME.port NAME.address of servers
-//! in clients       its vars, `client`, `instance`, what earlier steps captured or set,
+//! in clients       its vars, `client`, `index`, what earlier steps captured or set,
 //!                  loop variables, `iteration`, what `with:` gives
 //! in http routes   params.x query.x headers.x method path body $.x, the server's state
 //! ```
@@ -26,7 +26,7 @@ pub(super) const ADDRESS_PARTS: [&str; 4] = ["url", "host", "port", "address"];
 /// Names that a client gets from the run; nothing else may be called so.
 const BUILT_IN: [(&str, &str); 3] = [
     ("client", "the client's own name"),
-    ("instance", "the client's number"),
+    ("index", "the client's number"),
     ("iteration", "the round of a repetition"),
 ];
 
@@ -260,7 +260,7 @@ impl<'a> Walk<'a> {
     ) -> Walk<'a> {
         let mut known = Scope::default();
         known.add("client");
-        known.add("instance");
+        known.add("index");
         if client.load.is_some() {
             known.add("iteration");
         }

@@ -130,7 +130,7 @@ fn by_key<T: Variants>(node: &Node, reading: &mut Reading<'_>) -> Option<Chosen<
     }
     let all: Vec<&str> = words().collect();
     let place = lead(node, reading);
-    reading.error(if all.len() <= 4 {
+    reading.error(if all.len() <= 6 {
         Diagnostic::new(format!("{} needs {}", a(T::ENTRY.name), or_list(&all)), place)
     } else {
         let what = format!("{} needs a key that says what it is", a(T::ENTRY.name));

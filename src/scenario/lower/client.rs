@@ -20,7 +20,7 @@ impl Record for Client {
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Client> {
         let about = f.optional("about", "What it is there for.", PROSE);
-        let doc = "So many alike, called `name.1`, `name.2` and so on; `${instance}` (from 1) tells them apart.";
+        let doc = "So many alike, called `name.1`, `name.2` and so on; `${index}` (from 1) tells them apart.";
         let count = f.optional("count", doc, located(integer(1..=u32::MAX)));
         let after = f.optional("after", "What it waits for before it begins.", one_or_many(AFTER));
         let doc = "How long each of its operations may take; 5s by default.";
