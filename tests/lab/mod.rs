@@ -76,6 +76,48 @@ where
     block_on_real(1, run).expect("the system has a thread to give")
 }
 
+/// Runs `body` in both worlds.
+pub(crate) fn in_both<F, Fut>(servers: &str, body: F)
+where
+    F: FnOnce(Lab) -> Fut + Copy + Send + 'static,
+    Fut: Future<Output = ()> + Send + 'static,
+{
+    in_virtual(servers, body);
+    in_real(servers, body);
+}
+
+/// A request without a body.
+pub(crate) fn get(path: &str) -> String {
+    request("GET", path, "")
+}
+
+/// A request; a body is measured.
+pub(crate) fn request(method: &str, path: &str, body: &str) -> String {
+    let measure = match body.len() {
+        0 => String::new(),
+        length => format!("Content-Length: {length}\r\n"),
+    };
+    format!("{method} {path} HTTP/1.1\r\nHost: app\r\n{measure}\r\n{body}")
+}
+
+/// An answer with a text.
+pub(crate) fn text(status: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: text/plain; charset=utf-8\r\n\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+}
+
+/// An answer in JSON; `headers` are those besides the type and the length, each with its line end.
+pub(crate) fn json(status: &str, headers: &str, body: &str) -> String {
+    let length = body.len();
+    format!(
+        "HTTP/1.1 {status}\r\nContent-Type: application/json\r\n{headers}\
+         Content-Length: {length}\r\n\r\n{body}"
+    )
+}
+
 impl Lab {
     fn start(net: &Net, clock: &Clock, plan: &Plan) -> io::Result<Lab> {
         let listen = |server: &Server| -> io::Result<(Listener, (String, SocketAddr))> {
@@ -123,13 +165,24 @@ impl Lab {
         Ok(lab)
     }
 
+    /// Where a server listens.
+    pub(crate) fn address(&self, server: &str) -> SocketAddr {
+        self.addresses.iter().find(|(name, _)| name == server).expect(server).1
+    }
+
     /// Connects to a server as a stranger.
     pub(crate) async fn connect(&self, server: &str) -> Wire {
-        let (_, address) = self.addresses.iter().find(|(name, _)| name == server).expect(server);
         let dialling = self.net.dial().expect("a port is free");
-        let connected = dialling.connect(*address, Conduits::direct()).await;
+        let connected = dialling.connect(self.address(server), Conduits::direct()).await;
         let stream = connected.expect("the server takes the connection");
         Wire { stream, clock: self.clock.clone(), unread: Vec::new() }
+    }
+
+    /// Sends `request` on a connection of its own and checks that this is the answer.
+    pub(crate) async fn ask(&self, request: impl AsRef<[u8]>, answer: &str) {
+        let mut wire = self.connect("app").await;
+        wire.send(request).await;
+        wire.expect(answer).await;
     }
 
     /// Sends `request` on a connection of its own and returns all that comes until the end.
@@ -166,7 +219,7 @@ pub(crate) struct Wire {
 }
 
 /// How long a test waits for what must come: on the real clock only a failure takes that long.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 impl Wire {
     pub(crate) async fn send(&mut self, bytes: impl AsRef<[u8]>) {

@@ -8,6 +8,7 @@
 //! connection waits for anything, so pipelining costs one write. What is held for a client is bounded:
 //! a head, a body up to its limit, and the answers of one batch.
 
+use std::borrow::Cow;
 use std::io;
 use std::time::Duration;
 
@@ -19,8 +20,8 @@ use super::head::{Head, Refusal};
 use super::limits::{BODY_MAX, KEEP_MAX, LINGER, OUTPUT_MAX, REQUEST_TIMEOUT, STOP_GRACE};
 use super::reply::{Manner, Reply};
 use super::service::{Answer, BodyNeed, Service};
-use crate::base::Time;
 use crate::base::units::show_duration;
+use crate::base::{Diagnostic, Time};
 use crate::net::Stream;
 use crate::scenario::model::Then;
 use crate::server::Context;
@@ -30,15 +31,15 @@ use crate::trace::Level;
 /// A connection that is being served.
 pub(super) struct Connection<'a> {
     service: &'a Service,
-    context: &'a Context,
-    stream: Stream,
-    input: BytesMut,
-    output: Vec<u8>,
-    head: Head,
+    pub(super) context: &'a Context,
+    pub(super) stream: Stream,
+    pub(super) input: BytesMut,
+    pub(super) output: Vec<u8>,
+    pub(super) head: Head,
 }
 
 /// How a connection ends.
-enum End {
+pub(super) enum End {
     /// There is nothing more to say or to hear.
     Close,
     /// The client may still be sending: it is heard out for a while, so that the answer arrives.
@@ -48,7 +49,7 @@ enum End {
 }
 
 /// Whether the connection goes on after an answer.
-type Flow = std::ops::ControlFlow<End>;
+pub(super) type Flow = std::ops::ControlFlow<End>;
 
 /// What comes after an answer.
 enum Next {
@@ -158,37 +159,67 @@ impl<'a> Connection<'a> {
 
     /// Answers the request whose head was read.
     async fn exchange(&mut self) -> io::Result<Flow> {
-        let (service, context) = (self.service, self.context);
-        let arrived = context.clock.now();
+        let service = self.service;
+        let arrived = self.context.clock.now();
+        let need = match self.head.framing {
+            Framing::None => BodyNeed::Discard,
+            Framing::Length(_) | Framing::Chunked => service.body_need(&self.head),
+        };
         let mut body = Vec::new();
-        if self.head.framing != Framing::None {
-            let keep = service.body_need(&self.head) == BodyNeed::Collect;
-            if let Err(refusal) = self.read_body(&mut body, keep).await? {
-                return self.refuse(&refusal, Some(arrived)).await;
-            }
+        if need != BodyNeed::Late
+            && let Err(refusal) = self.read_body(&mut body, need == BodyNeed::Collect).await?
+        {
+            return self.refuse(&refusal, Some(arrived)).await;
         }
-        let _turn = match &service.turn {
-            None => None,
-            Some(turn) => {
-                self.flush().await?;
-                turn.acquire().await.ok()
-            }
+        let Some(turns) = &service.turns else {
+            return self.handle(body, need, arrived).await;
         };
-        let answer = service.answer(&self.head, &body, &*context.vars);
-        drop(body);
-        let flow = match answer {
-            Answer::Reply(reply, delay) => self.respond(&reply, delay, arrived).await?,
-            Answer::Failed(why) => {
-                let reply = Reply::error(500, why.message.clone());
-                let text = format!("{} cannot be answered: {}", self.asked(), why.message);
-                context.log(Level::Error, text);
-                self.respond(&reply, Duration::ZERO, arrived).await?
-            }
-        };
-        if service.turn.is_some() {
-            self.flush().await?;
-        }
+        self.flush().await?;
+        let turn = turns.acquire().await;
+        let flow = self.handle(body, need, arrived).await?;
+        self.flush().await?;
+        drop(turn);
         Ok(flow)
+    }
+
+    /// Finds the answer to the request and gives it.
+    async fn handle(&mut self, body: Vec<u8>, need: BodyNeed, arrived: Time) -> io::Result<Flow> {
+        let (service, context) = (self.service, self.context);
+        let answer = service.answer(&self.head, &body, &*context.vars);
+        if need == BodyNeed::Late
+            && !matches!(answer, Answer::Proxy { .. })
+            && let Err(refusal) = self.read_body(&mut Vec::new(), false).await?
+        {
+            return self.refuse(&refusal, Some(arrived)).await;
+        }
+        match answer {
+            Answer::Reply(reply, delay) => self.respond(&reply, delay, arrived).await,
+            Answer::Failed(why) => self.fail(&why, arrived).await,
+            Answer::Proxy { target, path, delay } => {
+                self.wait(delay).await?;
+                let body = (need != BodyNeed::Late).then(|| body.into());
+                self.forward(target, path, body, arrived).await
+            }
+            Answer::Redis { route, call, words, delay } => {
+                self.wait(delay).await?;
+                let reply = match call.ask(&words, context).await {
+                    Ok(reply) => service.answer_to_reply(route, &self.head, &body, reply, context),
+                    Err(failure) => Ok(Cow::Owned(failure)),
+                };
+                match reply {
+                    Ok(reply) => self.respond(&reply, Duration::ZERO, arrived).await,
+                    Err(why) => self.fail(&why, arrived).await,
+                }
+            }
+        }
+    }
+
+    /// Answers that the scenario does not say how to answer.
+    async fn fail(&mut self, why: &Diagnostic, arrived: Time) -> io::Result<Flow> {
+        let text = format!("{} cannot be answered: {}", self.asked(), why.message);
+        self.context.log(Level::Error, text);
+        let reply = Reply::error(500, why.message.clone());
+        self.respond(&reply, Duration::ZERO, arrived).await
     }
 
     /// Reads the request's body to its end, and keeps it or drops it.
@@ -226,7 +257,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Waits for more of a body.
-    async fn read_more_body(&mut self) -> io::Result<Result<(), Refusal>> {
+    pub(super) async fn read_more_body(&mut self) -> io::Result<Result<(), Refusal>> {
         if std::mem::take(&mut self.head.expects_continue) && self.input.is_empty() {
             self.output.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
         }
@@ -239,12 +270,29 @@ impl<'a> Connection<'a> {
         }
     }
 
-    /// Answers, or does what `then:` says instead.
-    async fn respond(&mut self, reply: &Reply, delay: Duration, arrived: Time) -> io::Result<Flow> {
+    /// Waits as long as `delay:` says.
+    async fn wait(&mut self, delay: Duration) -> io::Result<()> {
         if !delay.is_zero() {
             self.flush().await?;
             self.context.clock.sleep(delay).await;
         }
+        Ok(())
+    }
+
+    /// Whether the connection ends after this answer, because the client wants that or the server is
+    /// to stop.
+    pub(super) fn closes(&self) -> bool {
+        !self.head.keep_alive || self.context.tasks.stop_token().is_cancelled()
+    }
+
+    /// Answers, or does what `then:` says instead.
+    pub(super) async fn respond(
+        &mut self,
+        reply: &Reply,
+        delay: Duration,
+        arrived: Time,
+    ) -> io::Result<Flow> {
+        self.wait(delay).await?;
         match reply.then {
             Then::Keep | Then::Close => {}
             Then::Reset => {
@@ -258,8 +306,7 @@ impl<'a> Connection<'a> {
                 return self.hang().await;
             }
         }
-        let stopping = self.context.tasks.stop_token().is_cancelled();
-        let close = reply.closes() || !self.head.keep_alive || stopping;
+        let close = reply.closes() || self.closes();
         let head_only = self.head.method() == "HEAD";
         let manner = Manner { head_only, old: self.head.old, close };
         self.send(reply, manner, Some(arrived)).await?;
@@ -271,7 +318,11 @@ impl<'a> Connection<'a> {
     }
 
     /// Answers what is not a request, and ends the connection.
-    async fn refuse(&mut self, refusal: &Refusal, arrived: Option<Time>) -> io::Result<Flow> {
+    pub(super) async fn refuse(
+        &mut self,
+        refusal: &Refusal,
+        arrived: Option<Time>,
+    ) -> io::Result<Flow> {
         let reply = Reply::error(refusal.status, refusal.why);
         let manner = Manner { head_only: false, old: false, close: true };
         self.send(&reply, manner, arrived).await?;
@@ -312,7 +363,7 @@ impl<'a> Connection<'a> {
     }
 
     /// Sends what was gathered.
-    async fn flush(&mut self) -> io::Result<()> {
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
         if self.output.is_empty() {
             return Ok(());
         }
@@ -353,7 +404,7 @@ impl<'a> Connection<'a> {
     }
 
     /// What was asked, for the log: `GET /items?page=2`.
-    fn asked(&self) -> String {
+    pub(super) fn asked(&self) -> String {
         let (method, path, query) = (self.head.method(), self.head.path(), self.head.query());
         let mut out = String::with_capacity(method.len() + path.len() + query.len() + 24);
         out.push_str(method);
@@ -372,7 +423,7 @@ impl<'a> Connection<'a> {
     }
 
     /// A line of the access log: `GET /hello 200 12us`.
-    fn log(&self, outcome: &str, arrived: Option<Time>) {
+    pub(super) fn log(&self, outcome: &str, arrived: Option<Time>) {
         let text = match arrived {
             None => format!("malformed request {outcome}"),
             Some(arrived) => {

@@ -47,3 +47,18 @@ pub(super) const KEEP_MAX: usize = 4 * 1024;
 
 /// The size of the chunks that `chunked: true` is sent in.
 pub(super) const CHUNK: usize = 8 * 1024;
+
+/// The most items of a collection. Beyond it, 507.
+pub(super) const ITEMS_MAX: usize = 100_000;
+
+/// The most bytes of all items of a collection, as JSON. Beyond it, 507.
+pub(super) const ITEMS_BYTES_MAX: usize = 64 * 1024 * 1024;
+
+/// The most connections to a server behind a proxy that are kept for the next request.
+pub(super) const IDLE_MAX: usize = 64;
+
+/// How much of an answer that is handed back may be buffered.
+pub(super) const UPSTREAM_BUFFER: usize = 64 * 1024;
+
+/// How often a request may pass the same proxy before it is taken for going round in circles: 508.
+pub(super) const HOPS_MAX: usize = 10;

@@ -13,14 +13,18 @@
 //! Nothing here is random, and no answer carries a date.
 
 mod body;
+mod build;
+mod collection;
 mod connection;
 mod head;
 mod limits;
 mod proxy;
+mod redis;
 mod reply;
 mod request;
 mod route;
 mod service;
+mod state;
 mod text;
 
 use std::sync::Arc;

@@ -29,6 +29,17 @@ pub(super) struct Reply {
     pub(super) then: Then,
 }
 
+/// How the end of an answer's body is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Measure {
+    /// By the end of the connection, or by headers that are there already.
+    None,
+    /// It has so many bytes, or so it says.
+    Length(u64),
+    /// It comes in chunks.
+    Chunked,
+}
+
 /// For whom an answer is written.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Manner {
@@ -64,6 +75,21 @@ impl Reply {
         reply
     }
 
+    /// A list in JSON, written without making a value of it.
+    pub(super) fn json_list<'a>(items: impl Iterator<Item = &'a Value>) -> Reply {
+        let mut body = String::from("[");
+        for item in items {
+            if body.len() > 1 {
+                body.push(',');
+            }
+            body.push_str(&item.to_string());
+        }
+        body.push(']');
+        let mut reply = Reply::empty(200).header("Content-Type", JSON);
+        reply.body = body.into();
+        reply
+    }
+
     /// An answer that says what is wrong: `{"error": why}`.
     pub(super) fn error(status: u16, why: impl Into<String>) -> Reply {
         Reply::json(status, &serde_json::json!({ "error": why.into() }))
@@ -93,30 +119,18 @@ impl Reply {
 
     /// Appends the answer to `out`, except for a long body, which is returned to be sent after it.
     pub(super) fn write(&self, out: &mut Vec<u8>, manner: Manner) -> Option<Bytes> {
-        out.extend_from_slice(&self.head);
-        let bare = self.status < 200 || self.status == 204 || self.status == 304;
-        let chunked = self.chunked && !manner.old && !bare;
-        if !self.own_framing {
-            if chunked {
-                out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
-            }
-            let honest = (!chunked && !bare).then_some(self.body.len() as u64);
-            if let Some(length) = self.lie.or(honest) {
-                out.extend_from_slice(b"Content-Length: ");
-                out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
-                out.extend_from_slice(b"\r\n");
-            }
-        }
-        if manner.close && !self.own_close {
-            out.extend_from_slice(b"Connection: close\r\n");
-        } else if manner.old && !manner.close {
-            out.extend_from_slice(b"Connection: keep-alive\r\n");
-        }
-        out.extend_from_slice(b"\r\n");
+        let chunked = self.chunked && !manner.old;
+        let measure = match (self.lie, chunked) {
+            _ if self.own_framing => Measure::None,
+            (Some(lie), _) => Measure::Length(lie),
+            (None, true) => Measure::Chunked,
+            (None, false) => Measure::Length(self.body.len() as u64),
+        };
+        let bare = self.write_head(out, measure, manner);
         if manner.head_only || bare {
             return None;
         }
-        if chunked {
+        if measure == Measure::Chunked {
             write_chunks(&self.body, out);
         } else if self.body.len() <= INLINE_MAX {
             out.extend_from_slice(&self.body);
@@ -124,6 +138,36 @@ impl Reply {
             return Some(self.body.clone());
         }
         None
+    }
+
+    /// Appends the head of the answer to `out`; true if its status allows no body behind it.
+    pub(super) fn write_head(&self, out: &mut Vec<u8>, measure: Measure, manner: Manner) -> bool {
+        out.extend_from_slice(&self.head);
+        let bare = self.status < 200 || self.status == 204 || self.status == 304;
+        match measure {
+            Measure::Length(length) if !bare || self.lie.is_some() => {
+                out.extend_from_slice(b"Content-Length: ");
+                out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
+            Measure::Chunked if !bare => {
+                out.extend_from_slice(b"Transfer-Encoding: chunked\r\n");
+            }
+            _ => {}
+        }
+        if manner.close && !self.own_close {
+            out.extend_from_slice(b"Connection: close\r\n");
+        } else if manner.old && !manner.close {
+            out.extend_from_slice(b"Connection: keep-alive\r\n");
+        }
+        out.extend_from_slice(b"\r\n");
+        bare
+    }
+}
+
+impl From<Option<u64>> for Measure {
+    fn from(length: Option<u64>) -> Measure {
+        length.map_or(Measure::None, Measure::Length)
     }
 }
 

@@ -6,9 +6,11 @@ use std::cell::OnceCell;
 use super::head::Head;
 use super::limits::JSON_MAX;
 use super::text::{decode, follow, follow_text, query_pairs};
-use crate::base::Value;
+use crate::base::{Diagnostic, Value};
 use crate::scenario::Lookup;
-use crate::scenario::model::{Field, Text};
+use crate::scenario::model::{Dynamic, Field, Text};
+
+use super::reply::Resolve;
 
 /// A request whose route is being looked for or whose answer is being made.
 pub(super) struct Request<'a> {
@@ -63,15 +65,27 @@ impl<'a> Request<'a> {
 /// A server's state: variables by name, in the order of the file.
 pub(super) type Vars = Vec<(String, Value)>;
 
-/// What `${}` means in a route: a part of the request, the server's state, or a variable of the
-/// scenario, in this order.
+/// The beginnings of names that look into the body.
+pub(super) const BODY_NAMES: [&str; 3] = ["body", "$", "json"];
+
+/// What `${}` means in a route: a part of the request, the reply of a redis server, the server's
+/// state, or a variable of the scenario, in this order.
 pub(super) struct Scope<'a> {
-    pub(super) request: &'a Request<'a>,
-    pub(super) state: &'a Vars,
-    pub(super) vars: &'a (dyn Lookup + Send + Sync),
+    request: &'a Request<'a>,
+    state: &'a Vars,
+    scenario: &'a (dyn Lookup + Send + Sync),
+    pub(super) reply: Option<&'a Value>,
 }
 
-impl Scope<'_> {
+impl<'a> Scope<'a> {
+    pub(super) fn new(
+        request: &'a Request<'a>,
+        state: &'a Vars,
+        scenario: &'a (dyn Lookup + Send + Sync),
+    ) -> Scope<'a> {
+        Scope { request, state, scenario, reply: None }
+    }
+
     /// The value of a field of `when:`.
     pub(super) fn field(&self, field: &Field) -> Option<Value> {
         match field {
@@ -80,14 +94,6 @@ impl Scope<'_> {
             Field::Json(path) => follow(self.request.json()?, path).cloned(),
             Field::Var(name) => self.state(name),
         }
-    }
-
-    /// The text, in which parts that a request does not have are empty.
-    pub(super) fn text(&self, text: &Text) -> Result<String, crate::base::Diagnostic> {
-        text.resolve_string(&|name: &str| match self.lookup(name) {
-            Some(Value::Null) => Some(Value::String(String::new())),
-            other => other,
-        })
     }
 
     fn state(&self, name: &str) -> Option<Value> {
@@ -113,6 +119,27 @@ impl Lookup for Scope<'_> {
         if let Some(value) = self.request.part(name) {
             return Some(value.unwrap_or_default());
         }
-        self.state(name.strip_prefix("vars.").unwrap_or(name)).or_else(|| self.vars.lookup(name))
+        if let Some(reply) = self.reply
+            && let Some(path) = name.strip_prefix("reply")
+            && (path.is_empty() || path.starts_with(['.', '[']))
+        {
+            return Some(follow_text(reply, path).cloned().unwrap_or_default());
+        }
+        let state = self.state(name.strip_prefix("vars.").unwrap_or(name));
+        state.or_else(|| self.scenario.lookup(name))
+    }
+}
+
+impl Resolve for Scope<'_> {
+    /// Parts that the request does not have are empty.
+    fn text(&self, text: &Text) -> Result<String, Diagnostic> {
+        text.resolve_string(&|name: &str| match self.lookup(name) {
+            Some(Value::Null) => Some(Value::String(String::new())),
+            other => other,
+        })
+    }
+
+    fn value(&self, value: &Dynamic) -> Result<Value, Diagnostic> {
+        value.resolve(self)
     }
 }

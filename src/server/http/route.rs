@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::proxy::Target;
+use super::redis::Call;
 use super::reply::Prepared;
 use super::request::Scope;
 use super::text::decode;
@@ -36,6 +37,8 @@ pub(super) enum Action {
     Collection(usize),
     /// Hands on.
     Proxy(Target),
+    /// Asks a redis server.
+    Redis(Call),
 }
 
 /// A line of `when:`.

@@ -10,15 +10,19 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 
+use super::build::build;
 use super::head::Head;
-use super::reply::{Prepared, Reply, Resolve};
+use super::proxy::Target;
+use super::redis::Call;
+use super::reply::{Prepared, Reply};
 use super::request::{Request, Scope, Vars};
 use super::route::{Action, PathFit, Route};
+use super::state::State;
 use crate::base::diagnostic::nearest;
-use crate::base::{Diagnostic, Rng, Value};
+use crate::base::{Diagnostic, Value};
 use crate::plan::Plan;
 use crate::scenario::Lookup;
-use crate::scenario::model::{self, Dynamic, HttpServer, RouteAction, Text};
+use crate::scenario::model::HttpServer;
 use crate::server::Context;
 
 /// An http server without its connections.
@@ -26,22 +30,34 @@ pub(super) struct Service {
     routes: Vec<Route>,
     state: Mutex<State>,
     /// With `serial: true`, whose turn it is; first come, first served.
-    pub(super) turn: Option<Semaphore>,
-}
-
-/// What changes while the server runs.
-struct State {
-    vars: Vars,
-    /// How many requests each sequence has answered.
-    answered: Vec<u64>,
-    rng: Rng,
+    pub(super) turns: Option<Semaphore>,
 }
 
 /// What is done with a request.
-pub(super) enum Answer<'a> {
+pub(super) enum Answer<'s> {
     /// It is answered, after a while.
-    Reply(Cow<'a, Reply>, Duration),
-    /// It is answered with what went wrong in the scenario.
+    Reply(Cow<'s, Reply>, Duration),
+    /// It is handed on.
+    Proxy {
+        /// Where.
+        target: &'s Target,
+        /// The path asked for there, if not the same.
+        path: Option<String>,
+        /// After how long.
+        delay: Duration,
+    },
+    /// A redis server is asked, and [`Service::answer_to_reply`] makes the answer.
+    Redis {
+        /// The route.
+        route: &'s Route,
+        /// Its call.
+        call: &'s Call,
+        /// The command.
+        words: Vec<String>,
+        /// After how long.
+        delay: Duration,
+    },
+    /// It cannot be answered: something is wrong with the scenario.
     Failed(Diagnostic),
 }
 
@@ -52,44 +68,46 @@ pub(super) enum BodyNeed {
     Collect,
     /// It is read and dropped.
     Discard,
+    /// Nothing: it may be handed on unread.
+    Late,
 }
 
 impl Service {
     pub(super) fn new(
         server: &HttpServer,
-        _plan: &Plan,
+        plan: &Plan,
         context: &Context,
     ) -> Result<Service, Diagnostic> {
-        let mut sequences = 0;
-        let routes = server.routes.iter().map(|route| build(route, &mut sequences)).collect();
-        let resolve = |(name, value): &(crate::base::Located<String>, Dynamic)| {
-            Ok((name.value.clone(), value.resolve(&|name: &str| context.vars.lookup(name))?))
-        };
-        let state = State {
-            vars: server.state.iter().map(resolve).collect::<Result<_, Diagnostic>>()?,
-            answered: vec![0; sequences],
-            rng: context.rng.fork("delay"),
-        };
-        let turn = server.serial.then(|| Semaphore::new(1));
-        Ok(Service { routes, state: Mutex::new(state), turn })
+        let scenario = |name: &str| context.vars.lookup(name);
+        let vars = server.state.iter();
+        let vars = vars.map(|(name, value)| Ok((name.value.clone(), value.resolve(&scenario)?)));
+        let vars = vars.collect::<Result<_, Diagnostic>>()?;
+        let mut state = State::new(vars, context.rng.fork("delay"));
+        let routes = server.routes.iter().map(|route| build(route, &mut state, plan, &scenario));
+        let routes = routes.collect::<Result<_, Diagnostic>>()?;
+        let turns = server.serial.then(|| Semaphore::new(1));
+        Ok(Service { routes, state: Mutex::new(state), turns })
     }
 
     /// What has to be done with the body of this request.
     pub(super) fn body_need(&self, head: &Head) -> BodyNeed {
-        let mut params = Vec::new();
         let (method, path) = (head.method(), head.path());
+        let mut params = Vec::new();
+        let mut need = BodyNeed::Discard;
         for route in self.routes.iter().filter(|route| route.takes(method)) {
             if route.fit(path, &mut params).is_none() {
                 continue;
             }
-            if route.needs_body {
-                return BodyNeed::Collect;
+            match &route.action {
+                _ if route.needs_body => return BodyNeed::Collect,
+                Action::Proxy(_) => need = BodyNeed::Late,
+                _ => {}
             }
             if route.when.is_empty() {
                 break;
             }
         }
-        BodyNeed::Discard
+        need
     }
 
     /// Finds the route and makes the answer.
@@ -97,16 +115,45 @@ impl Service {
         &self,
         head: &Head,
         body: &[u8],
-        vars: &(dyn Lookup + Send + Sync),
+        scenario: &(dyn Lookup + Send + Sync),
     ) -> Answer<'_> {
         let mut request = Request::new(head, body);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.select(&mut request, &state.vars, vars) {
+        match self.select(&mut request, &state.vars, scenario) {
             Some((route, fit)) => {
-                state.answer(route, &fit, &request, vars).unwrap_or_else(Answer::Failed)
+                state.answer(route, &fit, &request, scenario).unwrap_or_else(Answer::Failed)
             }
             None => Answer::Reply(Cow::Owned(self.no_route(&mut request)), Duration::ZERO),
         }
+    }
+
+    /// Makes the answer of a route that has asked a redis server, which said `reply`.
+    pub(super) fn answer_to_reply<'s>(
+        &self,
+        route: &'s Route,
+        head: &Head,
+        body: &[u8],
+        reply: Value,
+        context: &Context,
+    ) -> Result<Cow<'s, Reply>, Diagnostic> {
+        let Action::Redis(call) = &route.action else {
+            return Ok(Cow::Owned(Reply::empty(500)));
+        };
+        let prepared = match &call.if_null {
+            Some(if_null) if reply.is_null() => if_null,
+            _ => &call.respond,
+        };
+        if let Prepared::Fixed(fixed) = prepared {
+            return Ok(Cow::Borrowed(fixed));
+        }
+        let mut request = Request::new(head, body);
+        let mut params = Vec::new();
+        route.fit(head.path(), &mut params);
+        request.params = params;
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut scope = Scope::new(&request, &state.vars, &*context.vars);
+        scope.reply = Some(&reply);
+        prepared.make(&scope)
     }
 
     /// The first route that fits. HEAD is for a route of its own, or else for GET's.
@@ -114,7 +161,7 @@ impl Service {
         &'s self,
         request: &mut Request<'a>,
         state: &Vars,
-        vars: &(dyn Lookup + Send + Sync),
+        scenario: &(dyn Lookup + Send + Sync),
     ) -> Option<(&'s Route, PathFit<'a>)> {
         let head = request.head;
         let methods: &[&str] = match head.method() {
@@ -127,7 +174,7 @@ impl Service {
                 let fit = route.fit(head.path(), &mut params);
                 request.params = params;
                 let Some(fit) = fit else { continue };
-                if route.holds(&Scope { request, state, vars }) {
+                if route.holds(&Scope::new(request, state, scenario)) {
                     return Some((route, fit));
                 }
             }
@@ -188,124 +235,4 @@ impl Service {
         }
         Reply::json(404, &body)
     }
-}
-
-impl State {
-    /// What `route` does with the request.
-    fn answer<'a>(
-        &mut self,
-        route: &'a Route,
-        _fit: &PathFit<'_>,
-        request: &Request<'_>,
-        vars: &(dyn Lookup + Send + Sync),
-    ) -> Result<Answer<'a>, Diagnostic> {
-        for (name, value) in &route.set {
-            let value = value.resolve(&Scope { request, state: &self.vars, vars })?;
-            self.set(name, value);
-        }
-        for (name, n) in &route.add {
-            self.add(name, *n)?;
-        }
-        let delay = match &route.delay {
-            Some(delay) => delay.sample(&mut self.rng),
-            None => Duration::ZERO,
-        };
-        let prepared = match &route.action {
-            Action::Respond(prepared) => prepared,
-            Action::Sequence(index, items) => self.turn_of(*index, items),
-            Action::Collection(_) | Action::Proxy(_) => {
-                let reply = Reply::error(501, "not in this version");
-                return Ok(Answer::Reply(Cow::Owned(reply), delay));
-            }
-        };
-        let reply = prepared.make(&Scope { request, state: &self.vars, vars })?;
-        Ok(Answer::Reply(reply, delay))
-    }
-
-    /// The item of a sequence whose turn it is; the last one stays.
-    fn turn_of<'a>(&mut self, index: usize, items: &'a [(u64, Prepared)]) -> &'a Prepared {
-        let mut left = self.answered[index];
-        self.answered[index] += 1;
-        let due = items.iter().find(|(times, _)| {
-            let due = left < *times;
-            left = left.saturating_sub(*times);
-            due
-        });
-        let (_, prepared) = due.or(items.last()).expect("a sequence has at least one item");
-        prepared
-    }
-
-    fn set(&mut self, name: &str, value: Value) {
-        match self.vars.iter_mut().find(|(given, _)| given == name) {
-            Some((_, old)) => *old = value,
-            None => self.vars.push((name.to_owned(), value)),
-        }
-    }
-
-    fn add(&mut self, name: &str, n: i64) -> Result<(), Diagnostic> {
-        let old = self.vars.iter().find(|(given, _)| given == name).map(|(_, value)| value);
-        let sum = match old {
-            None => Value::from(n),
-            Some(Value::Number(old)) => match (old.as_i64(), old.as_f64()) {
-                (Some(old), _) => Value::from(old.saturating_add(n)),
-                #[expect(clippy::cast_precision_loss, reason = "it is added to a float")]
-                (None, Some(old)) => Value::from(old + n as f64),
-                (None, None) => Value::from(n),
-            },
-            Some(_) => {
-                let why = format!("`{name}` is not a number, so nothing can be added to it");
-                return Err(Diagnostic::whole(why));
-            }
-        };
-        self.set(name, sum);
-        Ok(())
-    }
-}
-
-impl Resolve for Scope<'_> {
-    fn text(&self, text: &Text) -> Result<String, Diagnostic> {
-        Scope::text(self, text)
-    }
-
-    fn value(&self, value: &Dynamic) -> Result<Value, Diagnostic> {
-        value.resolve(self)
-    }
-}
-
-/// Makes a route ready; `sequences` counts those that have been given a counter.
-fn build(route: &model::Route, sequences: &mut usize) -> Route {
-    let action = match &route.action {
-        RouteAction::Respond(respond) => Action::Respond(Prepared::new(respond)),
-        RouteAction::Sequence(items) => {
-            *sequences += 1;
-            let items = items.iter().map(|item| (item.times, Prepared::new(&item.respond)));
-            Action::Sequence(*sequences - 1, items.collect())
-        }
-        RouteAction::Collection(_) => Action::Collection(0),
-        RouteAction::Proxy(_) | RouteAction::Redis(_) => Action::Proxy(super::proxy::Target {}),
-    };
-    let mut built = Route::new(&route.on, &route.when, action);
-    built.delay = route.delay.filter(|delay| !delay.is_zero());
-    built.set = route.set.iter().map(|(name, value)| (name.value.clone(), value.clone())).collect();
-    built.add = route.add.iter().map(|(name, n)| (name.value.clone(), *n)).collect();
-    built.needs_body = needs_body(&built);
-    built
-}
-
-/// Whether matching a route, or answering it, looks into the body.
-fn needs_body(route: &Route) -> bool {
-    let mut found = route.when.iter().any(super::route::When::needs_body);
-    let mut visit = |name: &str| {
-        found |= name == "body" || name.starts_with('$') || name.starts_with("json");
-    };
-    route.set.iter().for_each(|(_, value)| value.each_var(&mut |name| visit(name)));
-    match &route.action {
-        Action::Respond(prepared) => prepared.each_var(&mut visit),
-        Action::Sequence(_, items) => {
-            items.iter().for_each(|(_, prepared)| prepared.each_var(&mut visit));
-        }
-        Action::Collection(_) => found = true,
-        Action::Proxy(_) => {}
-    }
-    found
 }

@@ -1,4 +1,0 @@
-//! `proxy_to:`.
-
-/// Where a route hands on to.
-pub(super) struct Target {}
