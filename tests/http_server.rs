@@ -406,15 +406,15 @@ fn what_cannot_be_added_to_is_an_answer_and_a_line_in_the_log() {
     let servers = "
   app:
     type: http
-    state: { name: ann }
+    state: { n: 0 }
     routes:
-      - { on: POST /, add: { name: 1 }, respond: {} }
+      - { on: POST /, set: { n: \"${query.n}\" }, add: { n: 1 }, respond: {} }
 ";
     in_both(servers, |lab: Lab| async move {
-        let why = "`name` is not a number, so nothing can be added to it";
+        let why = "`n` is not a number, so nothing can be added to it";
         let answer = json("500 Internal Server Error", "", &format!("{{\"error\":\"{why}\"}}"));
-        lab.ask(request("POST", "/", ""), &answer).await;
-        assert_eq!(lab.log()[0], format!("POST / cannot be answered: {why}"));
+        lab.ask(request("POST", "/?n=x", ""), &answer).await;
+        assert_eq!(lab.log()[0], format!("POST /?n=x cannot be answered: {why}"));
     });
 }
 
