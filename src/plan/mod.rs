@@ -175,6 +175,12 @@ impl Plan {
         plan
     }
 
+    /// The same plan with another seed.
+    #[must_use]
+    pub fn with_seed(&self, seed: u64) -> Plan {
+        Plan { seed, ..self.clone() }
+    }
+
     /// The nodes that a name of the scenario stands for: a server, a client, or all instances of a
     /// client with a count.
     #[must_use]

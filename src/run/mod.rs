@@ -8,6 +8,8 @@
 //! caller brought. Whatever happens (a failed step, a panic, an interrupt, the run's timeout) it ends
 //! with every port free and every task gone.
 
+#[cfg(test)]
+mod tests;
 mod world;
 
 use std::fmt;

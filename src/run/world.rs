@@ -45,6 +45,12 @@ impl World {
         World { plan, recorder, net, clock, links, servers, clients }
     }
 
+    /// The tasks of the servers, so that a test can add one that misbehaves.
+    #[cfg(test)]
+    pub(super) fn server_tasks(&self) -> Tasks {
+        self.servers.clone()
+    }
+
     pub(super) async fn run(self, hooks: Hooks) -> Result<Ended, RunError> {
         let span = tracing::info_span!(
             target: "looplab::run", "run", scenario = %self.plan.name, clock = self.plan.clock.as_str(), seed = self.plan.seed

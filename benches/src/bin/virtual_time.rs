@@ -10,6 +10,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use looplab::plan::{Overrides, Plan};
+use looplab::scenario::model::Scenario;
+use looplab::{run, trace};
+
 use http_body_util::{BodyExt, Empty, Full};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -34,12 +38,14 @@ fn scenario(pause: &str) -> String {
     text
 }
 
-/// One run of looplab with the whole trace written (into memory); returns the messages.
-fn looplab_run(text: &str, seed: u64) -> usize {
-    use looplab::{plan, run, scenario::Scenario, trace};
+fn plan(text: &str) -> Plan {
     let scenario = Scenario::parse("bench.yaml", text.as_bytes(), None).expect("a good scenario");
-    let overrides = plan::Overrides { seed: Some(seed), ..Default::default() };
-    let plan = Arc::new(plan::Plan::new(scenario, overrides).expect("a good plan"));
+    Plan::new(scenario, Overrides::default()).expect("a good plan")
+}
+
+/// One run of looplab with the whole trace written (into memory); returns the trace.
+fn looplab_run(plan: &Plan, seed: u64) -> Counting {
+    let plan = Arc::new(plan.with_seed(seed));
     let sink = Counting::default();
     let header = run::header(&plan);
     let writer = trace::Writer::new(&header, sink.clone());
@@ -47,7 +53,7 @@ fn looplab_run(text: &str, seed: u64) -> usize {
     let ended = run::run(&plan, &recorder, run::Hooks::default()).expect("runs");
     assert_eq!(ended.failure, None);
     recorder.flush();
-    sink.lines()
+    sink
 }
 
 /// Keeps the trace, and counts its lines.
@@ -170,13 +176,13 @@ fn median(mut values: Vec<f64>) -> f64 {
 }
 
 fn compare(title: &str, pause: &str, pause_duration: Duration, times: u64, target: f64) {
-    let text = scenario(pause);
-    let messages = looplab_run(&text, 1);
+    let plan = plan(&scenario(pause));
+    let messages = looplab_run(&plan, 1).lines();
     assert_eq!(messages, 1000, "500 requests and 500 replies");
     turmoil_run(pause_duration, 1);
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for pair in 0..PAIRS as u64 {
-        let a = seconds(|| (0..times).for_each(|n| drop(looplab_run(&text, pair * times + n)))) / times as f64;
+        let a = seconds(|| (0..times).for_each(|n| drop(looplab_run(&plan, pair * times + n)))) / times as f64;
         let b = seconds(|| turmoil_run(pause_duration, pair));
         ours.push(1.0 / a);
         theirs.push(1.0 / b);
@@ -194,7 +200,8 @@ fn main() {
     compare("500 requests", "", Duration::ZERO, 10, 4.0);
     compare("500 requests, 100 ms apart", "100ms", Duration::from_millis(100), 10, 50.0);
     let idle = "looplab: 1\nclock: virtual\ntimeout: 2h\nservers: { s: { type: echo } }\nclients: { c: { steps: [ { wait: 1h } ] } }\n";
-    looplab_run(idle, 1);
-    let times = (0..PAIRS).map(|n| seconds(|| drop(looplab_run(idle, n as u64)))).collect();
+    let idle = plan(idle);
+    looplab_run(&idle, 1);
+    let times = (0..PAIRS).map(|n| seconds(|| drop(looplab_run(&idle, n as u64)))).collect();
     println!("an hour of idling: {:.3} ms (target 1)", median(times) * 1000.0);
 }
