@@ -106,7 +106,8 @@ fn an_idle_connection_is_kept_for_hours() {
 #[test]
 fn half_a_request_is_given_thirty_seconds_and_others_do_not_notice() {
     in_virtual(HELLO, |lab: Lab| async move {
-        for half in ["GET /hel", "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab"] {
+        for half in ["GET /hel", "POST /length HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab"]
+        {
             let start = lab.clock.now();
             let mut slow = lab.connect("app").await;
             slow.send(half).await;
@@ -156,7 +157,11 @@ fn what_is_not_a_request_gets_a_reason_and_an_end() {
             ("*1\r\n$4\r\nPING\r\n", "400 Bad Request", "the first line"),
             ("GET /hello HTTP/1.1\r\nHost : a\r\n\r\n", "400 Bad Request", "name of a header"),
             ("GET /hello HTTP/1.1\r\n\r\n", "400 Bad Request", "`Host`"),
-            ("GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", "400 Bad Request", "more than one"),
+            (
+                "GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+                "400 Bad Request",
+                "more than one",
+            ),
             ("GET hello HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request", "begins with `/`"),
             ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505 HTTP Version Not Supported", "HTTP/2"),
             ("GET / HTTP/3.0\r\n\r\n", "505 HTTP Version Not Supported", "HTTP/1.1"),
@@ -188,7 +193,10 @@ fn what_is_not_a_request_gets_a_reason_and_an_end() {
             let shown = &sent[..sent.len().min(80)];
             assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{shown:?}: {answer}");
             assert!(answer.contains("\r\nConnection: close\r\n"), "{shown:?}: {answer}");
-            assert!(answer.contains("{\"error\":\"") && answer.contains(why), "{shown:?}: {answer}");
+            assert!(
+                answer.contains("{\"error\":\"") && answer.contains(why),
+                "{shown:?}: {answer}"
+            );
         }
         lab.ask(get("/hello"), &text("200 OK", "hi")).await;
     });
@@ -199,7 +207,9 @@ fn a_body_that_is_announced_too_large_is_refused_before_it_is_sent() {
     in_both(HELLO, |lab: Lab| async move {
         for path in ["/length", "/dropped"] {
             let method = if path == "/length" { "POST" } else { "PUT" };
-            let head = format!("{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n");
+            let head = format!(
+                "{method} {path} HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000000\r\n\r\n"
+            );
             let answer = lab.exchange("app", head).await;
             assert!(answer.starts_with("HTTP/1.1 413 Payload Too Large\r\n"), "{answer}");
         }
@@ -366,9 +376,8 @@ fn templates_see_the_request_the_state_and_the_addresses() {
     in_both(servers, |lab: Lab| async move {
         let body = "{\"who\":\"ann\",\"a\":[{\"b\":[1.5]}],\"lines\":\"1\\r\\nX-Evil: 2\"}";
         for n in [2, 4] {
-            let said = format!(
-                "{{\"n\":{n},\"who\":\"ann\",\"q\":\"a b\",\"deep\":[1.5],\"none\":null}}"
-            );
+            let said =
+                format!("{{\"n\":{n},\"who\":\"ann\",\"q\":\"a b\",\"deep\":[1.5],\"none\":null}}");
             let headers = "x-id: 7\r\nx-lines: 1  X-Evil: 2\r\n";
             let answer = json("200 OK", headers, &said);
             lab.ask(request("POST", "/say/7?q=a+b", body), &answer).await;
@@ -489,13 +498,15 @@ fn close_answers_and_ends_reset_and_hang_do_not_answer() {
 #[test]
 fn a_client_that_never_reads_holds_up_nobody_but_itself() {
     let big = "x".repeat(1_000_000);
-    let servers = format!("
+    let servers = format!(
+        "
   app:
     type: http
     routes:
       - {{ on: GET /big, respond: {{ text: \"{big}\" }} }}
       - {{ on: GET /small, respond: {{ text: ok }} }}
-");
+"
+    );
     let body = |lab: Lab| async move {
         let mut deaf = lab.connect("app").await;
         deaf.send(get("/big").repeat(50)).await;
@@ -523,21 +534,25 @@ const SLOW: &str = "
 
 #[test]
 fn a_delay_holds_up_its_own_connection_only() {
-    in_virtual(&format!("\n  app:\n    type: http\n{}", SLOW.trim_start_matches('\n')), |lab: Lab| async move {
-        let start = lab.clock.now();
-        let mut slow = lab.connect("app").await;
-        slow.send([get("/quick"), get("/slow"), get("/quick")].concat()).await;
-        slow.expect(&text("200 OK", "quick")).await;
-        lab.ask(get("/quick"), &text("200 OK", "quick")).await;
-        assert!(lab.clock.now().since(start) < ms(1));
-        slow.expect(&[text("200 OK", "slow"), text("200 OK", "quick")].concat()).await;
-        assert_eq!(lab.clock.now().since(start), ms(100));
-    });
+    in_virtual(
+        &format!("\n  app:\n    type: http\n{}", SLOW.trim_start_matches('\n')),
+        |lab: Lab| async move {
+            let start = lab.clock.now();
+            let mut slow = lab.connect("app").await;
+            slow.send([get("/quick"), get("/slow"), get("/quick")].concat()).await;
+            slow.expect(&text("200 OK", "quick")).await;
+            lab.ask(get("/quick"), &text("200 OK", "quick")).await;
+            assert!(lab.clock.now().since(start) < ms(1));
+            slow.expect(&[text("200 OK", "slow"), text("200 OK", "quick")].concat()).await;
+            assert_eq!(lab.clock.now().since(start), ms(100));
+        },
+    );
 }
 
 #[test]
 fn a_serial_server_takes_requests_in_the_order_of_their_coming() {
-    let servers = format!("\n  app:\n    type: http\n    serial: true\n{}", SLOW.trim_start_matches('\n'));
+    let servers =
+        format!("\n  app:\n    type: http\n    serial: true\n{}", SLOW.trim_start_matches('\n'));
     in_virtual(&servers, |lab: Lab| async move {
         let start = lab.clock.now();
         let mut wires = Vec::new();
@@ -547,7 +562,9 @@ fn a_serial_server_takes_requests_in_the_order_of_their_coming() {
             lab.clock.sleep(ms(1)).await;
             wires.push(wire);
         }
-        for (wire, (body, at)) in wires.iter_mut().zip([("slow", 100), ("slow", 200), ("quick", 200)]) {
+        for (wire, (body, at)) in
+            wires.iter_mut().zip([("slow", 100), ("slow", 200), ("quick", 200)])
+        {
             wire.expect(&text("200 OK", body)).await;
             assert_eq!(lab.clock.now().since(start), ms(at));
         }

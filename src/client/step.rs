@@ -67,9 +67,9 @@ impl Runner<'_> {
             name = step.name.as_ref().map(|name| name.value.as_str()),
             summary = summary::summarize(step, &self.scope),
         );
-        let attempts = self.attempts(step, began).instrument(span);
+        let attempts = self.attempts(step, began).instrument(span.clone());
         let (attempts, summary, attempt) = attempts.await;
-        self.tell(step, began, attempts, summary, attempt)
+        span.in_scope(|| self.tell(step, began, attempts, summary, attempt))
     }
 
     /// A step that cannot even be begun.

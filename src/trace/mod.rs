@@ -14,6 +14,7 @@ mod clocks;
 mod event;
 mod read;
 mod recorder;
+mod tell;
 mod write;
 
 pub use clocks::{Clocks, Stamp, Stamps, VECTOR_ENTRIES_MAX};

@@ -50,6 +50,7 @@ impl Recorder {
 
     /// Records what happened at `at`; if something later was recorded already, at that time.
     pub fn record(&self, at: Time, kind: EventKind) {
+        super::tell::tell(&kind);
         let mut state = self.lock();
         let at = at.max(state.last);
         state.last = at;

@@ -1,0 +1,41 @@
+//! Events of the trace as `tracing` events, for whoever listens.
+//!
+//! Messages and connections are told by their links, inside the connection's span; everything else
+//! is told here, inside the span of whoever records it. A callsite that nobody listens to costs one
+//! relaxed load.
+
+use super::{EventKind, Level};
+
+/// Tells `kind`, unless its link has told it already.
+pub(super) fn tell(kind: &EventKind) {
+    match kind {
+        EventKind::Step(step) => tracing::info!(
+            target: "looplab::step",
+            outcome = step.outcome.as_str(),
+            attempts = step.attempts,
+            error = step.error.as_deref(),
+            "{}", step.summary
+        ),
+        EventKind::Op(op) => tracing::debug!(
+            target: "looplab::op",
+            id = op.id, phase = op.phase.as_str(), f = op.f, key = %op.key, value = %op.value, "op"
+        ),
+        EventKind::Log { level: Level::Info, text, .. } => {
+            tracing::info!(target: "looplab::log", "{text}");
+        }
+        EventKind::Log { level: Level::Warn, text, .. } => {
+            tracing::warn!(target: "looplab::log", "{text}");
+        }
+        EventKind::Log { level: Level::Error, text, .. } => {
+            tracing::error!(target: "looplab::log", "{text}");
+        }
+        EventKind::Check { check, outcome, text, .. } => tracing::info!(
+            target: "looplab::check", %check, outcome = outcome.as_str(), "{text}"
+        ),
+        EventKind::Crash { text, .. } => tracing::error!(target: "looplab::node", "crash: {text}"),
+        EventKind::End { outcome, text } => {
+            tracing::info!(target: "looplab::run", outcome = outcome.as_str(), "end {text}");
+        }
+        _ => {}
+    }
+}
