@@ -72,17 +72,19 @@ impl Time {
     }
 
     /// The moment that a number of microseconds, whole or fractional, names; `None` if it is
-    /// negative, not finite or beyond the range.
+    /// negative, not finite or beyond the range. Exact to the nanosecond up to 100 days.
     #[must_use]
     pub fn from_micros_f64(micros: f64) -> Option<Time> {
-        let nanos = (micros * 1000.0).round();
-        if (0.0..1.8e19).contains(&nanos) {
+        // The fraction by itself, for the product of the whole would have to be rounded.
+        let whole = micros.trunc();
+        let nanos = ((micros - whole) * 1000.0).round();
+        if (0.0..1.8e16).contains(&micros) {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "the range was checked"
             )]
-            Some(Time(nanos as u64))
+            Some(Time(whole as u64 * 1000 + nanos as u64))
         } else {
             None
         }

@@ -296,8 +296,7 @@ impl Line<'_> {
     fn load(&self) -> Field<LoadEvent> {
         let latency: Option<Field<LoadLatency>> = self.value.get("latency").map(|latency| {
             let statistic = |name: &str| {
-                let time = latency[name].as_f64().and_then(Time::from_micros_f64);
-                time.map(|time| time.since(Time::ZERO)).ok_or("latency")
+                time(&latency[name]).map(|time| time.since(Time::ZERO)).ok_or("latency")
             };
             Ok(LoadLatency {
                 min: statistic("min")?,
@@ -352,7 +351,7 @@ impl Line<'_> {
     }
 
     fn time(&self, key: &'static str) -> Field<Time> {
-        self.value[key].as_f64().and_then(Time::from_micros_f64).ok_or(key)
+        time(&self.value[key]).ok_or(key)
     }
 }
 
@@ -363,6 +362,14 @@ fn word<T: Copy>(
     as_str: fn(T) -> &'static str,
 ) -> Field<T> {
     all.iter().copied().find(|one| as_str(*one) == given).ok_or(key)
+}
+
+/// Microseconds, whole or with a fraction.
+fn time(value: &Value) -> Option<Time> {
+    match value.as_u64() {
+        Some(micros) => micros.checked_mul(1000).map(Time::from_nanos),
+        None => value.as_f64().and_then(Time::from_micros_f64),
+    }
 }
 
 fn span(value: &Value) -> Option<Span> {
