@@ -126,14 +126,14 @@ fn sources() -> BTreeMap<String, String> {
     let mut files = BTreeMap::new();
     let mut folders = vec![root().join("src")];
     while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
+        for entry in fs::read_dir(folder).expect("src/ can be listed") {
+            let path = entry.expect("src/ can be listed").path();
             if path.is_dir() {
                 folders.push(path);
             } else if path.extension().is_some_and(|extension| extension == "rs") {
-                let below = path.strip_prefix(root().join("src")).unwrap();
-                let name = below.to_str().unwrap().replace('\\', "/");
-                files.insert(name, fs::read_to_string(&path).unwrap());
+                let below = path.strip_prefix(root().join("src")).expect("it lies in src/");
+                let name = below.to_str().expect("its name is text").replace('\\', "/");
+                files.insert(name, fs::read_to_string(&path).expect("it is text"));
             }
         }
     }
