@@ -163,7 +163,7 @@ impl Store {
 
     /// Adds an item, under its own id or the next one.
     fn create(&mut self, mut item: Map) -> Result<&Value, Refused> {
-        let id = match item.remove("id") {
+        let id = match item.shift_remove("id") {
             Some(id) => id,
             None => {
                 while self.places.contains_key(&self.next_id.to_string()) {
@@ -224,7 +224,7 @@ impl Store {
 
     /// Puts the id that the stored item has into the one that takes its place.
     fn keep_id(&self, id: &str, item: &mut Map) -> Result<(), Refused> {
-        if let Some(given) = item.remove("id")
+        if let Some(given) = item.shift_remove("id")
             && key(&given).as_deref() != Some(id)
         {
             return Err(other_id(id, &given));

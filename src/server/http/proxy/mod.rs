@@ -15,7 +15,7 @@ mod io;
 mod target;
 mod upload;
 
-use std::io::Result as IoResult;
+use std::io::{ErrorKind, Result as IoResult};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes};
@@ -86,7 +86,7 @@ impl Connection<'_> {
                 Ok(Ok(upstream)) => upstream,
                 Ok(Err(error)) => {
                     let why = match error.kind() {
-                        std::io::ErrorKind::ConnectionRefused => {
+                        ErrorKind::ConnectionRefused => {
                             format!("{} refused the connection", target.name)
                         }
                         _ => format!("{} cannot be reached: {error}", target.name),
@@ -151,19 +151,21 @@ impl Connection<'_> {
     ) -> IoResult<Handed> {
         let mut sent = std::pin::pin!(sent);
         if let Some(feed) = feed {
-            let limit = target.timeout;
-            let mut sending = std::pin::pin!(self.send_up(unread, &feed, limit));
-            tokio::select! {
+            let early = tokio::select! {
                 biased;
-                answer = &mut sent => return Ok(match answer {
-                    Ok(answer) => Handed::Answered(Box::new(answer), false),
-                    Err(error) => Handed::Failed(error),
-                }),
-                result = &mut sending => match result? {
-                    Ok(()) => {}
+                answer = &mut sent => Some(answer),
+                stopped = self.send_up(unread, &feed, target.timeout) => match stopped? {
+                    Ok(()) => None,
                     Err(Stopped::Refused(refusal)) => return Ok(Handed::Refused(refusal)),
                     Err(Stopped::Late) => return Ok(Handed::Late),
                 },
+            };
+            match early {
+                Some(Ok(answer)) => {
+                    return Ok(Handed::Answered(Box::new(answer), unread.is_done()));
+                }
+                Some(Err(error)) => return Ok(Handed::Failed(error)),
+                None => {}
             }
         }
         Ok(match self.context.clock.timeout(target.timeout, sent).await {
@@ -309,19 +311,20 @@ impl Connection<'_> {
 
 /// Why the server behind did not answer, as the end of a sentence.
 fn explain(error: &hyper::Error) -> String {
+    let mut closed = error.is_incomplete_message() || error.is_canceled() || error.is_closed();
     let mut cause: Option<&dyn std::error::Error> = Some(error);
     while let Some(error) = cause {
-        if let Some(error) = error.downcast_ref::<std::io::Error>()
-            && error.kind() == std::io::ErrorKind::ConnectionReset
-        {
-            return "reset the connection".into();
+        match error.downcast_ref::<std::io::Error>().map(std::io::Error::kind) {
+            Some(ErrorKind::ConnectionReset) => return "reset the connection".into(),
+            Some(ErrorKind::UnexpectedEof) => closed = true,
+            _ => {}
         }
         cause = error.source();
     }
-    if error.is_parse() {
-        format!("answered something that is not HTTP: {error}")
-    } else if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
+    if closed {
         "closed the connection before its answer was complete".into()
+    } else if error.is_parse() {
+        format!("answered something that is not HTTP: {error}")
     } else {
         format!("failed: {error}")
     }

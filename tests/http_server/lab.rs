@@ -1,10 +1,10 @@
 //! A laboratory without a scenario file: servers in either world, and raw bytes to talk to them.
-#![allow(dead_code, reason = "each test binary uses a part of it")]
 
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use looplab::base::{NodeId, Rng, Value};
@@ -18,6 +18,20 @@ use looplab::server::{self, Context};
 use looplab::trace::{Collector, EventKind, Recorder};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+pub(crate) const HELLO: &str = "
+  app:
+    type: http
+    routes:
+      - { on: GET /hello, respond: { text: hi } }
+      - { on: GET /other, respond: { text: ho } }
+      - { on: POST /length, respond: { text: \"${body}\" } }
+      - { on: PUT /dropped, respond: { status: 204 } }
+";
+
+pub(crate) fn ms(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
 /// Servers that run, and what is known about them.
 #[derive(Clone)]
 pub(crate) struct Lab {
@@ -26,17 +40,20 @@ pub(crate) struct Lab {
     pub(crate) tasks: Tasks,
     pub(crate) collector: Collector,
     addresses: Arc<Vec<(String, SocketAddr)>>,
+    dialled: Arc<AtomicUsize>,
 }
 
 /// Dials servers by their place in the list.
 struct Straight {
     net: Net,
     addresses: Arc<Vec<(String, SocketAddr)>>,
+    dialled: Arc<AtomicUsize>,
 }
 
 impl Dial for Straight {
     fn dial(&self, _from: NodeId, to: NodeId) -> DialFuture {
         let (net, address) = (self.net.clone(), self.addresses[to.index()].1);
+        self.dialled.fetch_add(1, Ordering::Relaxed);
         Box::pin(async move { net.dial()?.connect(address, Conduits::direct()).await })
     }
 }
@@ -137,6 +154,7 @@ impl Lab {
             tasks: Tasks::default(),
             collector: Collector::new(),
             addresses: Arc::new(addresses),
+            dialled: Arc::default(),
         };
         let recorder = Recorder::new(vec![Box::new(lab.collector.clone())]);
         for (index, listener) in listeners.into_iter().enumerate() {
@@ -149,7 +167,11 @@ impl Lab {
                 rng: Rng::new(1).fork(&server.name.value),
                 recorder: recorder.clone(),
                 tasks: lab.tasks.clone(),
-                dial: Arc::new(Straight { net: net.clone(), addresses: addresses.clone() }),
+                dial: Arc::new(Straight {
+                    net: net.clone(),
+                    addresses: addresses.clone(),
+                    dialled: lab.dialled.clone(),
+                }),
                 vars: Arc::new(move |name: &str| {
                     let (server, part) = name.split_once('.')?;
                     let (_, address) = addresses.iter().find(|(name, _)| name == server)?;
@@ -163,6 +185,11 @@ impl Lab {
             context.tasks.spawn(node, task);
         }
         Ok(lab)
+    }
+
+    /// How many connections servers have made to servers.
+    pub(crate) fn dialled(&self) -> usize {
+        self.dialled.load(Ordering::Relaxed)
     }
 
     /// Where a server listens.
