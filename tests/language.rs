@@ -2,110 +2,14 @@
 
 use std::time::Duration;
 
+use looplab::plan::{Overrides, Plan};
+use looplab::scenario::ReadError;
 use looplab::scenario::model::{
     Action, Body, CheckKind, LoadKind, OpValue, RouteAction, Scenario, ServerKind, Setting, World,
 };
 
 /// Every word of the language in one file.
-const EVERYTHING: &str = r##"
-looplab: 1
-name: everything
-about: |
-  Every word once.
-clock: virtual
-seed: 7
-timeout: 30s
-vars: { item: 42, pause: 20ms }
-trace: { bytes: 64KiB }
-servers:
-  db: { type: redis, data: { "item:42": 10, tags: [a, b], user: { name: Ann } }, password: s3cret }
-  echo: { type: echo, mode: line, delay: 5ms, bug: one_read, serial: true, port: 7777, connections: 5 }
-  nobody: { type: closed }
-  hole: { type: silent, about: never answers }
-  app:
-    type: http
-    serial: true
-    state: { hits: 0 }
-    routes:
-      - on: GET /items/{id}
-        when: { query.full: "1", headers.X-Key: { exists: true }, "$.a[0]['b c']": 5 }
-        delay: { dist: uniform, min: 1ms, max: 2ms }
-        set: { last: "${params.id}" }
-        add: { hits: 1 }
-        respond: { status: 201, headers: { x-id: "${params.id}", set-cookie: [a=1, b=2] }, json: { hits: "${hits}" } }
-      - on: GET /flaky
-        sequence:
-          - { times: 2, respond: { status: 503, then: close } }
-          - respond: { hex: "00 ff", content_length: 5 }
-      - { on: "* /items", collection: items, data: [{ id: 1 }] }
-      - { on: "* /api/{rest...}", proxy_to: app, path: "/${params.rest}", timeout: 1s }
-links:
-  - { from: "*", to: app, latency: 5ms }
-  - from: [alice, app]
-    to: db
-    latency: { dist: lognormal, median: 2ms, sigma: 0.4 }
-flows:
-  browse:
-    - get: app
-clients:
-  alice:
-    timeout: 2s
-    vars: { mine: "${item}" }
-    steps:
-      - put: app/items/${item}?x=1
-        name: wrote
-        query: { full: 1 }
-        headers: { x-key: k }
-        json: { qty: 9 }
-        timeout: 500ms
-        op: { f: write, key: "${item}", value: 9 }
-        expect: { status: 200, took: { lt: 1.5ms } }
-        capture: { q: $.qty }
-      - get: app/items/${item}
-        retry: { every: 100ms, for: 3s, backoff: 2, jitter: true }
-        op: { f: read, value: $.qty }
-        expect: { status: { in: [200, 304] }, $.qty: "${q}" }
-      - redis: db SET item:${item} "two words"
-      - redis: [db, GET, "item:${item}"]
-        expect: { reply: { type: string, length: 9, matches: "^two" } }
-      - connect: echo
-        as: raw
-      - send: { hex: "68 0a" }
-        on: raw
-      - send: hello
-        on: raw
-      - receive: { until: "\r\n" }
-        on: raw
-      - receive: line
-        on: raw
-        expect: { text: "h\n" }
-      - close: true
-        on: raw
-      - wait: ${pause}
-      - repeat: 3
-        steps:
-          - log: round ${iteration}
-      - for_each: { color: [red, green] }
-        steps:
-          - set: { c: "${color}" }
-      - parallel:
-          - [{ get: app }]
-          - [{ wait: 1ms }, { use: browse, with: { a: 1 } }]
-      - expect: { vars.q: 9 }
-  bob:
-    count: 3
-    after: [alice.wrote, alice]
-    load: { rate: 500/s, for: 10s, arrivals: even, in_flight: 10, mix: { browse: 1 } }
-  carol:
-    load: { users: 10, iterations: 5, think: { dist: exponential, mean: 1ms } }
-    steps:
-      - get: app
-checks:
-  - calls: { from: alice, to: db, match: "SET *", count: { lte: 1 } }
-    expect: violated
-  - latency: { client: alice, p95: { lt: 250ms }, max: { lt: 1s } }
-  - never: { from: alice, status: { gte: 500 } }
-"##;
+const EVERYTHING: &str = include_str!("language/everything.yaml");
 
 fn everything() -> Scenario {
     Scenario::parse("dir/all.yaml", EVERYTHING.as_bytes(), None).unwrap_or_else(|e| panic!("{e}"))
@@ -160,4 +64,101 @@ fn places_are_exact_in_a_text_with_wide_characters() {
     let [found] = error.found.as_slice() else { panic!("{error}") };
     let span = found.span.unwrap();
     assert_eq!(&text[span.start as usize..span.end as usize], "äpp");
+}
+
+#[test]
+fn the_reference_of_the_book_is_the_one_that_the_program_writes() {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/scenario-reference.md");
+    let written = looplab::scenario::reference();
+    let update = std::env::var_os("LOOPLAB_UPDATE").is_some() && std::env::var_os("CI").is_none();
+    if update {
+        std::fs::write(&path, &written).expect("the reference");
+    }
+    let kept = std::fs::read_to_string(&path).unwrap_or_default();
+    assert!(kept == written, "docs/scenario-reference.md differs: LOOPLAB_UPDATE=1 writes it anew");
+}
+
+#[test]
+fn the_whole_language_makes_a_plan() {
+    let plan = Plan::new(everything(), Overrides::default()).unwrap_or_else(|e| panic!("{e}"));
+    assert_eq!(plan.nodes.len(), 5 + 1 + 3 + 1);
+    assert_eq!(plan.nodes_named("bob").len(), 3);
+    assert_eq!(plan.node_name(plan.nodes_named("bob.2")[0]), "bob.2");
+    assert_eq!(plan.server_named("bob"), None);
+    let addresses = |_: &str| None;
+    assert_eq!(plan.variables(&addresses).unwrap()["item"], 42);
+}
+
+#[test]
+fn a_file_of_any_size_is_refused_after_its_first_mebibyte() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    file.as_file().set_len(100 * 1024 * 1024 * 1024).unwrap();
+    let Err(ReadError::Wrong(error)) = Scenario::read(file.path()) else { panic!("accepted") };
+    assert_eq!(error.found[0].message, "the scenario is larger than 1 MiB");
+}
+
+#[test]
+fn a_file_that_is_not_there_is_told_apart_from_one_that_is_wrong() {
+    let error = Scenario::read(std::path::Path::new("/nowhere/x.yaml")).unwrap_err();
+    assert!(matches!(error, ReadError::Io { .. }), "{error}");
+}
+
+#[test]
+fn depth_in_any_form_ends_in_an_error() {
+    for (open, count) in [("[", 100_000), ("{a: ", 100_000), ("- ", 100_000), ("? ", 100_000)] {
+        let text = format!("looplab: 1\nvars:\n  x: {}", open.repeat(count));
+        assert!(Scenario::parse("x.yaml", text.as_bytes(), None).is_err(), "{open}");
+        let text = open.repeat(count);
+        assert!(Scenario::parse("x.yaml", text.as_bytes(), None).is_err(), "{open}");
+    }
+    let block: String =
+        (0..5_000).map(|depth| format!("{}a:\n", " ".repeat(depth % 200))).collect();
+    assert!(Scenario::parse("x.yaml", block.as_bytes(), None).is_err());
+    let anchored: String = (1..200).fold("a0: &a0 1\n".to_owned(), |text, n| {
+        format!("{text}a{n}: &a{n} [[[[*a{}]]]]\n", n - 1)
+    });
+    let error = Scenario::parse("x.yaml", anchored.as_bytes(), None).unwrap_err();
+    assert!(error.to_string().contains("nested more than 64 deep"), "{error}");
+}
+
+#[test]
+fn a_text_that_aliases_repeat_counts_each_time() {
+    let long = "x".repeat(500_000);
+    let aliases = "*a, ".repeat(20);
+    let text = format!("looplab: 1\nvars: {{ a: &a {long}, b: [{aliases}] }}\n");
+    let error = Scenario::parse("x.yaml", text.as_bytes(), None).unwrap_err();
+    assert!(error.to_string().contains("more than 4 MiB of text"), "{error}");
+}
+
+#[test]
+fn a_flow_that_doubles_at_every_level_is_counted_and_not_followed() {
+    let flows: String = (1..32)
+        .map(|n| format!("  f{n}:\n    - use: f{}\n    - use: f{}\n", n - 1, n - 1))
+        .collect();
+    let text = format!(
+        "looplab: 1\nflows:\n  f0:\n    - wait: 1ms\n{flows}clients:\n  a:\n    steps:\n      - use: f31\n"
+    );
+    let scenario = Scenario::parse("x.yaml", text.as_bytes(), None).unwrap();
+    let error = Plan::new(scenario, Overrides::default()).unwrap_err();
+    assert!(error.to_string().contains("more than 200,000 steps"), "{error}");
+}
+
+#[test]
+fn bodies_come_from_files_beside_the_scenario_and_links_out_of_it_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let outside = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(folder.path().join("in.txt"), "inside").unwrap();
+    std::os::unix::fs::symlink(outside.path(), folder.path().join("out.txt")).unwrap();
+    let read = |name: &str| {
+        let text = format!(
+            "looplab: 1\nservers:\n  app:\n    type: http\n    routes:\n      - {{ on: GET /, respond: {{ file: {name} }} }}\n"
+        );
+        Scenario::parse("x.yaml", text.as_bytes(), Some(folder.path()))
+    };
+    let scenario = read("in.txt").unwrap();
+    let ServerKind::Http(http) = &scenario.servers[0].kind else { panic!("not http") };
+    let RouteAction::Respond(respond) = &http.routes[0].action else { panic!("not respond") };
+    assert!(matches!(&respond.body, Body::Bytes(bytes) if bytes == "inside"));
+    let error = read("out.txt").unwrap_err();
+    assert!(error.to_string().contains("outside of the scenario's folder"), "{error}");
 }

@@ -74,8 +74,8 @@ fn journeys(
         let (place, requests) = stages[at].clone();
         let (_, route, proxy) = places[place];
         let mut next = Vec::new();
-        if let Some(to) = names.server(&proxy.to) {
-            let passed = passed_on(route, proxy, &requests);
+        let passed = passed_on(route, proxy, &requests);
+        if let (Some(to), Some(passed)) = (names.server(&proxy.to), passed) {
             for (target, both) in answering(&scenario.servers[to], &passed) {
                 if let Some(place) = place_of(to, target) {
                     next.push((stage(place, both, &mut stages), proxy.to.span));
@@ -112,57 +112,41 @@ fn routes(server: &Server) -> &[Route] {
     }
 }
 
-/// What a proxy route makes of the requests that reach it.
-fn passed_on(route: &Route, proxy: &Proxy, requests: &Pattern) -> Pattern {
-    let Some(path) = &proxy.path else { return requests.clone() };
-    let mut segments = Vec::new();
-    let mut literal = String::new();
-    // What stands between two slashes: its text, and what a variable in it may be.
-    let mut wild: Option<Segment> = None;
-    let mut done = false;
+/// What a proxy route makes of the requests that reach it; `None` where that cannot be told, because
+/// the new path is shorter each time round or depends on more than the old one.
+fn passed_on(route: &Route, proxy: &Proxy, requests: &Pattern) -> Option<Pattern> {
+    /// Stands around the name of a variable; no path has it.
+    const MARK: char = '\0';
+    let Some(path) = &proxy.path else { return Some(requests.clone()) };
+    let mut rendered = String::new();
     for part in &path.parts {
         match part {
-            TextPart::Literal(text) => {
-                let (text, query) =
-                    text.split_once('?').map_or((text.as_str(), false), |(p, _)| (p, true));
-                for (number, piece) in text.split('/').enumerate() {
-                    if number > 0 {
-                        push(&mut segments, &mut literal, &mut wild);
-                    }
-                    literal.push_str(piece);
-                }
-                done = query;
-            }
+            TextPart::Literal(text) => rendered.push_str(text),
             TextPart::Var(name) => {
-                let param = name.value.strip_prefix("params.");
-                let single = param.is_some_and(|param| {
-                    route.on.segments.contains(&Segment::Param(param.to_owned()))
-                });
-                wild = Some(if single && !matches!(wild, Some(Segment::Rest(_))) {
-                    Segment::Param(String::new())
-                } else {
-                    Segment::Rest(String::new())
-                });
+                rendered.extend([MARK.to_string(), name.value.clone(), MARK.into()])
             }
         }
-        if done || matches!(wild, Some(Segment::Rest(_))) {
-            break;
+    }
+    let rendered = rendered.split('?').next().unwrap_or_default();
+    let pieces = rendered.strip_prefix('/').unwrap_or(rendered);
+    let mut segments = Vec::new();
+    for piece in pieces.split('/').filter(|_| !pieces.is_empty()) {
+        if !piece.contains(MARK) {
+            segments.push(Segment::Literal(piece.to_owned()));
+            continue;
         }
+        let name = piece.strip_prefix(MARK)?.strip_suffix(MARK)?.strip_prefix("params.")?;
+        let whole = [Segment::Param(name.to_owned()), Segment::Rest(name.to_owned())];
+        segments.push(whole.into_iter().find(|segment| route.on.segments.contains(segment))?);
     }
-    push(&mut segments, &mut literal, &mut wild);
-    // The path's own leading slash makes an empty first piece.
-    if segments.first() == Some(&Segment::Literal(String::new())) {
-        segments.remove(0);
+    if segments == route.on.segments {
+        return Some(requests.clone());
     }
-    if segments == [Segment::Literal(String::new())] {
-        segments.clear();
+    if segments.iter().any(|segment| matches!(segment, Segment::Rest(_))) {
+        return None;
     }
-    Pattern { method: requests.method.clone(), segments, span: route.on.span }
-}
-
-fn push(segments: &mut Vec<Segment>, literal: &mut String, wild: &mut Option<Segment>) {
-    let text = std::mem::take(literal);
-    segments.push(wild.take().unwrap_or(Segment::Literal(text)));
+    let segments = segments.iter().map(plain).collect();
+    Some(Pattern { method: requests.method.clone(), segments, span: route.on.span })
 }
 
 /// The proxy routes of `server` that may answer such requests, each with those that reach it: its

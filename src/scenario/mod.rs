@@ -4,6 +4,9 @@
 //! bytes -> tree (located YAML, bounded) -> lower (typed; all errors at once) -> model::Scenario
 //! ```
 //!
+//! The language is declared once, in `lower/` with the forms of `form/`: the same declarations read a
+//! file, print its JSON Schema ([`schema`]) and write its reference ([`reference`]).
+//!
 //! This layer knows the language and nothing of what runs it. Names are not bound here: whether a
 //! step's server exists is for the plan to say.
 
@@ -12,7 +15,11 @@ mod lower;
 pub mod model;
 mod predicate;
 mod read;
+mod reference;
 mod scalar;
+mod schema;
+#[cfg(test)]
+mod schema_tests;
 mod syntax;
 mod template;
 mod tree;
@@ -20,5 +27,7 @@ mod yaml;
 
 pub use predicate::Mismatch;
 pub use read::ReadError;
+pub use reference::reference;
+pub use schema::schema;
 pub use template::{Lookup, RESOLVED_MAX};
 pub use yaml::{DEPTH_MAX, FILE_MAX, NODES_MAX, TEXT_MAX};

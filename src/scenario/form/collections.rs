@@ -43,9 +43,9 @@ impl<F: Form> Form for List<F> {
         let many = json!({ "type": "array", "items": inner.schema });
         if self.one {
             let schema = json!({ "anyOf": [inner.schema, many] });
-            return Shape::new(schema, format!("{}, or a list of it", inner.label));
+            return Shape::new(schema, format!("{}, or a list", inner.label));
         }
-        Shape::new(many, format!("list of {}", inner.label))
+        Shape::new(many, format!("list of {}", plural(&inner.label)))
     }
 }
 
@@ -93,13 +93,27 @@ impl<F: Form> Form for Pairs<F> {
         if self.keys == Keys::Names {
             schema["propertyNames"] = json!({ "pattern": NAME_PATTERN });
         }
-        Shape::new(schema, format!("mapping of names to {}", inner.label))
+        let keys = if self.keys == Keys::Names { "names" } else { "keys" };
+        Shape::new(schema, format!("mapping of {keys} to {}", plural(&inner.label)))
     }
 }
 
 /// `a list of steps`, or only `a list` if there is no noun.
 fn of(what: &str, of: &str, noun: &str) -> String {
     if noun.is_empty() { what.to_owned() } else { format!("{what} {of} {noun}s") }
+}
+
+/// The plural of a label: of the word of a link, or of `list of …`.
+fn plural(label: &str) -> String {
+    if let Some(rest) = label.strip_prefix("list of ") {
+        return format!("lists of {rest}");
+    }
+    match label.strip_prefix('[').and_then(|rest| rest.split_once("](")) {
+        Some((word, address)) if !word.ends_with('s') && address.ends_with(')') => {
+            format!("[{word}s]({address}")
+        }
+        _ => label.to_owned(),
+    }
 }
 
 fn check_name(key: &Located<String>, reading: &mut Reading<'_>) -> bool {

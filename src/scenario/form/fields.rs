@@ -187,7 +187,11 @@ impl<'f, 'a> Fields<'f, 'a> {
     /// Of `keys` there is at least one; `help` says why or how.
     pub(crate) fn at_least_one(&mut self, keys: &[&'static str], help: &'static str) {
         match &mut self.mode {
-            Mode::Describe { content, .. } => content.needed.push(keys.to_vec()),
+            Mode::Describe { content, .. } => {
+                if !content.needed.iter().any(|group| group == keys) {
+                    content.needed.push(keys.to_vec());
+                }
+            }
             Mode::Read { node, groups, .. } => {
                 if !keys.iter().any(|key| node.get(key).is_some()) {
                     groups.push((keys.to_vec(), help));
@@ -198,7 +202,12 @@ impl<'f, 'a> Fields<'f, 'a> {
 
     fn exclusive(&mut self, keys: &[&'static str], needed: bool) {
         match &mut self.mode {
-            Mode::Describe { content, .. } => content.exclusive.push((keys.to_vec(), needed)),
+            Mode::Describe { content, .. } => {
+                let group = (keys.to_vec(), needed);
+                if !content.exclusive.contains(&group) {
+                    content.exclusive.push(group);
+                }
+            }
             Mode::Read { node, name, reading, sound, .. } => {
                 let entries = node.entries().unwrap_or_default();
                 let mut present =

@@ -86,8 +86,14 @@ impl Form for StringForm {
     }
 
     fn shape(&self, _: &mut Book) -> Shape {
-        let label = if self.strict { "text without variables" } else { "text" };
-        Shape::new(json!({ "type": ["string", "number", "boolean"] }), label)
+        if !self.strict {
+            return Shape::new(json!({ "type": ["string", "number", "boolean"] }), "text");
+        }
+        let schema = json!({ "anyOf": [
+            { "type": "string", "not": { "pattern": "\\$\\{" } },
+            { "type": ["number", "boolean"] },
+        ] });
+        Shape::new(schema, "text without variables")
     }
 }
 

@@ -269,7 +269,7 @@ pub(super) fn fields_chapter(book: &mut Book) -> &'static str {
         doc: "A part of a result (in `expect`, `capture` and `op`) or of a request (in `when`). \
               `$` leads into JSON: `$.a.b`, `$.items[0]`, `$.items[-1]` from the end, \
               `$['any key']`. Header names are compared without regard to case.",
-        example: "expect: { status: 200, headers.content-type: application/json, $.items[0].id: 1 }\n\
+        example: "expect: { status: 200, headers.content-type: application/json, \"$.items[0].id\": 1 }\n\
                   capture: { first: \"$.items[0]\" }",
     };
     book.plain(ENTRY, |_| json!({ "type": "string" }));

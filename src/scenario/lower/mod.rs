@@ -20,4 +20,5 @@ mod socket;
 mod step;
 mod target;
 
+pub(super) use field::field_tables;
 pub(super) use scenario::{lower, name_from};

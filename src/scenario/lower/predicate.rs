@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::form::{
-    BOOLEAN, Book, DURATION, DYNAMIC, Entry, Fields, Form, Reading, Record, Shape, list,
+    BOOLEAN, Book, DURATION, DYNAMIC, Entry, Fields, Form, Reading, Record, Shape, a, list,
     plain_text, record, word,
 };
 use super::super::model::{Dynamic, DynamicKind, Expectation, Predicate, Test};
@@ -335,8 +335,8 @@ impl Form for ExpectationsForm {
             schema["properties"] = json!({ "took": DURATION_PREDICATE.shape(book).schema });
         }
         let label = format!(
-            "mapping of [fields]({address}) of a {} to [predicates](#predicate)",
-            self.0.of
+            "mapping of [fields]({address}) of {} to [predicates](#predicate)",
+            a(self.0.of)
         );
         Shape::new(schema, label)
     }

@@ -162,7 +162,7 @@ static STEPS: [Variant<Step>; 14] = [
         &["use"],
         Entry {
             name: "use step",
-            doc: "Runs the steps of a [flow](#flows).",
+            doc: "Runs the steps of a flow, one of the scenario's `flows`.",
             example: "- use: checkout\n  with: { item: 42 }",
         },
         use_flow,

@@ -1,0 +1,102 @@
+//! The schema and the program say the same, as far as a schema can say it.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use boon::{Compiler, SchemaIndex, Schemas};
+
+use super::schema;
+use super::yaml;
+
+/// Golden diagnostics that no schema can express, with the reason.
+const BEYOND_A_SCHEMA: [(&str, &str); 23] = [
+    ("bad-file", "whether a file is there and inside of the folder"),
+    ("bad-path", "the grammar inside of a path"),
+    ("huge-regex", "how much memory a regular expression takes"),
+    ("limits-of-the-plan", "sums and products over the whole file"),
+    ("proxies-in-a-circle", "where requests go"),
+    ("raw-connection-not-open", "the order of steps"),
+    ("recursive-flows", "what flows use"),
+    ("redis-data", "what redis holds: a value may hold a variable of any type"),
+    ("reserved-variables", "names that only the run gives are names like any other"),
+    ("same-name-twice", "names are compared over the whole file"),
+    ("unclosed-variable", "the grammar inside of a text"),
+    ("unknown-flow", "names of other places"),
+    ("unknown-server", "names of other places"),
+    ("unknown-server-in-checks-and-routes", "names of other places"),
+    ("unknown-step", "names of other places"),
+    ("unknown-variable", "variables and where they have a value"),
+    ("variable-before-its-time", "variables and where they have a value"),
+    ("variable-of-a-route", "variables and where they have a value"),
+    ("waiting-for-each-other", "the order of steps"),
+    ("waiting-for-oneself", "the order of steps"),
+    ("waiting-in-a-circle", "the order of steps"),
+    ("wide-characters", "variables and where they have a value"),
+    ("yaml-numbers", "a schema sees the number only after it was rounded"),
+];
+
+fn folder(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
+}
+
+fn files(name: &str) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder(name)) else { return Vec::new() };
+    let mut files: Vec<PathBuf> = entries
+        .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|end| end == "yaml"))
+        .collect();
+    files.sort();
+    files
+}
+
+struct Validator {
+    schemas: Schemas,
+    index: SchemaIndex,
+}
+
+impl Validator {
+    fn new() -> Validator {
+        let mut schemas = Schemas::new();
+        let mut compiler = Compiler::new();
+        compiler.add_resource("looplab.json", schema()).expect("a resource");
+        let index = compiler.compile("looplab.json", &mut schemas).expect("a schema");
+        Validator { schemas, index }
+    }
+
+    /// What the schema has against a file; nothing if the file is no YAML document at all.
+    fn refusal(&self, path: &Path) -> Option<String> {
+        let document = yaml::read("x.yaml", &fs::read(path).expect("a file"));
+        let value = document.root?.to_value();
+        self.schemas.validate(&value, self.index).err().map(|error| error.to_string())
+    }
+}
+
+#[test]
+fn every_shipped_scenario_fits_the_schema() {
+    let validator = Validator::new();
+    for path in files("scenarios").into_iter().chain(files("tests/language")) {
+        let refusal = validator.refusal(&path);
+        assert!(refusal.is_none(), "{}: {}", path.display(), refusal.unwrap_or_default());
+    }
+}
+
+#[test]
+fn the_schema_refuses_every_golden_case_that_a_schema_can_express() {
+    let validator = Validator::new();
+    let mut wrong = Vec::new();
+    for path in files("tests/diagnostics") {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let beyond = BEYOND_A_SCHEMA.iter().any(|(case, _)| *case == name);
+        let document = yaml::read("x.yaml", &fs::read(&path).expect("a file"));
+        // Not a document, or one that says a thing twice or in a way that JSON has no word for.
+        if (document.root.is_none() || !document.found.is_empty()) && !beyond {
+            continue;
+        }
+        match (validator.refusal(&path).is_some(), beyond) {
+            (true, true) => wrong.push(format!("{name}: the schema does refuse it")),
+            (false, false) => wrong.push(format!("{name}: the schema accepts it")),
+            _ => {}
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
