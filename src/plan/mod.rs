@@ -12,6 +12,7 @@ mod order;
 mod proxies;
 mod routes;
 mod vars;
+mod walk;
 
 use std::collections::BTreeMap;
 use std::time::Duration;

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::form::{Book, Chapter, Content, Entry, Form, Select, VariantDoc, record};
+use super::form::{Book, Chapter, Content, Entry, FieldDoc, Form, Select, VariantDoc, a, record};
 use super::lower::field_tables;
 use super::model::Scenario;
 
@@ -156,7 +156,7 @@ fn write_chapter(out: &mut String, chapter: &Chapter) {
     match chapter {
         Chapter::Begun(_) | Chapter::Plain(..) => example(out, chapter.entry()),
         Chapter::Record(entry, content) => {
-            table(out, content, &[], &|_| true);
+            table(out, &content.fields.iter().collect::<Vec<_>>(), &[]);
             notes(out, content, &[]);
             example(out, entry);
         }
@@ -166,30 +166,53 @@ fn write_chapter(out: &mut String, chapter: &Chapter) {
         }
     }
     if chapter.entry().name == "field" {
-        out.push_str("| of | fields |\n|---|---|\n");
         for (of, fields) in field_tables() {
-            let _ = writeln!(out, "| {of} | {} |", cell(&fields));
+            let _ = write!(out, "The fields of {}:\n\n| field | what it is |\n|---|---|\n", a(of));
+            for (field, what) in fields {
+                let _ = writeln!(out, "| `{field}` | {} |", cell(&what));
+            }
+            out.push('\n');
         }
-        out.push('\n');
     }
 }
 
+/// In how many kinds a key must mean the same to be told once for all of them.
+const SHARED_MIN: usize = 4;
+
 fn write_variants(out: &mut String, entry: &Entry, select: Select, variants: &[VariantDoc]) {
-    let common = |key: &str| {
-        let find = |variant: &VariantDoc| {
-            let field = variant.content.fields.iter().find(|field| field.key == key)?;
-            let said = (field.required, field.default, field.shape.label.clone(), field.doc);
-            (!variant.keys.contains(&key)).then_some(said)
-        };
-        let first = variants.first().and_then(find);
-        first.is_some() && variants.iter().all(|variant| find(variant) == first)
+    let same = |a: &FieldDoc, b: &FieldDoc| {
+        (a.key, a.required, a.default, &a.shape.label, a.doc)
+            == (b.key, b.required, b.default, &b.shape.label, b.doc)
     };
-    let selector = |key: &str| matches!(select, Select::Word(under) if under == key);
-    if let Some(first) = variants.first()
-        && first.content.fields.iter().any(|field| common(field.key) && !selector(field.key))
-    {
+    let selects = |variant: &VariantDoc, key: &str| match select {
+        Select::Key => variant.keys.contains(&key),
+        Select::Word(under) => key == under,
+    };
+    // How many kinds have this very field.
+    let kinds = |field: &FieldDoc| {
+        let with = |variant: &&VariantDoc| {
+            !selects(variant, field.key) && variant.content.fields.iter().any(|f| same(f, field))
+        };
+        variants.iter().filter(with).count()
+    };
+    let everywhere = |field: &FieldDoc| kinds(field) == variants.len();
+    let shared = |field: &FieldDoc| !everywhere(field) && kinds(field) >= SHARED_MIN;
+    let fields = || variants.iter().flat_map(|variant| &variant.content.fields);
+    let mut told: Vec<&FieldDoc> = Vec::new();
+    for field in fields().filter(|field| everywhere(field) || shared(field)) {
+        if !told.iter().any(|known| same(known, field)) {
+            told.push(field);
+        }
+    }
+    let (all, some): (Vec<&FieldDoc>, Vec<&FieldDoc>) =
+        told.into_iter().partition(|field| everywhere(field));
+    if !all.is_empty() {
         let _ = write!(out, "Every {} has these keys:\n\n", entry.name);
-        table(out, &first.content, &[], &|key| common(key) && !selector(key));
+        table(out, &all, &[]);
+    }
+    if !some.is_empty() {
+        out.push_str("Several kinds share these:\n\n");
+        table(out, &some, &[]);
     }
     for variant in variants {
         heading(out, "####", &variant.entry);
@@ -198,9 +221,20 @@ fn write_variants(out: &mut String, entry: &Entry, select: Select, variants: &[V
                 variant.keys.iter().map(|word| format!("`{under}: {word}`")).collect();
             let _ = write!(out, "{}\n\n", words.join(", "));
         }
-        let own = |key: &str| !common(key) && !selector(key);
         let together = if select == Select::Key { variant.keys } else { &[] };
-        table(out, &variant.content, together, &own);
+        let (also, own): (Vec<&FieldDoc>, Vec<&FieldDoc>) = variant
+            .content
+            .fields
+            .iter()
+            .filter(|field| {
+                !everywhere(field) && !matches!(select, Select::Word(under) if under == field.key)
+            })
+            .partition(|field| shared(field) && !selects(variant, field.key));
+        table(out, &own, together);
+        if !also.is_empty() {
+            let also: Vec<&str> = also.iter().map(|field| field.key).collect();
+            let _ = write!(out, "And {}, as above.\n\n", listed(&also));
+        }
         notes(out, &variant.content, together);
         example(out, &variant.entry);
     }
@@ -225,9 +259,8 @@ fn title(name: &str) -> String {
     }
 }
 
-/// Writes a row for each wanted key; the keys `together`, of which there is exactly one, share one.
-fn table(out: &mut String, content: &Content, together: &[&str], wanted: &dyn Fn(&str) -> bool) {
-    let fields: Vec<_> = content.fields.iter().filter(|field| wanted(field.key)).collect();
+/// Writes a row for each key; the keys `together`, of which there is exactly one, share one.
+fn table(out: &mut String, fields: &[&FieldDoc], together: &[&str]) {
     if fields.is_empty() {
         return;
     }
@@ -252,15 +285,18 @@ fn table(out: &mut String, content: &Content, together: &[&str], wanted: &dyn Fn
 }
 
 fn notes(out: &mut String, content: &Content, together: &[&str]) {
-    let list =
-        |keys: &[&str]| keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ");
     for (keys, needed) in content.exclusive.iter().filter(|(keys, _)| keys != together) {
         let how = if *needed { "Exactly one" } else { "At most one" };
-        let _ = write!(out, "{how} of {}.\n\n", list(keys));
+        let _ = write!(out, "{how} of {}.\n\n", listed(keys));
     }
     for keys in &content.needed {
-        let _ = write!(out, "At least one of {}.\n\n", list(keys));
+        let _ = write!(out, "At least one of {}.\n\n", listed(keys));
     }
+}
+
+/// Keys in backticks, with commas.
+fn listed(keys: &[&str]) -> String {
+    keys.iter().map(|key| format!("`{key}`")).collect::<Vec<_>>().join(", ")
 }
 
 fn example(out: &mut String, entry: &Entry) {

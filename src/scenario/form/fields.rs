@@ -203,9 +203,9 @@ impl<'f, 'a> Fields<'f, 'a> {
     fn exclusive(&mut self, keys: &[&'static str], needed: bool) {
         match &mut self.mode {
             Mode::Describe { content, .. } => {
-                let group = (keys.to_vec(), needed);
-                if !content.exclusive.contains(&group) {
-                    content.exclusive.push(group);
+                match content.exclusive.iter_mut().find(|(group, _)| group == keys) {
+                    Some((_, known)) => *known |= needed,
+                    None => content.exclusive.push((keys.to_vec(), needed)),
                 }
             }
             Mode::Read { node, name, reading, sound, .. } => {

@@ -14,6 +14,7 @@
 mod book;
 mod collections;
 mod fields;
+mod quantity;
 mod reading;
 mod scalars;
 mod variants;
@@ -21,10 +22,11 @@ mod variants;
 pub(crate) use book::{Book, Chapter, Content, Entry, FieldDoc, VariantDoc};
 pub(crate) use collections::{Keys, list, named, one_or_many, pairs};
 pub(crate) use fields::{Fields, MERGE, Record, record};
+pub(crate) use quantity::{DURATION, RATE, SIZE};
 pub(crate) use reading::Reading;
 pub(crate) use scalars::{
-    BOOLEAN, DURATION, DYNAMIC, NAME, PROSE, RATE, SIZE, STRING, TEXT, bad_name, decimal, integer,
-    located, plain_text, read_text, setting, word,
+    BOOLEAN, DYNAMIC, NAME, PROSE, STRING, TEXT, bad_name, decimal, integer, located, plain_text,
+    read_text, setting, word,
 };
 pub(crate) use variants::{Select, Variant, Variants, variants};
 

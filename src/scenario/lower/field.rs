@@ -31,7 +31,7 @@ const ERROR: (&str, &str) = (
 );
 const MESSAGE: (&str, &str) = ("message", "a clause that says more about the error");
 const TOOK: (&str, &str) = ("took", "how long it took; compared with [durations](#duration)");
-const VARS: (&str, &str) = ("vars", "`vars.NAME`, a variable of the client");
+const VARS: (&str, &str) = ("vars", "a variable of the client");
 
 /// The reply to an HTTP request.
 pub(super) const HTTP_REPLY: FieldSet = FieldSet {
@@ -47,7 +47,7 @@ pub(super) const HTTP_REPLY: FieldSet = FieldSet {
         MESSAGE,
         TOOK,
     ],
-    prefixes: &[("headers", "`headers.NAME`, a header, whatever its case"), VARS],
+    prefixes: &[("headers", "a header, whatever its case"), VARS],
     json: Some("the JSON body"),
 };
 
@@ -101,10 +101,10 @@ pub(super) const REQUEST: FieldSet = FieldSet {
         ("body", "the body as text"),
     ],
     prefixes: &[
-        ("params", "`params.NAME`, a parameter of the path"),
-        ("query", "`query.NAME`, a parameter of the query"),
-        ("headers", "`headers.NAME`, a header, whatever its case"),
-        ("vars", "`vars.NAME`, the server's `state`"),
+        ("params", "a parameter of the path"),
+        ("query", "a parameter of the query"),
+        ("headers", "a header, whatever its case"),
+        ("vars", "a variable of the server's `state`"),
     ],
     json: Some("the JSON body"),
 };
@@ -124,12 +124,13 @@ impl FieldSet {
         format!("^({})$", choices.join("|"))
     }
 
-    /// Its fields as a list in Markdown.
-    pub(super) fn listed(&self) -> String {
-        let words = self.words.iter().map(|(word, doc)| format!("`{word}` ({doc})"));
-        let prefixes = self.prefixes.iter().map(|(_, doc)| (*doc).to_owned());
-        let json = self.json.map(|what| format!("`$`, `$.a.b[0]['c d']` (a path into {what})"));
-        words.chain(prefixes).chain(json).collect::<Vec<_>>().join("; ")
+    /// Its fields, each as it is written and with what it is.
+    fn listed(&self) -> Vec<(String, String)> {
+        let words = self.words.iter().map(|(word, doc)| ((*word).to_owned(), (*doc).to_owned()));
+        let prefixes =
+            self.prefixes.iter().map(|(name, doc)| (format!("{name}.NAME"), (*doc).to_owned()));
+        let json = self.json.map(|what| ("$.path".to_owned(), format!("a path into {what}")));
+        words.chain(prefixes).chain(json).collect()
     }
 
     fn names(&self) -> Vec<String> {
@@ -258,7 +259,7 @@ impl Form for FieldForm {
     fn shape(&self, book: &mut Book) -> Shape {
         let label = fields_chapter(book);
         let schema = json!({ "type": "string", "pattern": self.0.pattern() });
-        Shape::new(schema, format!("a [field]({label}) of {}", a(self.0.of)))
+        Shape::new(schema, format!("[field]({label})"))
     }
 }
 
@@ -276,8 +277,8 @@ pub(super) fn fields_chapter(book: &mut Book) -> &'static str {
     "#field"
 }
 
-/// The sets with the headings the reference gives them.
-pub(in super::super) fn field_tables() -> Vec<(String, String)> {
+/// For everything that has fields, what it is called and its fields with what they are.
+pub(in super::super) fn field_tables() -> Vec<(&'static str, Vec<(String, String)>)> {
     let sets = [&HTTP_REPLY, &REDIS_REPLY, &RECEIVED, &DONE, &VARIABLES, &REQUEST];
-    sets.iter().map(|set| (set.of.to_owned(), set.listed())).collect()
+    sets.iter().map(|set| (set.of, set.listed())).collect()
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::form::{
-    BOOLEAN, Book, DURATION, DYNAMIC, Entry, Fields, Form, Reading, Record, Shape, a, list,
+    BOOLEAN, Book, DURATION, DYNAMIC, Entry, Fields, Form, Reading, Record, Shape, list,
     plain_text, record, word,
 };
 use super::super::model::{Dynamic, DynamicKind, Expectation, Predicate, Test};
@@ -334,10 +334,7 @@ impl Form for ExpectationsForm {
         if self.0.words.iter().any(|(word, _)| *word == "took") {
             schema["properties"] = json!({ "took": DURATION_PREDICATE.shape(book).schema });
         }
-        let label = format!(
-            "mapping of [fields]({address}) of {} to [predicates](#predicate)",
-            a(self.0.of)
-        );
+        let label = format!("mapping of [fields]({address}) to [predicates](#predicate)");
         Shape::new(schema, label)
     }
 }
