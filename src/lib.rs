@@ -50,6 +50,7 @@
 
 pub mod base;
 pub mod check;
+pub mod cli;
 pub mod client;
 pub mod link;
 pub mod net;

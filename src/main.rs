@@ -1,3 +1,5 @@
 //! The looplab program.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    looplab::cli::main()
+}

@@ -141,6 +141,25 @@ const SHORT: Duration = Duration::from_secs(1);
 /// The farthest a wall-clock timer is set.
 const FAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
+/// Time on the wall since it was started, whatever clock a run has: for telling people how long they
+/// wait. Nothing in a run may depend on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Stopwatch(std::time::Instant);
+
+impl Stopwatch {
+    /// Begins now.
+    #[must_use]
+    pub fn start() -> Stopwatch {
+        Stopwatch(std::time::Instant::now())
+    }
+
+    /// How long ago it began.
+    #[must_use]
+    pub fn elapsed(&self) -> Duration {
+        self.0.elapsed()
+    }
+}
+
 /// A pause on a run's clock; see [`Clock::sleep`].
 pub struct Sleep(SleepKind);
 

@@ -30,7 +30,7 @@ mod tests;
 mod virt;
 mod world;
 
-pub use clock::{Clock, Elapsed, Sleep, Stuck};
+pub use clock::{Clock, Elapsed, Sleep, Stopwatch, Stuck};
 pub use conduit::{Conduit, Conduits, Direct, Parcel};
 pub use holder::{Holder, holder_of_port, listening_ports};
 pub use listener::{Listener, Outside};

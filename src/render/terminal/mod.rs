@@ -37,8 +37,8 @@ pub use style::{BAD, BOLD, DIM, GOOD, Style, WARN};
 pub use summary::Closing;
 pub use tally::Tally;
 pub use teller::{Folding, Form, Teller, Telling};
-pub use text::{cut, escape};
-pub use wanted::Wanted;
+pub use text::{cut, escape, plural};
+pub use wanted::{Choice, Wanted};
 
 #[cfg(test)]
 mod tests;

@@ -43,6 +43,8 @@ pub enum Form {
         /// Whether lines are cut to the width of the screen.
         cut: bool,
     },
+    /// Only what fails.
+    Failures,
     /// Nothing but the figures at the end.
     Summary,
 }
@@ -139,9 +141,12 @@ impl Teller {
         if let EventKind::Listen { node, address } = &event.kind {
             self.addresses.insert(*node, *address);
         }
-        if self.telling.form == Form::Summary {
+        if matches!(self.telling.form, Form::Summary | Form::Failures) {
             if let EventKind::Message(message) = &event.kind {
                 self.exchanges.ask(message, 0, true);
+            }
+            if self.telling.form == Form::Failures {
+                self.tell_failure(event, out);
             }
             return;
         }
@@ -161,6 +166,27 @@ impl Teller {
             self.tell_folded(event.at, false, out);
         }
         self.connections.event(event);
+    }
+
+    /// From now on something else is done about repetition.
+    pub fn fold(&mut self, folding: Folding) {
+        self.fold = Fold::new(folding);
+    }
+
+    /// Tells a failure, and nothing else.
+    fn tell_failure(&mut self, event: &Event, out: &mut String) {
+        let fails = match &event.kind {
+            EventKind::Step(step) => step.outcome == Outcome::Failed,
+            EventKind::Crash { .. } => true,
+            _ => false,
+        };
+        let Some(shape) = self.shape(event).filter(|_| fails) else { return };
+        if self.fold.draws(event.at, shape) {
+            self.tell_folded(event.at, false, out);
+            self.draw(event, None, out);
+        } else {
+            self.count(event, shape, None);
+        }
     }
 
     /// Appends what is still untold; for the end.
@@ -351,7 +377,8 @@ impl Teller {
         let style = self.telling.style;
         self.picture = match self.telling.form {
             Form::List { cut } => Picture::List(List::new(&self.header, style, cut)),
-            _ => match self.lay() {
+            Form::Failures | Form::Summary => Picture::List(List::new(&self.header, style, true)),
+            Form::Diagram => match self.lay() {
                 Some(columns) => Picture::Diagram(Box::new(Diagram::new(columns, style))),
                 None => {
                     let count = self.shown().len();

@@ -89,7 +89,8 @@ pub(super) fn pad_left(text: &str, columns: usize) -> String {
 }
 
 /// `1 message`, `1,204 messages`.
-pub(super) fn plural(count: u64, one: &str, many: &str) -> String {
+#[must_use]
+pub fn plural(count: u64, one: &str, many: &str) -> String {
     format!("{} {}", thousands(count), if count == 1 { one } else { many })
 }
 

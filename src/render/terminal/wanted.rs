@@ -5,9 +5,9 @@ use super::connections::Connections;
 use crate::base::{ConnId, NodeId, Time, glob};
 use crate::trace::{Event, EventKind, Header};
 
-/// A choice of events; the default is all of them.
-#[derive(Debug, Default)]
-pub struct Wanted {
+/// What somebody asks to see; the default is everything.
+#[derive(Debug, Clone, Default)]
+pub struct Choice {
     /// Names or patterns of nodes; an event fits if it concerns one of them. None means all.
     pub nodes: Vec<String>,
     /// Pairs of names or patterns: who asked for the connection, and whom.
@@ -18,35 +18,57 @@ pub struct Wanted {
     pub to: Option<Time>,
     /// Only what says this, in letters of either case.
     pub grep: Option<String>,
+}
+
+/// A choice of events, made as they come.
+#[derive(Debug, Default)]
+pub struct Wanted {
+    choice: Choice,
     connections: Connections,
 }
 
 impl Wanted {
+    /// A choice of which no event was told yet.
+    #[must_use]
+    pub fn new(choice: Choice) -> Wanted {
+        Wanted { choice, connections: Connections::default() }
+    }
+
     /// True if everything is wanted.
     #[must_use]
     pub fn is_all(&self) -> bool {
-        self.nodes.is_empty()
-            && self.links.is_empty()
-            && self.from.is_none()
-            && self.to.is_none()
-            && self.grep.is_none()
+        let Choice { nodes, links, from, to, grep } = &self.choice;
+        nodes.is_empty() && links.is_empty() && from.is_none() && to.is_none() && grep.is_none()
     }
 
     /// True if nothing later than `at` can be wanted.
     #[must_use]
     pub fn is_over(&self, at: Time) -> bool {
-        self.to.is_some_and(|to| at > to)
+        self.choice.to.is_some_and(|to| at > to)
     }
 
     /// True if `event` is wanted. To be told of all events in their order.
     pub fn wants(&mut self, event: &Event, header: &Header) -> bool {
-        let wanted = self.from.is_none_or(|from| event.at >= from)
-            && self.to.is_none_or(|to| event.at <= to)
+        let wanted = self.choice.from.is_none_or(|from| event.at >= from)
+            && self.choice.to.is_none_or(|to| event.at <= to)
             && self.fits_nodes(event, header)
             && self.fits_links(event, header)
             && self.fits_text(event);
         self.connections.event(event);
         wanted
+    }
+
+    /// True if some node of the trace is called `name`, or fits it.
+    #[must_use]
+    pub fn is_known(header: &Header, name: &str) -> bool {
+        let nodes = (0..).map(NodeId).take(header.nodes.len());
+        nodes.chain([NodeId::OUTSIDE]).any(|node| is_called(header, node, name))
+    }
+
+    /// The nodes that an event, which is the next to be asked about, concerns.
+    #[must_use]
+    pub fn concerned(&self, event: &Event) -> Vec<NodeId> {
+        Wanted::nodes_of(&self.connections, event)
     }
 
     /// The nodes that an event concerns, the one that asked for a connection first.
@@ -75,25 +97,26 @@ impl Wanted {
     }
 
     fn fits_nodes(&self, event: &Event, header: &Header) -> bool {
-        self.nodes.is_empty()
+        self.choice.nodes.is_empty()
             || Wanted::nodes_of(&self.connections, event)
                 .iter()
-                .any(|node| self.nodes.iter().any(|name| is_called(header, *node, name)))
+                .any(|node| self.choice.nodes.iter().any(|name| is_called(header, *node, name)))
     }
 
     fn fits_links(&self, event: &Event, header: &Header) -> bool {
-        if self.links.is_empty() {
+        if self.choice.links.is_empty() {
             return true;
         }
         let nodes = Wanted::nodes_of(&self.connections, event);
         let [asking, asked] = nodes.as_slice() else { return false };
-        self.links
+        self.choice
+            .links
             .iter()
             .any(|(from, to)| is_called(header, *asking, from) && is_called(header, *asked, to))
     }
 
     fn fits_text(&self, event: &Event) -> bool {
-        let Some(wanted) = &self.grep else { return true };
+        let Some(wanted) = &self.choice.grep else { return true };
         let wanted = wanted.to_lowercase();
         let says = |text: &str| text.to_lowercase().contains(&wanted);
         match &event.kind {

@@ -1,0 +1,235 @@
+//! A run told while it happens.
+//!
+//! ```text
+//! recorder -> Live (under its lock: words, counts) -> queue -> a thread that prints -> stdout
+//!                                                              and keeps the progress line
+//! ```
+//!
+//! A terminal may be slow, or stopped with Ctrl-S, or a pager that nobody scrolls: none of that may hold
+//! up the run, which has timeouts of its own. So lines go through a queue of at most [`QUEUE_MAX`]
+//! pieces; what finds it full is counted, and its count printed. Folding keeps what is told of a run far
+//! below that.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use super::exit::Failure;
+use super::screen;
+use super::signals::Stop;
+use crate::base::Time;
+use crate::net::Stopwatch;
+use crate::render::terminal::{Progress, Style, Teller};
+use crate::trace::{Event, Observer};
+
+/// The most pieces of text that wait to be printed.
+const QUEUE_MAX: usize = 4_096;
+
+/// How often the progress line is drawn.
+const PROGRESS_EVERY: Duration = Duration::from_millis(100);
+
+/// How long a run must take before it has one.
+const PROGRESS_AFTER: Duration = Duration::from_millis(600);
+
+/// Tells a run to a screen; an observer of its recorder. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Live {
+    shared: Arc<Shared>,
+    queue: SyncSender<Say>,
+    buffer: String,
+    direct: bool,
+}
+
+/// The thread that prints.
+pub(super) struct Printer {
+    thread: JoinHandle<()>,
+    queue: SyncSender<Say>,
+    shared: Arc<Shared>,
+}
+
+enum Say {
+    Text(String),
+    End,
+}
+
+struct Shared {
+    teller: Mutex<Teller>,
+    messages: AtomicU64,
+    failures: AtomicU64,
+    at_nanos: AtomicU64,
+    unprinted: AtomicU64,
+    broken: AtomicBool,
+    failed: Mutex<Option<Failure>>,
+}
+
+/// What the printing thread is to do besides printing.
+pub(super) struct Printing {
+    /// How the progress line looks; `None` for none.
+    pub(super) progress: Option<Style>,
+    /// Whether the run's clock is another than the one on the wall.
+    pub(super) virtual_time: bool,
+    /// Asked to stop if nobody reads any more; `None` lets the run go on unread.
+    pub(super) stop: Option<Stop>,
+    /// Whether [`Live::say`] prints by itself, because another thread prints what happens.
+    pub(super) direct: bool,
+}
+
+/// Begins to tell a run.
+pub(super) fn tell(teller: Teller, printing: Printing) -> (Live, Printer) {
+    let (queue, said) = sync_channel(QUEUE_MAX);
+    let shared = Arc::new(Shared {
+        teller: Mutex::new(teller),
+        messages: AtomicU64::new(0),
+        failures: AtomicU64::new(0),
+        at_nanos: AtomicU64::new(0),
+        unprinted: AtomicU64::new(0),
+        broken: AtomicBool::new(false),
+        failed: Mutex::new(None),
+    });
+    let (prints, direct) = (shared.clone(), printing.direct);
+    let thread = std::thread::spawn(move || print_all(&prints, &said, &printing));
+    let live = Live { shared: shared.clone(), queue: queue.clone(), buffer: String::new(), direct };
+    (live, Printer { thread, queue, shared })
+}
+
+impl Shared {
+    fn teller(&self) -> MutexGuard<'_, Teller> {
+        self.teller.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Live {
+    /// Prints a text between what is told of events.
+    pub(super) fn say(&self, text: String) {
+        if self.direct {
+            let _ = screen::print(&text);
+        } else {
+            let _ = self.queue.send(Say::Text(text));
+        }
+    }
+}
+
+impl Observer for Live {
+    fn event(&mut self, event: &Event) {
+        let mut teller = self.shared.teller();
+        teller.event(event, &mut self.buffer);
+        self.shared.messages.store(teller.tally().messages(), Ordering::Relaxed);
+        self.shared.failures.store(teller.tally().failures(), Ordering::Relaxed);
+        self.shared.at_nanos.store(event.at.as_nanos(), Ordering::Relaxed);
+        drop(teller);
+        if self.buffer.is_empty() {
+            return;
+        }
+        let lines = self.buffer.lines().count() as u64;
+        if self.queue.try_send(Say::Text(std::mem::take(&mut self.buffer))).is_err() {
+            self.shared.unprinted.fetch_add(lines, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Printer {
+    /// Prints what is left, and then what `closing` makes of the teller.
+    ///
+    /// # Errors
+    /// If standard output could not be written; that nobody reads it is no error here.
+    pub(super) fn end(self, closing: impl FnOnce(&Teller, &mut String)) -> Result<(), Failure> {
+        let mut text = String::new();
+        let mut teller = self.shared.teller();
+        teller.finish(&mut text);
+        closing(&teller, &mut text);
+        drop(teller);
+        let _ = self.queue.send(Say::Text(text));
+        let _ = self.queue.send(Say::End);
+        let _ = self.thread.join();
+        let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).take();
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// The loop of the printing thread.
+fn print_all(shared: &Shared, said: &Receiver<Say>, printing: &Printing) {
+    let mut progress = Ticker::new(printing);
+    loop {
+        match said.recv_timeout(PROGRESS_EVERY) {
+            Ok(Say::Text(text)) => {
+                let erased = progress.erased();
+                let missed = match shared.unprinted.swap(0, Ordering::Relaxed) {
+                    0 => String::new(),
+                    lines => format!("  ({lines} lines came too fast to be printed)\n"),
+                };
+                write(shared, printing, &format!("{erased}{text}{missed}"));
+            }
+            Ok(Say::End) | Err(RecvTimeoutError::Disconnected) => {
+                write(shared, printing, progress.erased());
+                return;
+            }
+            Err(RecvTimeoutError::Timeout) => {
+                if let Some(line) = progress.tick(shared, printing) {
+                    write(shared, printing, &line);
+                }
+            }
+        }
+    }
+}
+
+fn write(shared: &Shared, printing: &Printing, text: &str) {
+    if text.is_empty() || shared.broken.load(Ordering::Relaxed) {
+        return;
+    }
+    let mut out = io::stdout().lock();
+    let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) else { return };
+    shared.broken.store(true, Ordering::Relaxed);
+    if let Some(stop) = &printing.stop {
+        stop.ask();
+    }
+    match screen::output_failure(&error) {
+        Failure::BrokenPipe => {}
+        failure => {
+            *shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
+        }
+    }
+}
+
+/// Draws the progress line, and takes it away before anything else is printed.
+struct Ticker {
+    drawn: bool,
+    watch: Stopwatch,
+    /// When it was last drawn, and how many messages there were.
+    last: (Duration, u64),
+    enabled: bool,
+}
+
+impl Ticker {
+    fn new(printing: &Printing) -> Ticker {
+        let enabled = printing.progress.is_some() && io::stdout().is_terminal();
+        Ticker { drawn: false, watch: Stopwatch::start(), last: (Duration::ZERO, 0), enabled }
+    }
+
+    fn erased(&mut self) -> &'static str {
+        if std::mem::take(&mut self.drawn) { "\r\x1b[K" } else { "" }
+    }
+
+    fn tick(&mut self, shared: &Shared, printing: &Printing) -> Option<String> {
+        let style = printing.progress.filter(|_| self.enabled)?;
+        let elapsed = self.watch.elapsed();
+        if elapsed < PROGRESS_AFTER {
+            return None;
+        }
+        let messages = shared.messages.load(Ordering::Relaxed);
+        let lately = (messages.saturating_sub(self.last.1), elapsed.saturating_sub(self.last.0));
+        self.last = (elapsed, messages);
+        let at = Time::from_nanos(shared.at_nanos.load(Ordering::Relaxed));
+        let progress = Progress {
+            messages,
+            failures: shared.failures.load(Ordering::Relaxed),
+            elapsed,
+            lately,
+            virtual_time: printing.virtual_time.then_some(at),
+        };
+        self.drawn = true;
+        Some(format!("\r{}\x1b[K", progress.line(style)))
+    }
+}

@@ -1,0 +1,75 @@
+//! The program: one file a command, and the only place that prints.
+//!
+//! ```text
+//! main -> Cli (clap) -> run | up | check | show | export | schema | new | ports | completions | man
+//!                       screen: width, colours, broken pipes      live: events told while they happen
+//!                       tty: keys, restored on every way out      signals: Ctrl-C, in both worlds
+//! ```
+//!
+//! A command returns how the program is to exit, or why it could not do what it was asked to; nothing
+//! here ends the process by itself but a second Ctrl-C.
+
+mod args;
+mod atomic;
+mod check;
+mod completions;
+mod exit;
+mod export;
+mod folder;
+mod limits;
+mod live;
+mod logging;
+mod man;
+mod new;
+
+mod ports;
+mod registry;
+mod run;
+mod screen;
+mod show;
+mod signals;
+mod step;
+mod tty;
+mod up;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+pub use args::{Cli, Command};
+pub use exit::{Exit, Failure};
+
+/// Does what the command line says and returns the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    tty::restore_on_panic();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are asked for; everything else is wrong. clap knows which.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Wrong.into() } else { Exit::Ok.into() };
+        }
+    };
+    limits::raise_open_files();
+    match cli.command.run() {
+        Ok(exit) => exit.into(),
+        Err(failure) => failure.tell().into(),
+    }
+}
+
+impl Command {
+    fn run(self) -> Result<Exit, Failure> {
+        match self {
+            Command::Run(args) => run::run(&args),
+            Command::Up(args) => up::run(&args),
+            Command::Check(args) => check::run(&args),
+            Command::Show(args) => show::run(&args),
+            Command::Export(args) => export::run(&args),
+            Command::New(args) => new::run(&args),
+            Command::Ports(args) => ports::run(&args),
+            Command::Completions(args) => completions::run(&args),
+            Command::Man(args) => man::run(&args),
+        }
+    }
+}

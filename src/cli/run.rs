@@ -1,0 +1,243 @@
+//! `looplab run FILE`: one scenario, from its first port to its verdict.
+
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use super::args::RunArgs;
+use super::exit::{Exit, Failure};
+use super::folder::{self, TRACE};
+use super::live::{self, Live, Printing};
+use super::registry::Registration;
+use super::signals::Stop;
+use super::step::{self, Stepping};
+use super::{logging, screen, tty};
+use crate::base::Time;
+use crate::check::Checker;
+use crate::plan::{Overrides, Plan};
+use crate::render::terminal::{BOLD, Closing, DIM, Folding, Form, Style, Teller, Telling, escape};
+use crate::run::{self, Ended, Endpoint, Hooks, Mode, RunError};
+use crate::scenario::model::World;
+use crate::trace::{Outcome, Recorder, Writer};
+
+/// Runs the command.
+pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
+    if let Some(side) = tty::missing().filter(|_| args.step) {
+        return Err(no_terminal(side));
+    }
+    logging::install(&args.log)?;
+    let overrides = Overrides { clock: args.clock, seed: args.seed };
+    let plan = folder::read_plan(&args.file, overrides)?;
+    let style = screen::style(args.look);
+    let stop = Stop::on_signals();
+    let out = folder::folder(args.out.as_deref(), &plan)?;
+    let trace = Trace::create(&out, &plan)?;
+    let form = match (args.quiet, args.step) {
+        (true, _) => Form::Failures,
+        (_, true) => Form::Summary,
+        _ => Form::Diagram,
+    };
+    let teller = teller(&plan, style, form, Folding::Bounded);
+    let progress = (!args.quiet && !args.step).then_some(style);
+    let virtual_time = plan.clock == World::Virtual;
+    let (live, printer) =
+        live::tell(teller, Printing { progress, virtual_time, stop: None, direct: args.step });
+    if !args.quiet {
+        live.say(title(&plan, style));
+    }
+    let checker = Checker::new(&plan);
+    let recorder = Recorder::new(vec![
+        Box::new(trace.writer),
+        Box::new(checker.clone()),
+        Box::new(live.clone()),
+    ]);
+    let stepping = match args.step {
+        true => Some(step::begin(&trace.path, &plan, style, &recorder, &stop)?),
+        false => None,
+    };
+    let ended = drive(&plan, &recorder, &stop, args.quiet, style, &live);
+    let ended = match ended {
+        Ok(ended) => ended,
+        Err(error) => {
+            drop(stepping);
+            let _ = printer.end(|_, _| {});
+            let _ = fs::remove_file(&trace.path);
+            return Err(machine_said_no(&error, &plan));
+        }
+    };
+    let outcome = (!ended.interrupted)
+        .then(|| checker.conclude(&plan, ended.at, &recorder, ended.failure.clone()));
+    recorder.flush();
+    stepping.map(Stepping::end).transpose()?;
+    let closing = Close { args, plan: &plan, style, outcome, trace: &trace.path };
+    printer.end(|teller, text| closing.write(teller, text))?;
+    drop(recorder);
+    if let Some(error) = trace.failure.get() {
+        return Err(Failure::io("write", &trace.path, error));
+    }
+    Ok(match outcome {
+        Some(Outcome::Ok) => Exit::Ok,
+        Some(Outcome::Failed | Outcome::Unknown) => Exit::Failed,
+        None => stop.exit(),
+    })
+}
+
+/// That stepping needs a terminal.
+pub(super) fn no_terminal(side: &str) -> Failure {
+    Failure::wrong(format!("--step needs a terminal, and {side} is not one"))
+        .help("leave --step out, or `looplab show` the trace with --step in a terminal")
+}
+
+fn drive(
+    plan: &Arc<Plan>,
+    recorder: &Recorder,
+    stop: &Stop,
+    quiet: bool,
+    style: Style,
+    live: &Live,
+) -> Result<Ended, RunError> {
+    let registration = Arc::new(OnceLock::new());
+    let (registered, shows, of) = (registration.clone(), live.clone(), plan.clone());
+    let ready = move |endpoints: &[Endpoint]| {
+        if !quiet {
+            shows.say(table(endpoints, &of, style));
+        }
+        if of.clock == World::Real {
+            let _ = registered.set(Registration::new("run", &of, endpoints));
+        }
+    };
+    let hooks =
+        Hooks { mode: Mode::Run, ready: Some(Box::new(ready)), interrupt: Some(stop.interrupt()) };
+    run::run(plan, recorder, hooks)
+}
+
+/// The file of a trace that is being written.
+pub(super) struct Trace {
+    pub(super) path: PathBuf,
+    pub(super) writer: Writer<File>,
+    pub(super) failure: Arc<OnceLock<io::Error>>,
+}
+
+impl Trace {
+    /// Begins the trace of a plan's run in `folder`; an older one is gone.
+    ///
+    /// # Errors
+    /// If the file cannot be made.
+    pub(super) fn create(folder: &Path, plan: &Plan) -> Result<Trace, Failure> {
+        let path = folder.join(TRACE);
+        let file = File::create(&path).map_err(|error| Failure::io("write", &path, &error))?;
+        let writer = Writer::new(&run::header(plan), file);
+        let failure = writer.failure();
+        Ok(Trace { path, writer, failure })
+    }
+}
+
+/// A teller of a plan's run.
+pub(super) fn teller(plan: &Plan, style: Style, form: Form, folding: Folding) -> Teller {
+    let telling = Telling { style, form, folding, shown: None };
+    Teller::new(run::header(plan), plan.source.clone(), telling)
+}
+
+/// The scenario's name and the first sentence of what it is about.
+pub(super) fn title(plan: &Plan, style: Style) -> String {
+    let mut text = style.paint(&escape(&plan.name, style.ascii), BOLD);
+    if let Some(about) = &plan.about {
+        let words: Vec<&str> = about.split_whitespace().collect();
+        let words = words.join(" ");
+        let sentence = words.split_inclusive(". ").next().unwrap_or_default().trim_end();
+        text.push_str(&format!(": {}", escape(sentence, style.ascii)));
+    }
+    text.push_str("\n\n");
+    text
+}
+
+/// The addresses: name, kind, host and port.
+pub(super) fn table(endpoints: &[Endpoint], plan: &Plan, style: Style) -> String {
+    let name_width = endpoints.iter().map(|e| e.name.chars().count()).max().unwrap_or(0);
+    let kind_width = endpoints.iter().map(|e| e.kind.len()).max().unwrap_or(0);
+    let mut text = String::new();
+    for endpoint in endpoints.iter().take(TABLE_MAX) {
+        let name = format!("{:name_width$}", endpoint.name);
+        let kind = format!("{:kind_width$}", endpoint.kind);
+        text.push_str(&format!("  {}  {kind}  {}\n", style.paint(&name, BOLD), endpoint.address));
+    }
+    if endpoints.len() > TABLE_MAX {
+        text.push_str(&format!("  and {} more\n", endpoints.len() - TABLE_MAX));
+    }
+    let world = format!("  {} clock, seed {}", plan.clock.as_str(), plan.seed);
+    text.push_str(&format!("{}\n\n", style.paint(&world, DIM)));
+    text
+}
+
+/// The most addresses that are shown.
+const TABLE_MAX: usize = 50;
+
+/// What a run that could not begin is told as.
+pub(super) fn machine_said_no(error: &RunError, plan: &Plan) -> Failure {
+    let exit = match error {
+        RunError::Server(_) => Exit::Wrong,
+        _ => Exit::Machine,
+    };
+    match error.diagnostic() {
+        Some(diagnostic) => {
+            let drawn = diagnostic.render(&plan.source, screen::stderr_color());
+            Failure::Told(exit, format!("{drawn}\n"))
+        }
+        None => {
+            let why = std::error::Error::source(error).map(ToString::to_string);
+            let why = why.map_or_else(String::new, |why| format!(": {why}"));
+            Failure::Machine(format!("{error}{why}"))
+        }
+    }
+}
+
+/// What is said at the end.
+struct Close<'a> {
+    args: &'a RunArgs,
+    plan: &'a Plan,
+    style: Style,
+    outcome: Option<Outcome>,
+    trace: &'a Path,
+}
+
+impl Close<'_> {
+    fn write(&self, teller: &Teller, text: &mut String) {
+        if self.args.quiet && self.outcome == Some(Outcome::Ok) {
+            return;
+        }
+        if !self.args.quiet && teller.tally().last() > Time::ZERO {
+            text.push('\n');
+        }
+        let trace = self.trace.display().to_string();
+        let mut pointers = vec![("trace", escape(&trace, self.style.ascii).into_owned())];
+        if !self.args.quiet {
+            pointers.push(("again", self.again()));
+        }
+        Closing {
+            style: self.style,
+            header: teller.header(),
+            source: teller.source(),
+            tally: teller.tally(),
+            outcome: self.outcome,
+            pointers,
+            brief: self.args.quiet,
+        }
+        .write(text);
+    }
+
+    /// The command that does the same again.
+    fn again(&self) -> String {
+        let file = self.args.file.display().to_string();
+        let quoted = file.contains(|c: char| !(c.is_alphanumeric() || "/._-+".contains(c)));
+        let file = if quoted { format!("'{}'", file.replace('\'', r"'\''")) } else { file };
+        let file = escape(&file, self.style.ascii).into_owned();
+        let Plan { clock, seed, .. } = self.plan;
+        let note = match clock {
+            World::Virtual => "byte for byte",
+            World::Real => "same draws, other timings",
+        };
+        let note = self.style.paint(&format!("  ({note})"), DIM);
+        format!("looplab run {file} --clock {} --seed {seed}{note}", clock.as_str())
+    }
+}

@@ -1,0 +1,197 @@
+//! `looplab show TRACE`: a stored trace, drawn again.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{BufReader, Write as _};
+use std::path::Path;
+
+use super::args::{ShowArgs, ShowForm};
+use super::exit::{Exit, Failure};
+use super::folder;
+use super::run::no_terminal;
+use super::signals::Stop;
+use super::step::{self, Steps};
+use super::{screen, tty};
+use crate::base::diagnostic::nearest;
+use crate::base::{NodeId, Source};
+use crate::render::terminal::{
+    Choice, Closing, DIM, Folding, Form, Style, Teller, Telling, Wanted,
+};
+use crate::trace::{Event, Header, ReadError, Reader};
+
+/// Runs the command.
+pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
+    if let Some(side) = tty::missing().filter(|_| args.step) {
+        return Err(no_terminal(side));
+    }
+    let style = screen::style(args.look);
+    let path = folder::trace_path(&args.trace);
+    let trace = open(&path)?;
+    let header = trace.header().clone();
+    known_names(args, &header)?;
+    let shown = match args.form {
+        ShowForm::Diagram => Some(nodes_shown(open(&path)?, &header, wanted(args), &path)?),
+        _ => None,
+    };
+    let teller = teller(args, style, header, shown);
+    if args.step {
+        return stepped(args, style, teller, trace);
+    }
+    told(args, style, teller, trace, &path)
+}
+
+fn wanted(args: &ShowArgs) -> Wanted {
+    Wanted::new(Choice {
+        nodes: args.node.clone(),
+        links: args.link.clone(),
+        from: args.from,
+        to: args.to,
+        grep: args.grep.clone(),
+    })
+}
+
+fn teller(args: &ShowArgs, style: Style, header: Header, shown: Option<Vec<NodeId>>) -> Teller {
+    let form = match args.form {
+        ShowForm::Diagram => Form::Diagram,
+        // A list in a pipe is for grep, which has no use for lines that are cut.
+        ShowForm::List => Form::List { cut: tty::is_output() },
+        ShowForm::Summary => Form::Summary,
+    };
+    let folding = if args.all || args.step { Folding::Never } else { Folding::Bounded };
+    let source = Source::new(header.file.as_str(), header.text.as_str());
+    Teller::new(header, source, Telling { style, form, folding, shown })
+}
+
+type Trace = Reader<BufReader<File>>;
+
+/// Opens a trace.
+///
+/// # Errors
+/// If it cannot be read or is not one.
+pub(super) fn open(path: &Path) -> Result<Trace, Failure> {
+    let file = File::open(path).map_err(|error| Failure::io("read", path, &error))?;
+    Reader::new(BufReader::with_capacity(256 * 1024, file))
+        .map_err(|error| unreadable(path, &error))
+}
+
+/// Why a trace could not be read, or not to its end.
+pub(super) fn unreadable(path: &Path, error: &ReadError) -> Failure {
+    match error {
+        ReadError::Io(error) => Failure::io("read", path, error),
+        other => Failure::wrong(format!("{}: {other}", path.display()))
+            .help("a trace is the trace.jsonl that `looplab run` writes into runs/NAME"),
+    }
+}
+
+/// Names on the command line that the trace does not know are mistakes, not empty choices.
+fn known_names(args: &ShowArgs, header: &Header) -> Result<(), Failure> {
+    let links = args.link.iter().flat_map(|(from, to)| [from, to]);
+    for name in args.node.iter().chain(links) {
+        if !Wanted::is_known(header, name) {
+            let names = header.nodes.iter().map(|node| node.name.as_str());
+            let failure = Failure::wrong(format!("the trace has no node called `{name}`"));
+            return Err(match nearest(name, names.clone()) {
+                Some(near) => failure.help(format!("did you mean `{near}`?")),
+                None => {
+                    let names: Vec<&str> = names.take(20).collect();
+                    failure.help(format!("its nodes are {}", names.join(", ")))
+                }
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The nodes that take part in what is wanted: the others need no lifeline.
+fn nodes_shown(
+    trace: Trace,
+    header: &Header,
+    mut wanted: Wanted,
+    path: &Path,
+) -> Result<Vec<NodeId>, Failure> {
+    let all = wanted.is_all();
+    let mut shown = BTreeSet::new();
+    for event in trace {
+        let event = event.map_err(|error| unreadable(path, &error))?;
+        if wanted.is_over(event.at) {
+            break;
+        }
+        let nodes = wanted.concerned(&event);
+        if wanted.wants(&event, header) {
+            shown.extend(nodes);
+        }
+    }
+    if all {
+        shown.extend((0..).map(NodeId).take(header.nodes.len()));
+    }
+    Ok(shown.into_iter().collect())
+}
+
+fn told(
+    args: &ShowArgs,
+    style: Style,
+    mut teller: Teller,
+    mut trace: Trace,
+    path: &Path,
+) -> Result<Exit, Failure> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let mut wanted = wanted(args);
+    let mut text = String::new();
+    let mut write = |text: &mut String| {
+        let written = out.write_all(text.as_bytes());
+        text.clear();
+        written.map_err(|error| screen::output_failure(&error))
+    };
+    let mut failed = None;
+    for event in &mut trace {
+        let event: Event = match event {
+            Ok(event) => event,
+            Err(error) => {
+                failed = Some(unreadable(path, &error));
+                break;
+            }
+        };
+        if wanted.is_over(event.at) {
+            break;
+        }
+        if wanted.wants(&event, teller.header()) {
+            teller.event(&event, &mut text);
+            write(&mut text)?;
+        }
+    }
+    teller.finish(&mut text);
+    let summary = args.form == ShowForm::Summary;
+    if summary || (args.form == ShowForm::Diagram && wanted.is_all()) {
+        if !summary {
+            text.push('\n');
+        }
+        close(style, &teller, &mut text);
+    }
+    if trace.cut_short() {
+        let words = "  the last line has no end: the run was killed, or is still going on";
+        text.push_str(&format!("{}\n", style.paint(words, DIM)));
+    }
+    write(&mut text)?;
+    out.flush().map_err(|error| screen::output_failure(&error))?;
+    failed.map_or(Ok(Exit::Ok), Err)
+}
+
+fn close(style: Style, teller: &Teller, text: &mut String) {
+    Closing {
+        style,
+        header: teller.header(),
+        source: teller.source(),
+        tally: teller.tally(),
+        outcome: teller.tally().outcome(),
+        pointers: Vec::new(),
+        brief: false,
+    }
+    .write(text);
+}
+
+fn stepped(args: &ShowArgs, style: Style, teller: Teller, trace: Trace) -> Result<Exit, Failure> {
+    let stop = Stop::on_signals();
+    let mut steps = Steps { keys: step::keys()?, style, stop: stop.clone(), free: false };
+    steps.tell(trace.map_while(Result::ok), teller, &mut wanted(args))?;
+    Ok(if stop.is_asked() { stop.exit() } else { Exit::Ok })
+}

@@ -1,0 +1,86 @@
+//! Ctrl-C and its kin, in both worlds: a thread of its own waits for them, so that a virtual world
+//! without an I/O driver can be stopped as well as a real one.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+use super::exit::Exit;
+use super::tty;
+use crate::run::Interrupt;
+
+/// Says when the program is to stop. Cheap to clone.
+#[derive(Clone, Default)]
+pub(super) struct Stop {
+    token: CancellationToken,
+    signal: Arc<AtomicU8>,
+}
+
+const SIGHUP: u8 = 1;
+const SIGINT: u8 = 2;
+const SIGTERM: u8 = 15;
+
+impl Stop {
+    /// Listens for SIGINT, SIGTERM and SIGHUP from now on. The first asks everything to end in order; a
+    /// second ends the process at once.
+    pub(super) fn on_signals() -> Stop {
+        let stop = Stop::default();
+        let told = stop.clone();
+        // Without the thread signals do what they do to any program: they end it.
+        let _ =
+            std::thread::Builder::new().name("looplab-signals".into()).spawn(move || told.listen());
+        stop
+    }
+
+    fn listen(&self) {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
+        let Ok(runtime) = runtime else { return };
+        runtime.block_on(async {
+            let [Ok(mut hangup), Ok(mut interrupt), Ok(mut terminate)] =
+                [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()]
+                    .map(signal)
+            else {
+                return;
+            };
+            loop {
+                let number = tokio::select! {
+                    biased;
+                    _ = interrupt.recv() => SIGINT,
+                    _ = terminate.recv() => SIGTERM,
+                    _ = hangup.recv() => SIGHUP,
+                };
+                if self.token.is_cancelled() {
+                    tty::restore();
+                    std::process::exit(i32::from(Exit::Signal(number).code()));
+                }
+                self.signal.store(number, Ordering::Relaxed);
+                self.token.cancel();
+            }
+        });
+    }
+
+    /// Asks everything to end, as a signal would.
+    pub(super) fn ask(&self) {
+        self.token.cancel();
+    }
+
+    /// True once it was asked for.
+    pub(super) fn is_asked(&self) -> bool {
+        self.token.is_cancelled()
+    }
+
+    /// Completes when it is asked for.
+    pub(super) fn interrupt(&self) -> Interrupt {
+        Box::pin(self.token.clone().cancelled_owned())
+    }
+
+    /// How a run that was stopped exits.
+    pub(super) fn exit(&self) -> Exit {
+        match self.signal.load(Ordering::Relaxed) {
+            0 | SIGINT => Exit::Interrupted,
+            number => Exit::Signal(number),
+        }
+    }
+}

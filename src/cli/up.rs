@@ -1,0 +1,209 @@
+//! `looplab up FILE`: servers for people and programs that looplab did not start.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+use super::args::UpArgs;
+use super::exit::{Exit, Failure};
+use super::live::{self, Printing};
+use super::registry::Registration;
+use super::run::{Trace, machine_said_no, table, teller, title};
+use super::signals::Stop;
+use super::{atomic, folder, logging, screen};
+use crate::base::Value;
+use crate::plan::{Overrides, Plan};
+use crate::render::terminal::{DIM, Folding, Form, Style, plural};
+use crate::run::{self, Endpoint, Hooks, Mode};
+use crate::scenario::model::World;
+use crate::trace::{EventKind, Outcome, Recorder};
+
+/// Runs the command.
+pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
+    logging::install(&args.log)?;
+    let overrides = Overrides { clock: Some(World::Real), seed: args.seed };
+    let plan = folder::read_plan(&args.file, overrides)?;
+    let style = screen::style(args.look);
+    let stop = Stop::on_signals();
+    let out = folder::folder(args.out.as_deref(), &plan)?;
+    let trace = Trace::create(&out, &plan)?;
+    let form = if args.quiet { Form::Failures } else { Form::Diagram };
+    let teller = teller(&plan, style, form, Folding::Renewing);
+    let printing =
+        Printing { progress: None, virtual_time: false, stop: Some(stop.clone()), direct: false };
+    let (live, printer) = live::tell(teller, printing);
+    let recorder = Recorder::new(vec![Box::new(trace.writer), Box::new(live.clone())]);
+    live.say(title(&plan, style));
+    let files = Arc::new(Mutex::new(Files::default()));
+    let registration = Arc::new(OnceLock::new());
+    let ready = {
+        let (files, registration, of, out, stop) =
+            (files.clone(), registration.clone(), plan.clone(), out.clone(), stop.clone());
+        move |endpoints: &[Endpoint]| {
+            let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
+            files.write(&out, &of, endpoints);
+            if files.wrong.is_some() {
+                return stop.ask();
+            }
+            let _ = registration.set(Registration::new("up", &of, endpoints));
+            live.say(announcement(endpoints, &of, style, &files));
+        }
+    };
+    let hooks =
+        Hooks { mode: Mode::Up, ready: Some(Box::new(ready)), interrupt: Some(stop.interrupt()) };
+    let ended = match run::run(&plan, &recorder, hooks) {
+        Ok(ended) => ended,
+        Err(error) => {
+            let _ = printer.end(|_, _| {});
+            let _ = fs::remove_file(&trace.path);
+            return Err(machine_said_no(&error, &plan));
+        }
+    };
+    let outcome = if ended.failure.is_some() { Outcome::Failed } else { Outcome::Ok };
+    let text = ended.failure.clone().unwrap_or_default();
+    recorder.record(ended.at, EventKind::End { outcome, text });
+    recorder.flush();
+    let wrong = files.lock().unwrap_or_else(PoisonError::into_inner).remove();
+    printer.end(|teller, text| {
+        let messages = plural(teller.tally().messages(), "message", "messages");
+        text.push_str(&format!("\n  stopped after {messages}; trace: {}\n", trace.path.display()));
+    })?;
+    if let Some(error) = trace.failure.get() {
+        return Err(Failure::io("write", &trace.path, error));
+    }
+    match (ended.failure, wrong) {
+        (Some(failure), _) => Err(Failure::Told(Exit::Failed, screen::error_text(&failure, None))),
+        (None, Some(wrong)) => Err(wrong),
+        (None, None) => Ok(Exit::Ok),
+    }
+}
+
+/// The files beside the trace that tell where the servers are.
+#[derive(Default)]
+struct Files {
+    written: Vec<PathBuf>,
+    wrong: Option<Failure>,
+}
+
+impl Files {
+    fn write(&mut self, folder: &Path, plan: &Plan, endpoints: &[Endpoint]) {
+        let json = format!("{:#}\n", json(plan, endpoints));
+        for (name, text) in
+            [("endpoints.json", json), ("endpoints.env", variables(endpoints, &ALL_PARTS))]
+        {
+            let path = folder.join(name);
+            match atomic::write(&path, text.as_bytes()) {
+                Ok(()) => self.written.push(path),
+                Err(error) => self.wrong = Some(Failure::io("write", &path, &error)),
+            }
+        }
+    }
+
+    /// Removes them: nobody listens there any more. Returns why one could not be written.
+    fn remove(&mut self) -> Option<Failure> {
+        for path in self.written.drain(..) {
+            let _ = fs::remove_file(path);
+        }
+        self.wrong.take()
+    }
+}
+
+/// What is printed once all servers can be reached.
+fn announcement(endpoints: &[Endpoint], plan: &Plan, style: Style, files: &Files) -> String {
+    let mut text = table(endpoints, plan, style);
+    text.push_str(&variables(endpoints, &[Part::Url]));
+    let files: Vec<String> = files.written.iter().map(|path| path.display().to_string()).collect();
+    let hint = format!("  also in {}; Ctrl-C stops", files.join(" and "));
+    text.push_str(&format!("\n{}\n\n", style.paint(&hint, DIM)));
+    text
+}
+
+/// The endpoints for programs.
+fn json(plan: &Plan, endpoints: &[Endpoint]) -> Value {
+    let endpoints: Vec<Value> = endpoints
+        .iter()
+        .map(|endpoint| {
+            serde_json::json!({
+                "name": endpoint.name,
+                "kind": endpoint.kind,
+                "address": endpoint.address.to_string(),
+                "host": endpoint.address.ip().to_string(),
+                "port": endpoint.address.port(),
+                "url": endpoint.url(),
+            })
+        })
+        .collect();
+    serde_json::json!({
+        "scenario": plan.name,
+        "pid": std::process::id(),
+        "endpoints": endpoints,
+    })
+}
+
+/// A part of an address that a variable holds.
+#[derive(Debug, Clone, Copy)]
+enum Part {
+    Url,
+    Address,
+    Host,
+    Port,
+}
+
+const ALL_PARTS: [Part; 4] = [Part::Url, Part::Address, Part::Host, Part::Port];
+
+/// `export GREETER_URL=http://127.0.0.1:40123`, a line each.
+fn variables(endpoints: &[Endpoint], parts: &[Part]) -> String {
+    let mut text = String::new();
+    let mut taken: Vec<String> = Vec::new();
+    for endpoint in endpoints {
+        let mut name = variable(&endpoint.name);
+        while taken.contains(&name) {
+            name.push('_');
+        }
+        for part in parts {
+            let (suffix, value) = match part {
+                Part::Url => ("URL", endpoint.url()),
+                Part::Address => ("ADDRESS", endpoint.address.to_string()),
+                Part::Host => ("HOST", endpoint.address.ip().to_string()),
+                Part::Port => ("PORT", endpoint.address.port().to_string()),
+            };
+            text.push_str(&format!("export {name}_{suffix}={value}\n"));
+        }
+        taken.push(name);
+    }
+    text
+}
+
+/// A server's name as that of a shell variable.
+fn variable(name: &str) -> String {
+    let upper = name.to_uppercase();
+    let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '_' };
+    let name: String = upper.chars().map(safe).collect();
+    if name.starts_with(|c: char| c.is_ascii_digit()) { format!("_{name}") } else { name }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::base::NodeId;
+
+    fn endpoint(name: &str, kind: &'static str, port: u16) -> Endpoint {
+        let address = ([127, 0, 0, 1], port).into();
+        Endpoint { node: NodeId(0), name: name.into(), kind, address }
+    }
+
+    #[test]
+    fn variables_can_be_read_by_a_shell() {
+        let endpoints = [
+            endpoint("my-app", "http", 1),
+            endpoint("my_app", "redis", 2),
+            endpoint("2nd", "echo", 3),
+        ];
+        assert_eq!(
+            variables(&endpoints, &[Part::Url]),
+            "export MY_APP_URL=http://127.0.0.1:1\n\
+             export MY_APP__URL=redis://127.0.0.1:2\n\
+             export _2ND_URL=tcp://127.0.0.1:3\n"
+        );
+    }
+}
