@@ -17,12 +17,14 @@ pub(super) fn place(source: &Source, span: Span, why: &str, at: Indent, out: &mu
     let Indent { columns: indent, style } = at;
     let margin = " ".repeat(indent);
     let place = source.place(span);
+    // People know which folder they are in; the line is what they look for.
+    let place = place.rsplit(['/', '\\']).next().unwrap_or_default();
     let (line, before, marked) = marked_line(source, span, style.ascii);
-    let lead = text::width(&place) + 2;
+    let lead = text::width(place) + 2;
     let room = style.width.saturating_sub(indent + lead).max(SHOWN_MIN);
     let (line, before) = window(&line, before, room, style.glyphs().ellipsis);
-    let carets = marked.clamp(1, room.saturating_sub(before).max(1));
-    out.push_str(&format!("{margin}{}  {line}\n", style.paint(&place, DIM)));
+    let carets = marked.clamp(1, text::width(&line).saturating_sub(before).max(1));
+    out.push_str(&format!("{margin}{}  {line}\n", style.paint(place, DIM)));
     let why = text::escape(why, style.ascii);
     let under =
         format!("{margin}{}{}", " ".repeat(lead + before), style.paint(&"^".repeat(carets), BAD));

@@ -1,9 +1,10 @@
 //! Is this worth a line, or is it one more of the same?
 //!
-//! The first [`DRAWN_MAX`] lines of a run are drawn whatever they say. After that a line is drawn only if
-//! nothing like it was drawn [`ALIKE_MAX`] times before; all others are counted in *bundles*, which are
-//! told in a line each (`997 more like this`) before the next thing that is drawn, and at the end. With at
-//! most [`SHAPES_MAX`] shapes told apart, a run of any length is told in a few hundred lines.
+//! Of the first [`DRAWN_MAX`] lines of a run all are drawn, but no more than [`ALIKE_FIRST`] that are alike.
+//! After that a line is drawn only if nothing like it was drawn [`ALIKE_LATER`] times before. All others are
+//! counted in *bundles*, which are told in a line each (`997 more like this`) before the next thing that is
+//! drawn, and at the end. With at most [`SHAPES_MAX`] shapes told apart, a run of any length is told in a
+//! few hundred lines.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -15,8 +16,11 @@ use crate::base::Time;
 /// How many lines are drawn before anything is folded.
 const DRAWN_MAX: u32 = 200;
 
+/// How many of them may be alike.
+const ALIKE_FIRST: u32 = 20;
+
 /// How often something alike is drawn after that.
-const ALIKE_MAX: u32 = 2;
+const ALIKE_LATER: u32 = 2;
 
 /// How many shapes are told apart; what comes later counts as known.
 const SHAPES_MAX: usize = 64;
@@ -80,25 +84,28 @@ impl Fold {
             return true;
         }
         self.renew(at);
-        let novel = self.is_novel(shape);
         if self.resting {
-            return novel;
+            return self.is_fewer(shape, ALIKE_LATER);
         }
-        self.left -= 1;
+        // A session without an end is calm when little happens, however alike it is.
+        let alike = if self.folding == Folding::Renewing { u32::MAX } else { ALIKE_FIRST };
+        let draws = self.is_fewer(shape, alike) || self.shapes.len() >= SHAPES_MAX;
+        self.left -= u32::from(draws);
         self.resting = self.left == 0;
-        true
+        draws
     }
 
     /// True if nothing of this shape was drawn before: an answer of a new kind is drawn even if its
     /// request was not.
     pub(super) fn draws_novel(&mut self, shape: u64) -> bool {
-        self.folding == Folding::Never || self.is_novel(shape)
+        self.folding == Folding::Never || self.is_fewer(shape, ALIKE_LATER)
     }
 
-    fn is_novel(&mut self, shape: u64) -> bool {
+    /// True if fewer than `most` of this shape were drawn before this one.
+    fn is_fewer(&mut self, shape: u64, most: u32) -> bool {
         let full = self.shapes.len() >= SHAPES_MAX;
         match self.shapes.get_mut(&shape) {
-            Some(seen) if *seen >= ALIKE_MAX => false,
+            Some(seen) if *seen >= most => false,
             Some(seen) => {
                 *seen += 1;
                 true
@@ -200,11 +207,11 @@ mod tests {
     fn a_run_of_any_length_is_told_in_a_bounded_number_of_lines() {
         let mut fold = Fold::new(Folding::Bounded);
         let drawn = (0..100_000).filter(|n| fold.draws(at(*n), *n)).count();
-        let most = DRAWN_MAX as usize + SHAPES_MAX * ALIKE_MAX as usize;
+        let most = DRAWN_MAX as usize + SHAPES_MAX * ALIKE_LATER as usize;
         assert!(drawn <= most, "{drawn}");
         let mut fold = Fold::new(Folding::Bounded);
         let drawn = (0..100_000).filter(|_| fold.draws(at(0), 7)).count();
-        assert_eq!(drawn, DRAWN_MAX as usize);
+        assert_eq!(drawn, ALIKE_FIRST as usize);
         assert!(fold.draws(at(0), 8), "something new is always drawn");
     }
 
