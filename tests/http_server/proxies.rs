@@ -182,11 +182,9 @@ fn only_what_is_safe_is_sent_again() {
         let mut wire = lab.connect("app").await;
         lab.clock.sleep(ms(50)).await;
         wire.send(get("/count")).await;
-        let answer = format!(
-            "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nvia: 1.1 app\r\n\
-             Content-Length: 1\r\n\r\n1"
-        );
-        wire.expect(&answer).await;
+        let answer = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\nvia: 1.1 app\r\n\
+                      Content-Length: 1\r\n\r\n1";
+        wire.expect(answer).await;
     });
 }
 

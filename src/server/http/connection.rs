@@ -203,7 +203,7 @@ impl<'a> Connection<'a> {
             Answer::Redis { route, call, words, delay } => {
                 self.wait(delay).await?;
                 let reply = match call.ask(&words, context).await {
-                    Ok(reply) => service.answer_to_reply(route, &self.head, &body, reply, context),
+                    Ok(reply) => service.answer_to_reply(route, &self.head, &body, &reply, context),
                     Err(failure) => Ok(Cow::Owned(failure)),
                 };
                 match reply {

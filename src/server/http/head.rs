@@ -146,7 +146,10 @@ impl Head {
 
     /// The path as it was sent, without the query.
     pub(super) fn path(&self) -> &str {
-        text(&self.text[self.path.clone()])
+        match text(&self.text[self.path.clone()]) {
+            "" => "/",
+            path => path,
+        }
     }
 
     /// What follows the `?`; empty if there is none.

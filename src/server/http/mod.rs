@@ -25,6 +25,8 @@ mod request;
 mod route;
 mod service;
 mod state;
+#[cfg(test)]
+mod tests;
 mod text;
 
 use std::sync::Arc;

@@ -133,7 +133,7 @@ impl Service {
         route: &'s Route,
         head: &Head,
         body: &[u8],
-        reply: Value,
+        reply: &Value,
         context: &Context,
     ) -> Result<Cow<'s, Reply>, Diagnostic> {
         let Action::Redis(call) = &route.action else {
@@ -152,7 +152,7 @@ impl Service {
         request.params = params;
         let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let mut scope = Scope::new(&request, &state.vars, &*context.vars);
-        scope.reply = Some(&reply);
+        scope.reply = Some(reply);
         prepared.make(&scope)
     }
 

@@ -72,10 +72,10 @@ pub(super) fn outgoing(
         return Err((508, format!("the request has passed {me} {HOPS_MAX} times already")));
     }
     set(&mut headers, header::HOST, to);
-    set(&mut headers, header::VIA, &joined(via, &hop));
+    set(&mut headers, header::VIA, &joined(&via, &hop));
     let forwarded = head.header("x-forwarded-for").unwrap_or_default();
     let name = HeaderName::from_static("x-forwarded-for");
-    set(&mut headers, name, &joined(forwarded, &client.to_string()));
+    set(&mut headers, name, &joined(&forwarded, &client.to_string()));
     match head.framing {
         Framing::None => {}
         Framing::Length(length) => {
@@ -109,7 +109,7 @@ fn set(headers: &mut HeaderMap, name: HeaderName, value: &str) {
     }
 }
 
-fn joined(list: String, item: &str) -> String {
+fn joined(list: &str, item: &str) -> String {
     if list.is_empty() { item.to_owned() } else { format!("{list}, {item}") }
 }
 
