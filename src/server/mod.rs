@@ -13,6 +13,7 @@ mod context;
 mod echo;
 mod http;
 mod input;
+pub mod redis;
 mod silent;
 
 use std::future::Future;

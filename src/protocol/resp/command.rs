@@ -47,6 +47,12 @@ impl<'a> Words<'a> {
         Words { text: self.text, spans: self.spans.get(index..).unwrap_or_default() }
     }
 
+    /// The first `count` words, or all if there are fewer.
+    #[must_use]
+    pub fn first(&self, count: usize) -> Words<'a> {
+        Words { text: self.text, spans: self.spans.get(..count).unwrap_or(self.spans) }
+    }
+
     /// The words in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
         let text = self.text;

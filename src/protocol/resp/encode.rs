@@ -30,13 +30,33 @@ pub enum Version {
 pub struct Writer<'a> {
     out: &'a mut BytesMut,
     version: Version,
+    limit: usize,
+    overflowed: bool,
 }
 
 impl<'a> Writer<'a> {
     /// Writes to the end of `out`.
     #[must_use]
     pub fn new(out: &'a mut BytesMut, version: Version) -> Writer<'a> {
-        Writer { out, version }
+        Writer { out, version, limit: usize::MAX, overflowed: false }
+    }
+
+    /// Writes no bulk string that would make the buffer longer than `limit` bytes.
+    #[must_use]
+    pub fn with_limit(self, limit: usize) -> Writer<'a> {
+        Writer { limit, ..self }
+    }
+
+    /// A writer to the same buffer, for the time being.
+    #[must_use]
+    pub fn reborrow(&mut self) -> Writer<'_> {
+        Writer { out: self.out, version: self.version, limit: self.limit, overflowed: false }
+    }
+
+    /// True if something was left out because of the limit: what was written is no reply then.
+    #[must_use]
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
     }
 
     /// The version that is written.
@@ -89,6 +109,10 @@ impl<'a> Writer<'a> {
     }
 
     fn block(&mut self, kind: u8, text: &[u8]) {
+        if text.len() > self.limit.saturating_sub(self.out.len()) {
+            self.overflowed = true;
+            return;
+        }
         self.head(kind, text.len());
         self.out.reserve(text.len() + 2);
         self.out.put_slice(text);

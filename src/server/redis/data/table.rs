@@ -240,11 +240,17 @@ mod tests {
     fn the_order_depends_on_the_keys_alone() {
         let keys: Vec<String> = (0..1000).map(|n| n.to_string()).collect();
         let mut forwards = Table::default();
-        keys.iter().for_each(|key| drop(forwards.insert(key.as_bytes(), ())));
+        for key in &keys {
+            forwards.insert(key.as_bytes(), ());
+        }
         let mut backwards = Table::default();
-        (0..5000).for_each(|n| drop(backwards.insert(format!("x{n}").as_bytes(), ())));
-        keys.iter().rev().for_each(|key| drop(backwards.insert(key.as_bytes(), ())));
-        (0..5000).for_each(|n| drop(backwards.remove(format!("x{n}").as_bytes())));
+        let passing: Vec<String> = (0..5000).map(|n| format!("x{n}")).collect();
+        for key in passing.iter().chain(keys.iter().rev()) {
+            backwards.insert(key.as_bytes(), ());
+        }
+        for key in &passing {
+            backwards.remove(key.as_bytes());
+        }
         let order = |table: &Table<()>| -> Vec<Vec<u8>> {
             table.iter().map(|(key, ())| key.to_vec()).collect()
         };
@@ -255,7 +261,9 @@ mod tests {
     fn chance_reaches_every_entry() {
         let mut rng = Rng::new(5);
         let mut table = Table::default();
-        (0..20).for_each(|n: u32| drop(table.insert(n.to_string().as_bytes(), n)));
+        for n in 0..20_u32 {
+            table.insert(n.to_string().as_bytes(), n);
+        }
         let drawn: BTreeSet<u32> =
             (0..2000).filter_map(|_| table.random(&mut rng).map(|(_, n)| *n)).collect();
         assert_eq!(drawn.len(), 20);

@@ -1,0 +1,21 @@
+//! The limits of a server; those of the protocol stand in [`crate::protocol::resp`].
+
+/// The most that all databases together may hold, whatever `maxmemory` says: 1 GiB. Beyond it
+/// commands that could need more are refused with `OOM`, as Redis does at `maxmemory`.
+pub const MEMORY_BYTES_MAX: usize = 1 << 30;
+/// The longest string that a command may make: as long as one that can be sent.
+pub const TEXT_BYTES_MAX: usize = crate::protocol::resp::BULK_BYTES_MAX;
+/// The longest reply of one command: 256 MiB. A longer one is replaced by an error.
+pub const REPLY_BYTES_MAX: usize = 256 << 20;
+/// The most that may lie ready for a client that does not read: 32 MiB, as in Redis for subscribers.
+/// Beyond it the client is disconnected.
+pub const MAILBOX_BYTES_MAX: usize = 32 << 20;
+/// The most bytes of commands between `MULTI` and `EXEC`.
+pub const QUEUED_BYTES_MAX: usize = 64 << 20;
+/// The most channels and patterns that one client may subscribe to, and the most keys it may watch.
+pub const SUBSCRIPTIONS_MAX: usize = 100_000;
+/// The most elements that one command may draw by chance with repetition.
+pub const DRAWS_MAX: u64 = 1 << 20;
+/// How many keys whose time has come are swept away per command and database; the others are gone
+/// for readers all the same.
+pub const SWEEP_KEYS: usize = 20;

@@ -1,0 +1,98 @@
+//! What the server keeps about one connection.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::command::Command;
+use super::data::End;
+use crate::base::Time;
+use crate::protocol::resp::{OwnedWords, Version};
+
+/// A connection's number, from 1.
+pub type ClientId = u64;
+
+/// What the server keeps about one connection.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) id: ClientId,
+    /// The address of the other side.
+    pub(super) address: String,
+    pub(super) connected: Time,
+    pub(super) version: Version,
+    pub(super) authenticated: bool,
+    pub(super) db: usize,
+    pub(super) name: Vec<u8>,
+    pub(super) library: Vec<u8>,
+    pub(super) library_version: Vec<u8>,
+    pub(super) last_command: &'static str,
+    pub(super) last_active: Time,
+    /// Commands since `MULTI`.
+    pub(super) transaction: Option<Transaction>,
+    /// Database and key, and how often it had changed.
+    pub(super) watched: BTreeMap<(usize, Box<[u8]>), u64>,
+    pub(super) channels: BTreeSet<Box<[u8]>>,
+    pub(super) patterns: BTreeSet<Box<[u8]>>,
+    pub(super) blocked: Option<Blocked>,
+    /// True while `EXEC` executes what was queued: nothing blocks then.
+    pub(super) in_exec: bool,
+    /// Close after the reply.
+    pub(super) closing: bool,
+}
+
+/// Commands that wait for `EXEC`.
+#[derive(Debug, Default)]
+pub(super) struct Transaction {
+    pub(super) queue: Vec<(&'static Command, OwnedWords)>,
+    pub(super) bytes: usize,
+    /// One of them could not be queued, so none will be executed.
+    pub(super) failed: bool,
+}
+
+/// A client that waits for an element.
+#[derive(Debug)]
+pub(super) struct Blocked {
+    pub(super) keys: BTreeSet<Box<[u8]>>,
+    pub(super) db: usize,
+    pub(super) until: Option<Time>,
+    pub(super) wish: Wish,
+}
+
+/// What a client waits for.
+#[derive(Debug, Clone)]
+pub(super) enum Wish {
+    /// `BLPOP`, `BRPOP`.
+    Pop(End),
+    /// `BLMOVE`, `BRPOPLPUSH`.
+    Move { from: End, to: End, target: Box<[u8]> },
+    /// `BLMPOP`.
+    PopMany { end: End, count: usize },
+}
+
+impl Session {
+    pub(super) fn new(id: ClientId, address: String, now: Time, authenticated: bool) -> Session {
+        Session {
+            id,
+            address,
+            connected: now,
+            version: Version::Resp2,
+            authenticated,
+            db: 0,
+            name: Vec::new(),
+            library: Vec::new(),
+            library_version: Vec::new(),
+            last_command: "NULL",
+            last_active: now,
+            transaction: None,
+            watched: BTreeMap::new(),
+            channels: BTreeSet::new(),
+            patterns: BTreeSet::new(),
+            blocked: None,
+            in_exec: false,
+            closing: false,
+        }
+    }
+
+    /// How many channels and patterns it is subscribed to.
+    pub(super) fn subscriptions(&self) -> usize {
+        self.channels.len() + self.patterns.len()
+    }
+}
