@@ -53,8 +53,8 @@ pub fn handler(
     Ok(match &server.kind {
         ServerKind::Echo(echo) => Arc::new(echo::Echo::new(echo, context)),
         ServerKind::Http(http) => Arc::new(http::Http::new(http, plan, context)?),
-        // The arm of `type: redis` goes here.
-        ServerKind::Redis(_) | ServerKind::Silent | ServerKind::Closed => Arc::new(silent::Silent),
+        ServerKind::Redis(redis) => Arc::new(redis::Redis::new(redis, context)?),
+        ServerKind::Silent | ServerKind::Closed => Arc::new(silent::Silent),
     })
 }
 

@@ -247,6 +247,12 @@ impl Engine {
         !client.condemned
     }
 
+    /// True if a connection is to be closed at once: it has let too much lie, or was killed.
+    #[must_use]
+    pub fn is_condemned(&self, id: ClientId) -> bool {
+        self.clients.get(&id).is_none_or(|client| client.condemned)
+    }
+
     /// True while a client waits for an element.
     #[must_use]
     pub fn is_blocked(&self, id: ClientId) -> bool {

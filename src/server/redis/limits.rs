@@ -19,3 +19,11 @@ pub const DRAWS_MAX: u64 = 1 << 20;
 /// How many keys whose time has come are swept away per command and database; the others are gone
 /// for readers all the same.
 pub const SWEEP_KEYS: usize = 20;
+/// A batch of commands ends when their replies amount to this much, and they are sent.
+pub const BATCH_BYTES: usize = 256 << 10;
+/// The most commands of one connection that are executed before others have their turn.
+pub const BATCH_COMMANDS: usize = 1024;
+/// Beyond this nothing is read from a client that waits for an element.
+pub const WAITING_BYTES_MAX: usize = 1 << 20;
+/// Room that an idle connection keeps for input, and as much for output.
+pub const KEPT_BYTES: usize = 4 << 10;

@@ -26,9 +26,11 @@ pub mod limits;
 mod preload;
 mod pubsub;
 mod refusal;
+mod serve;
 mod session;
 mod stats;
 
 pub use engine::{DATABASES, EPOCH_MS, Engine, Next, Settings};
 pub use preload::BadData;
+pub(super) use serve::Redis;
 pub use session::ClientId;
