@@ -92,7 +92,7 @@ impl Big {
         low(rest)
     }
 
-    fn to_decimal(mut self) -> String {
+    fn into_decimal(mut self) -> String {
         let mut groups = Vec::new();
         while !self.0.is_empty() {
             groups.push(self.divide(1_000_000_000));
@@ -160,7 +160,7 @@ impl Extended {
             while big.0.last() == Some(&0) {
                 big.0.pop();
             }
-            (big.to_decimal(), 0)
+            (big.into_decimal(), 0)
         } else {
             let (whole, fraction) = split(self.mantissa, self.exponent.unsigned_abs());
             (whole.to_string(), fraction)

@@ -3,7 +3,6 @@
 use super::prelude::*;
 use crate::base::glob;
 use crate::protocol::resp::Writer;
-use crate::server::redis::data::Value as Held;
 use crate::server::redis::db::Entry;
 use crate::server::redis::engine::DATABASES;
 
@@ -232,7 +231,7 @@ fn swapdb(call: &mut Call<'_>) -> Outcome {
 }
 
 /// `OBJECT` answers nothing for a key that is not there.
-fn with_object(call: &mut Call<'_>, reply: impl FnOnce(&mut Writer<'_>, &Held)) -> Outcome {
+fn with_object(call: &mut Call<'_>, reply: impl FnOnce(&mut Writer<'_>, &Value)) -> Outcome {
     let words = call.words;
     match call.engine.dbs[call.session.db].entry(&words[2]) {
         Some(entry) => reply(&mut call.reply, &entry.value),
@@ -249,7 +248,7 @@ fn refcount(call: &mut Call<'_>) -> Outcome {
     // Redis keeps the integers below 10,000 once for all keys and says so with this number.
     let shared = |text: &[u8]| integer(text).is_ok_and(|n| (0..10_000).contains(&n));
     with_object(call, |reply, value| match value {
-        Held::Text(text) if shared(text) => reply.integer(i64::from(i32::MAX)),
+        Value::Text(text) if shared(text) => reply.integer(i64::from(i32::MAX)),
         _ => reply.integer(1),
     })
 }

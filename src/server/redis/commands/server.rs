@@ -194,7 +194,10 @@ fn usage(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-const SECTIONS: [(&str, fn(&Call<'_>) -> String); 10] = [
+/// What writes a section of `INFO`.
+type Section = fn(&Call<'_>) -> String;
+
+const SECTIONS: [(&str, Section); 10] = [
     ("Server", info_server),
     ("Clients", info_clients),
     ("Memory", info_memory),

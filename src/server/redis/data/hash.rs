@@ -13,9 +13,12 @@ pub(crate) struct Hash {
     text_bytes: usize,
 }
 
+/// A field and its value.
+type Pair = (Box<[u8]>, Box<[u8]>);
+
 #[derive(Debug, Clone)]
 enum Fields {
-    Small(Vec<(Box<[u8]>, Box<[u8]>)>),
+    Small(Vec<Pair>),
     Large(Table<Box<[u8]>>),
 }
 

@@ -126,15 +126,13 @@ impl<V> Table<V> {
             return 0;
         }
         let mut last = cursor;
-        let mut seen = 0;
-        let first = self.bucket(cursor);
-        for node in self.buckets[first..].iter().flatten().filter(|node| node.hash >= cursor) {
+        let nodes = self.buckets[self.bucket(cursor)..].iter().flatten();
+        for (seen, node) in nodes.filter(|node| node.hash >= cursor).enumerate() {
             if seen >= count && node.hash != last {
                 return node.hash;
             }
             each(&node.key, &node.value);
             last = node.hash;
-            seen += 1;
         }
         0
     }
