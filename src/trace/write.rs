@@ -219,28 +219,33 @@ impl Line<'_> {
         }
     }
 
+    #[inline]
     fn event(&mut self, name: &str) {
         self.out.extend_from_slice(b",\"event\":\"");
         self.out.extend_from_slice(name.as_bytes());
         self.out.push(b'"');
     }
 
+    #[inline]
     fn key(&mut self, key: &str) {
         self.out.extend_from_slice(b",\"");
         self.out.extend_from_slice(key.as_bytes());
         self.out.extend_from_slice(b"\":");
     }
 
+    #[inline]
     fn number(&mut self, key: &str, number: u64) {
         self.key(key);
         self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
     }
 
+    #[inline]
     fn text(&mut self, key: &str, text: &str) {
         self.key(key);
         write_json_string(text, self.out);
     }
 
+    #[inline]
     fn node(&mut self, key: &str, node: NodeId) {
         self.key(key);
         let name = self.names.get(node.index()).map_or(OUTSIDE, String::as_str);
