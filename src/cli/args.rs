@@ -60,6 +60,9 @@ pub enum Command {
     Show(ShowArgs),
     /// Turn a stored trace into a document: Mermaid, SVG, JSON
     Export(ExportArgs),
+    /// Print the JSON Schema of scenarios, with which editors complete and check them
+    #[command(after_help = SCHEMA_EXAMPLES)]
+    Schema,
     /// Write a commented scenario to start from
     New(NewArgs),
     /// Show which ports looplab listens on, or who holds a port
@@ -69,6 +72,12 @@ pub enum Command {
     /// Print the manual page, or write one for each command
     Man(ManArgs),
 }
+
+const SCHEMA_EXAMPLES: &str = "\
+Examples:
+  looplab schema > looplab.schema.json
+  # and in the first line of a scenario, for the YAML language server:
+  # yaml-language-server: $schema=looplab.schema.json";
 
 /// How output looks.
 #[derive(Debug, Clone, Copy, Args)]

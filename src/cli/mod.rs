@@ -25,6 +25,7 @@ mod new;
 mod ports;
 mod registry;
 mod run;
+mod schema;
 mod screen;
 mod show;
 mod signals;
@@ -66,6 +67,7 @@ impl Command {
             Command::Check(args) => check::run(&args),
             Command::Show(args) => show::run(&args),
             Command::Export(args) => export::run(&args),
+            Command::Schema => schema::run(),
             Command::New(args) => new::run(&args),
             Command::Ports(args) => ports::run(&args),
             Command::Completions(args) => completions::run(&args),

@@ -58,15 +58,15 @@ impl Scene<'_> {
             EventKind::Close { conn, by } => self.close(*conn, *by),
             EventKind::Reset { conn, by } => Some(match self.connections.peer(*conn, *by) {
                 Some(peer) => self.broken(*conn, *by, peer, "reset", self.is_back(*conn, *by)),
-                None => self.note(*by, format!("resets {conn}"), BAD),
+                None => self.note(*by, &format!("resets {conn}"), BAD),
             }),
             EventKind::Crash { node, text } => {
                 let cross = self.style.glyphs().cross;
-                Some(self.note(*node, format!("{cross} crashed: {text}"), BAD))
+                Some(self.note(*node, &format!("{cross} crashed: {text}"), BAD))
             }
             EventKind::Step(step) => self.step(event.at, step),
             EventKind::Load(load) => {
-                Some(self.note(load.client, load_words(load, event.at), PLAIN))
+                Some(self.note(load.client, &load_words(load, event.at), PLAIN))
             }
             EventKind::Log { node, level, text } => self.log(*node, *level, text),
             _ if self.everything => self.other(event),
@@ -74,8 +74,8 @@ impl Scene<'_> {
         }
     }
 
-    fn note<'e>(&self, node: NodeId, words: String, ink: Ink) -> Told<'e> {
-        let words = escape(&words, self.style.ascii).into_owned();
+    fn note<'e>(&self, node: NodeId, words: &str, ink: Ink) -> Told<'e> {
+        let words = escape(words, self.style.ascii).into_owned();
         Told::Note { node, words, ink }
     }
 
@@ -186,7 +186,7 @@ impl Scene<'_> {
         }
         Some(match self.connections.peer(conn, by) {
             Some(peer) => self.wire(conn, by, peer, "close", self.is_back(conn, by)),
-            None => self.note(by, format!("closes {conn}"), DIM),
+            None => self.note(by, &format!("closes {conn}"), DIM),
         })
     }
 
@@ -197,7 +197,7 @@ impl Scene<'_> {
             (Outcome::Failed, _) => return Some(Told::Failure(step)),
             (Outcome::Unknown, _) => {
                 let words = format!("{} {summary}: unknown", glyphs.unknown);
-                return Some(self.note(step.client, words, WARN));
+                return Some(self.note(step.client, &words, WARN));
             }
             (Outcome::Ok, Some(error)) => format!("{summary}: {error}, as expected"),
             (Outcome::Ok, None) if step.attempts > 1 => {
@@ -213,7 +213,7 @@ impl Scene<'_> {
         if self.everything {
             words.push_str(&format!(" ({})", took(at.since(step.began))));
         }
-        Some(self.note(step.client, words, GOOD))
+        Some(self.note(step.client, &words, GOOD))
     }
 
     fn log<'e>(&self, node: Option<NodeId>, level: Level, text: &str) -> Option<Told<'e>> {
@@ -228,18 +228,17 @@ impl Scene<'_> {
         };
         let client = self.header.nodes.get(node.index()).is_some_and(|node| node.kind == CLIENT);
         // A server's access log says once more what the arrows say.
-        (client || level != Level::Info || self.everything)
-            .then(|| self.note(node, text.to_owned(), ink))
+        (client || level != Level::Info || self.everything).then(|| self.note(node, text, ink))
     }
 
     /// What only a list shows.
     fn other<'e>(&self, event: &Event) -> Option<Told<'e>> {
         Some(match &event.kind {
             EventKind::Listen { node, address } => {
-                self.note(*node, format!("listens at {address}"), DIM)
+                self.note(*node, &format!("listens at {address}"), DIM)
             }
-            EventKind::Accept { conn, node } => self.note(*node, format!("accepts {conn}"), DIM),
-            EventKind::Op(op) => self.note(op.client, op_words(op), DIM),
+            EventKind::Accept { conn, node } => self.note(*node, &format!("accepts {conn}"), DIM),
+            EventKind::Op(op) => self.note(op.client, &op_words(op), DIM),
             EventKind::Check { check, outcome, text, .. } => {
                 let (mark, ink) = mark(*outcome, self.style);
                 let words =

@@ -44,7 +44,7 @@ fn golden(name: &str, drawn: &str) {
     assert!(known == drawn, "{} is not what is drawn now:\n{drawn}", path.display());
 }
 
-fn told(header: Header, events: &[Event], telling: Telling) -> String {
+fn told(header: Header, events: &[Event], telling: &Telling) -> String {
     let source = Source::new(header.file.as_str(), header.text.as_str());
     let mut teller = Teller::new(header, source, telling.clone());
     let mut out = String::new();
@@ -74,13 +74,13 @@ fn telling(width: usize, form: Form) -> Telling {
 #[test]
 fn the_sample_is_drawn() {
     for width in [80, 120] {
-        let drawn = told(sample::header(), &sample::events(), telling(width, Form::Diagram));
+        let drawn = told(sample::header(), &sample::events(), &telling(width, Form::Diagram));
         golden(&format!("sample-{width}"), &drawn);
     }
 }
 
 #[test]
 fn the_sample_is_listed() {
-    let drawn = told(sample::header(), &sample::events(), telling(100, Form::List { cut: true }));
+    let drawn = told(sample::header(), &sample::events(), &telling(100, Form::List { cut: true }));
     golden("sample-list", &drawn);
 }
