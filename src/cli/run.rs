@@ -13,7 +13,7 @@ use super::registry::Registration;
 use super::signals::Stop;
 use super::step::{self, Stepping};
 use super::{logging, screen, tty};
-use crate::base::Time;
+use crate::base::{NodeId, Time};
 use crate::check::Checker;
 use crate::plan::{Overrides, Plan};
 use crate::render::terminal::{BOLD, Closing, DIM, Folding, Form, Style, Teller, Telling, escape};
@@ -38,7 +38,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         (_, true) => Form::Summary,
         _ => Form::Diagram,
     };
-    let teller = teller(&plan, style, form, Folding::Bounded);
+    let teller = teller(&plan, style, form, Folding::Bounded, None);
     let progress = (!args.quiet && !args.step).then_some(style);
     let virtual_time = plan.clock == World::Virtual;
     let (live, printer) =
@@ -133,9 +133,15 @@ impl Trace {
     }
 }
 
-/// A teller of a plan's run.
-pub(super) fn teller(plan: &Plan, style: Style, form: Form, folding: Folding) -> Teller {
-    let telling = Telling { style, form, folding, shown: None };
+/// A teller of a plan's run, of all its nodes or of some.
+pub(super) fn teller(
+    plan: &Plan,
+    style: Style,
+    form: Form,
+    folding: Folding,
+    shown: Option<Vec<NodeId>>,
+) -> Teller {
+    let telling = Telling { style, form, folding, shown };
     Teller::new(run::header(plan), plan.source.clone(), telling)
 }
 
@@ -192,6 +198,9 @@ pub(super) fn machine_said_no(error: &RunError, plan: &Plan) -> Failure {
     }
 }
 
+/// The columns before what a pointer of the summary says.
+const POINTER_NAME: usize = 12;
+
 /// What is said at the end.
 struct Close<'a> {
     args: &'a RunArgs,
@@ -237,7 +246,11 @@ impl Close<'_> {
             World::Virtual => "byte for byte",
             World::Real => "same draws, other timings",
         };
-        let note = self.style.paint(&format!("  ({note})"), DIM);
-        format!("looplab run {file} --clock {} --seed {seed}{note}", clock.as_str())
+        let command = format!("looplab run {file} --clock {} --seed {seed}", clock.as_str());
+        let note = format!("  ({note})");
+        if command.chars().count() + note.len() + POINTER_NAME > self.style.width {
+            return command;
+        }
+        format!("{command}{}", self.style.paint(&note, DIM))
     }
 }

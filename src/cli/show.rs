@@ -157,6 +157,8 @@ fn told(
         if wanted.wants(&event, teller.header()) {
             teller.event(&event, &mut text);
             write(&mut text)?;
+        } else {
+            teller.pass(&event);
         }
     }
     teller.finish(&mut text);

@@ -49,7 +49,7 @@ pub(super) fn begin(
     let keys = keys()?;
     let (over, is_over) = channel();
     let tail = Tail { file, recorder: recorder.clone(), is_over, ended: false };
-    let teller = super::run::teller(plan, style, Form::Diagram, Folding::Never);
+    let teller = super::run::teller(plan, style, Form::Diagram, Folding::Never, None);
     let stop = stop.clone();
     let thread = std::thread::spawn(move || {
         let mut steps = Steps { keys, style, stop, free: false };
@@ -109,6 +109,7 @@ impl Steps {
         let mut text = String::new();
         for event in events {
             if !wanted.wants(&event, teller.header()) {
+                teller.pass(&event);
                 continue;
             }
             teller.event(&event, &mut text);

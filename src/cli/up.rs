@@ -11,7 +11,7 @@ use super::registry::Registration;
 use super::run::{Trace, machine_said_no, table, teller, title};
 use super::signals::Stop;
 use super::{atomic, folder, logging, screen};
-use crate::base::Value;
+use crate::base::{NodeId, Value};
 use crate::plan::{Overrides, Plan};
 use crate::render::terminal::{DIM, Folding, Form, Style, plural};
 use crate::run::{self, Endpoint, Hooks, Mode};
@@ -28,7 +28,10 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     let out = folder::folder(args.out.as_deref(), &plan)?;
     let trace = Trace::create(&out, &plan)?;
     let form = if args.quiet { Form::Failures } else { Form::Diagram };
-    let teller = teller(&plan, style, form, Folding::Renewing);
+    // Clients do nothing here; whoever comes is a stranger.
+    let servers = plan.nodes.iter().take(plan.servers.len()).map(|node| node.id);
+    let shown = servers.chain([NodeId::OUTSIDE]).collect();
+    let teller = teller(&plan, style, form, Folding::Renewing, Some(shown));
     let printing =
         Printing { progress: None, virtual_time: false, stop: Some(stop.clone()), direct: false };
     let (live, printer) = live::tell(teller, printing);

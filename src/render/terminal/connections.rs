@@ -91,7 +91,7 @@ impl Connections {
                 }
                 _ => self.remove(*conn),
             },
-            EventKind::Reset { conn, .. } => self.remove(*conn),
+            EventKind::Reset { conn, .. } | EventKind::Refused { conn, .. } => self.remove(*conn),
             _ => {}
         }
     }

@@ -53,7 +53,7 @@ impl Scene<'_> {
                 Some(self.wire(*conn, *from, *to, &format!("connect from :{port}"), false))
             }
             EventKind::Refused { conn, from, to, reason } => {
-                Some(self.broken(*conn, *from, *to, &format!("connect: {reason}"), false))
+                Some(self.refused(*conn, *from, *to, reason))
             }
             EventKind::Close { conn, by } => self.close(*conn, *by),
             EventKind::Reset { conn, by } => Some(match self.connections.peer(*conn, *by) {
@@ -168,6 +168,18 @@ impl Scene<'_> {
             aside_ink: BAD,
         };
         Told::Arrow { arrow, conn, back }
+    }
+
+    /// The answer to an attempt to connect, or the attempt itself if it was not told.
+    fn refused<'e>(&self, conn: ConnId, from: NodeId, to: NodeId, reason: &str) -> Told<'e> {
+        if self.connections.get(conn).is_none() {
+            return self.broken(conn, from, to, &format!("connect: {reason}"), false);
+        }
+        let mut told = self.broken(conn, to, from, reason, true);
+        if let Told::Arrow { arrow, .. } = &mut told {
+            arrow.end = End::Head;
+        }
+        told
     }
 
     /// `words`, after the connection's number if there are several between the same two nodes.

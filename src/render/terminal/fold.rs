@@ -143,18 +143,22 @@ impl Fold {
         took: Duration,
         gist: impl FnOnce(&str) -> String,
     ) {
-        let request = (key.0, 0);
-        let asked = self.bundles.get_mut(&request).map(|bundle| {
-            bundle.count = bundle.count.saturating_sub(1);
-            (bundle.gist.clone(), bundle.count == 0)
-        });
-        if let Some((_, true)) = asked {
-            self.bundles.remove(&request);
-        }
-        let asked = asked.map(|(gist, _)| gist).unwrap_or_default();
+        let asked = self.settle(key.0).unwrap_or_default();
         let bundle = self.bundle(key, false, || gist(&asked));
         bundle.count += 1;
         bundle.latencies.add(took);
+    }
+
+    /// A request of that shape which was counted has its answer, and waits no more. Returns what all
+    /// of them are.
+    pub(super) fn settle(&mut self, request: u64) -> Option<String> {
+        let bundle = self.bundles.get_mut(&(request, 0))?;
+        bundle.count = bundle.count.saturating_sub(1);
+        let gist = bundle.gist.clone();
+        if bundle.count == 0 {
+            self.bundles.remove(&(request, 0));
+        }
+        Some(gist)
     }
 
     fn bundle(

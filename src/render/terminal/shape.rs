@@ -49,7 +49,7 @@ fn each_char(message: &Message, emit: &mut dyn FnMut(char)) {
                 }
             }
         }
-        ("http", Direction::Response) => words(summary, 3, emit),
+        ("http", Direction::Response) => words(summary, 5, emit),
         ("redis", Direction::Request) => {
             let mut words = summary.split(' ');
             let command = words.next().unwrap_or_default();
@@ -141,7 +141,7 @@ mod tests {
             ("http", Request, "GET /v1/items/9f3c?x=1", "GET /*/items/*"),
             ("http", Request, "GET /", "GET /"),
             ("http", Response, "404 Not Found", "404 Not Found"),
-            ("http", Response, "500 Internal Server Error", "500 Internal Server"),
+            ("http", Response, "500 Internal Server Error", "500 Internal Server Error"),
             ("redis", Request, "set item:42 9", "SET item:* *"),
             ("redis", Request, "PING", "PING"),
             ("redis", Response, "+OK", "+*"),

@@ -55,10 +55,12 @@ impl Closing<'_> {
     fn figures(&self, out: &mut String) {
         let tally = self.tally;
         let time = tally.last.since(Time::ZERO);
+        // An attempt that was refused is told as one and made no connection.
+        let made = tally.connections.saturating_sub(tally.refused);
         let mut parts = vec![
             plural(tally.messages, "message", "messages"),
             show_bytes(tally.bytes),
-            plural(tally.connections, "connection", "connections"),
+            plural(made, "connection", "connections"),
         ];
         for (count, what) in
             [(tally.refused, "refused"), (tally.resets, "reset"), (tally.astray, "not delivered")]

@@ -156,6 +156,9 @@ impl Teller {
                 self.exchanges.ask(message, shape, !draws);
             }
             if draws {
+                if let Some(asked) = asked.filter(|asked| asked.folded) {
+                    self.fold.settle(asked.shape);
+                }
                 self.tell_folded(event.at, false, out);
                 self.draw(event, asked, out);
             } else {
@@ -164,6 +167,21 @@ impl Teller {
         }
         if self.fold.due(event.at) {
             self.tell_folded(event.at, false, out);
+        }
+        self.connections.event(event);
+    }
+
+    /// Takes note of an event that is not to be told: what is told later may refer to it.
+    pub fn pass(&mut self, event: &Event) {
+        match &event.kind {
+            EventKind::Listen { node, address } => {
+                self.addresses.insert(*node, *address);
+            }
+            EventKind::Message(message) => {
+                self.exchanges.answered_by(message);
+                self.exchanges.ask(message, 0, false);
+            }
+            _ => {}
         }
         self.connections.event(event);
     }
