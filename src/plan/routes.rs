@@ -198,7 +198,7 @@ impl Known for Request<'_> {
         let path = body.is_some_and(|path| path.is_empty() || path.starts_with(['.', '[']));
         let behind = |prefix: &str| name.strip_prefix(prefix).is_some_and(|rest| !rest.is_empty());
         path || matches!(name, "method" | "path" | "body")
-            || self.reply && (name == "reply" || behind("reply."))
+            || self.reply && (name == "reply" || behind("reply.") || behind("reply["))
             || behind("query.")
             || behind("headers.")
             || self.http.state.iter().any(|(known, _)| known.value == name)

@@ -278,14 +278,23 @@ pub struct HttpServer {
 }
 
 /// One route of an http server.
+///
+/// When a request has arrived whole, its route is found, `set` and `add` are done and the answer is
+/// made, in one go; `delay` comes after that, before the answer is sent (or the request handed on). So
+/// what a client gave up waiting for has happened all the same.
+///
+/// Texts see `${method} ${path} ${body} ${query.x} ${params.x} ${headers.x} ${$.x}` (or `${json.x}`),
+/// then the server's state, then the scenario's variables and the servers' addresses. A part that
+/// the request does not have is null, and nothing inside text.
 #[derive(Debug, Clone)]
 pub struct Route {
     /// Where the route stands.
     pub span: Span,
     /// `on: GET /items/{id}`.
     pub on: Pattern,
-    /// `when:`, what must hold of the request besides (fields `method path query.x headers.x $...
-    /// params.x body`).
+    /// `when:`, what must hold of the request besides. Fields are `Named` (`method path body query.x
+    /// params.x`), `Header`, `Json` and `Var` (the server's state). Text that is compared with a number
+    /// and reads as one is one: `query.page: 2`.
     pub when: Vec<Expectation>,
     /// `delay:` before the answer.
     pub delay: Option<Distribution>,
@@ -313,7 +322,7 @@ pub struct Pattern {
 pub enum Segment {
     /// The same text.
     Literal(String),
-    /// `{name}`: any one segment.
+    /// `{name}`: any one segment that is not empty.
     Param(String),
     /// `{name...}`, or `*` (then the name is `rest`): all that is left, also nothing.
     Rest(String),
@@ -365,7 +374,8 @@ pub struct Respond {
     pub headers: Vec<(Located<String>, Text)>,
     /// `text:`, `json:`, `file:` or `hex:`.
     pub body: Body,
-    /// `content_length:`, a lie about the body's length, to show what it does.
+    /// `content_length:`, a lie about the body's length, to show what it does: all bytes of the body
+    /// are sent, and the connection goes on.
     pub content_length: Option<u64>,
     /// `chunked: true`: sent with `Transfer-Encoding: chunked`.
     pub chunked: bool,
@@ -384,7 +394,7 @@ pub enum Then {
     Close,
     /// Do not answer; reset the connection.
     Reset,
-    /// Do not answer; keep the connection open.
+    /// Do not answer; keep the connection open until the client leaves.
     Hang,
 }
 
@@ -404,7 +414,8 @@ pub enum Body {
     Bytes(bytes::Bytes),
 }
 
-/// `collection:`: POST and GET on the route's path, GET, PUT, PATCH and DELETE on `path/{id}`.
+/// `collection:`: POST and GET on the route's path, GET, PUT, PATCH and DELETE on `path/{id}`. Ids
+/// count on from the highest number so far; `GET path?field=value` filters.
 #[derive(Debug, Clone)]
 pub struct Collection {
     /// Its name, shared by routes that say the same.
@@ -418,7 +429,8 @@ pub struct Collection {
 pub struct Proxy {
     /// The server behind.
     pub to: Located<String>,
-    /// `path:`, the path asked for there (may use `${params.x}`); by default the same.
+    /// `path:`, the path asked for there (may use `${params.x}`); by default the same. The query goes
+    /// with it either way.
     pub path: Option<Text>,
     /// `timeout:`, after which 504 is answered. Default 30 s.
     pub timeout: Duration,
