@@ -293,7 +293,7 @@ pub enum ShowForm {
 #[command(after_help = "Examples:
   looplab export runs/hello --to mermaid
   looplab export runs/hello --to svg -o hello.svg
-  looplab export runs/hello --to json | jq '.events[] | select(.event == \"message\") | .summary'")]
+  looplab export runs/hello --to json | jq '.messages[].summary'")]
 pub struct ExportArgs {
     /// The trace, or the folder it lies in
     #[arg(value_name = "TRACE", value_hint = ValueHint::AnyPath)]

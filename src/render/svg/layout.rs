@@ -115,6 +115,18 @@ impl Layout {
         }
     }
 
+    /// The lifeline beside the one at `from` on the way to `to`, or `to` if that comes first.
+    pub(super) fn next_x(&self, from: f64, to: f64) -> f64 {
+        let beyond = |x: &f64| if to > from { *x > from + 1.0 } else { *x < from - 1.0 };
+        let nearest = self
+            .columns
+            .iter()
+            .map(|column| column.x)
+            .filter(beyond)
+            .min_by(|a, b| (a - from).abs().total_cmp(&(b - from).abs()));
+        nearest.filter(|x| (x - from).abs() < (to - from).abs()).unwrap_or(to)
+    }
+
     pub(super) fn x(&self, node: NodeId) -> f64 {
         self.columns.iter().find(|column| column.node == node).map_or(0.0, |column| column.x)
     }
@@ -218,16 +230,23 @@ impl Heights {
         let whole = last.at.since(first.at);
         let mut before: Option<&Moment> = None;
         let mut tick_y = f64::MIN;
+        let mut in_flight = 0;
         for moment in moments {
             if let Some(before) = before {
                 let passed = moment.at.since(before.at);
                 self.y += step(before, moment);
-                if passed > whole / PAUSE_PART && moments.len() > 4 {
+                // While something is under way, its arrow tells how long that takes.
+                if in_flight == 0 && passed > whole / PAUSE_PART && moments.len() > 4 {
                     self.y += 8.0;
                     let nanos = u64::try_from(passed.as_nanos()).unwrap_or(u64::MAX);
                     self.ticks.push(Tick::Pause { y: self.y, nanos });
                     self.y += 26.0;
                 }
+            }
+            match moment.what {
+                What::Sent | What::SentInVain => in_flight += 1,
+                What::Came | What::Lost => in_flight -= 1,
+                What::Noted => {}
             }
             let place = &mut self.places[moment.item];
             match moment.what {

@@ -11,14 +11,14 @@ use crate::trace::Outcome;
 use super::layout::{
     CHAR, HEAD, LEFT, Layout, NOTE, Place, TITLE, Tick, columns_px, half_box, label_px,
 };
-use super::scene::{Arrow, ItemKind, Note, Scene, cut, width};
+use super::scene::{Arrow, ItemKind, Note, Scene, TITLE_WIDTH_MAX, cut, width};
 use super::text::{STYLE, Unit, escape, wrap};
 
 /// How many colours connections have; further ones begin again.
 const COLORS: usize = 8;
 
 /// A steeper arrow has its label beside its beginning instead of along it.
-const STEEP: f64 = 0.3;
+const STEEP: f64 = 0.5;
 
 /// How much of its way a message goes that does not arrive.
 const LOST_PART: f64 = 0.78;
@@ -80,7 +80,7 @@ impl Painter<'_> {
         self.put("<rect class=\"page\" width=\"100%\" height=\"100%\" rx=\"10\"/>");
         self.put(&format!(
             "<text class=\"ink title\" x=\"28\" y=\"40\">{}</text>",
-            escape(&cut(&header.scenario, 60))
+            escape(&cut(&header.scenario, TITLE_WIDTH_MAX))
         ));
         let messages = match self.scene.messages {
             1 => "1 message".to_owned(),
@@ -239,7 +239,9 @@ impl Painter<'_> {
             let (anchor, x) = if x2 > x1 { ("", x1 + 12.0) } else { (" end", x1 - 12.0) };
             (anchor, x, y1, turn)
         } else {
-            (" mid", f64::midpoint(x1, x2), f64::midpoint(y1, y2), turn)
+            // In the gap beside its sender: every sending has a height of its own.
+            let part = (self.layout.next_x(x1, x2) - x1) / (x2 - x1) / 2.0;
+            (" mid", x1 + part * (x2 - x1), y1 + part * (y2 - y1), turn)
         };
         self.put(&format!(
             "<text class=\"ink label{anchor}\" transform=\"translate({x:.1} {y:.1}) \

@@ -22,8 +22,11 @@ pub(super) const CHECKS_MAX: usize = 20;
 /// The widest label, in columns of a terminal.
 const LABEL_WIDTH_MAX: usize = 44;
 
-/// The widest note.
-const NOTE_WIDTH_MAX: usize = 72;
+/// The widest title, which even the narrowest picture has room for.
+pub(super) const TITLE_WIDTH_MAX: usize = 40;
+
+/// The widest note, which even the narrowest picture has room for.
+const NOTE_WIDTH_MAX: usize = 64;
 
 /// What is drawn of a trace.
 pub(super) struct Scene<'a> {
