@@ -196,7 +196,7 @@ impl Diagnostic {
     }
 }
 
-/// The most errors that are told of one file; a closing one counts the rest.
+/// The most errors that are told of one file; a closing one says that there are more.
 pub const ERRORS_MAX: usize = 100;
 
 impl Diagnostics {
@@ -207,9 +207,8 @@ impl Diagnostics {
         found.sort_by_key(|diagnostic| diagnostic.span.map_or(0, |span| span.start));
         found.dedup();
         if found.len() > ERRORS_MAX {
-            let more = found.len() - ERRORS_MAX;
             found.truncate(ERRORS_MAX);
-            found.push(Diagnostic::whole(format!("{more} more errors are not shown")));
+            found.push(Diagnostic::whole("there are more errors, which are not shown"));
         }
         Diagnostics { source, found }
     }
@@ -240,6 +239,9 @@ impl std::error::Error for Diagnostics {}
 /// The longest text, in bytes, that is compared with candidates.
 const COMPARED_MAX: usize = 64;
 
+/// The most candidates that a text is compared with.
+const CANDIDATES_MAX: usize = 1_000;
+
 /// The candidate most like `given`, if any is like it at all.
 #[must_use]
 pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
@@ -250,6 +252,7 @@ pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -
     let allowed = (given.chars().count() / 3).max(1);
     candidates
         .into_iter()
+        .take(CANDIDATES_MAX)
         .filter(|name| *name != given)
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
         .filter(|(distance, _)| *distance <= allowed)

@@ -1,9 +1,10 @@
 //! What the checks of a plan have found so far.
 
 use crate::base::Diagnostic;
+use crate::base::diagnostic::ERRORS_MAX;
 
-/// How many findings are kept; far more than are ever shown.
-const KEPT_MAX: usize = 1_000;
+/// How many findings are kept: more than are ever shown.
+const KEPT_MAX: usize = 2 * ERRORS_MAX;
 
 /// Everything found to be wrong.
 #[derive(Default)]

@@ -17,6 +17,9 @@ use super::names::{Names, suggest};
 use crate::base::{Diagnostic, Located, Span};
 use crate::scenario::model::{Action, After, Client, Scenario, Step};
 
+/// The most waits of a circle that are listed.
+const LISTED_MAX: usize = 8;
+
 /// The most circles that are told.
 const CIRCLES_MAX: usize = 20;
 
@@ -243,7 +246,11 @@ impl<'a> Graph<'a> {
             }
             [first, rest @ ..] => {
                 let what = format!("{} clients wait for one another in a circle", waits.len());
-                let clauses: Vec<String> = waits.iter().map(|wait| clause(wait)).collect();
+                let mut clauses: Vec<String> =
+                    waits.iter().take(LISTED_MAX).map(|wait| clause(wait)).collect();
+                if waits.len() > LISTED_MAX {
+                    clauses.push("and so on".into());
+                }
                 let error =
                     Diagnostic::new(what, place(first)).label(format!("here {}", clause(first)));
                 let error = match rest.first() {

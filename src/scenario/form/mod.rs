@@ -14,6 +14,7 @@
 mod book;
 mod collections;
 mod fields;
+mod places;
 mod quantity;
 mod reading;
 mod scalars;
@@ -22,6 +23,7 @@ mod variants;
 pub(crate) use book::{Book, Chapter, Content, Entry, FieldDoc, VariantDoc};
 pub(crate) use collections::{Keys, list, named, one_or_many, pairs};
 pub(crate) use fields::{Fields, MERGE, Record, record};
+pub(crate) use places::Places;
 pub(crate) use quantity::{DURATION, RATE, SIZE};
 pub(crate) use reading::Reading;
 pub(crate) use scalars::{

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::super::tree::{Content, Node, Scalar};
+use super::Places;
 use crate::base::{Diagnostic, Source, Span};
 
 /// The state of one reading.
@@ -41,24 +42,14 @@ impl<'a> Reading<'a> {
         None
     }
 
+    /// The places of the parts of a scalar's text.
+    pub(crate) fn places<'s>(&'s self, node: &Node, scalar: &'s Scalar) -> Places<'s> {
+        Places::new(self.source.text(), node, scalar)
+    }
+
     /// The place of bytes `start..end` of a scalar's text.
-    ///
-    /// Exact for scalars that stand in the file as they are; where escapes, folding or indentation
-    /// intervene, the same words are looked for.
     pub(crate) fn place(&self, node: &Node, scalar: &Scalar, start: usize, end: usize) -> Span {
-        let whole = &self.source.text()[node.span.start as usize..node.span.end as usize];
-        let quote = usize::from(whole.starts_with(['"', '\'']));
-        if whole.get(quote..whole.len() - quote.min(whole.len())) == Some(scalar.text.as_str()) {
-            return node.span.part(start + quote, end + quote);
-        }
-        let Some(wanted) = scalar.text.get(start..end).filter(|wanted| !wanted.is_empty()) else {
-            return self.head(node.span);
-        };
-        let earlier = scalar.text[..start].matches(wanted).count();
-        match whole.match_indices(wanted).nth(earlier) {
-            Some((at, _)) => node.span.part(at, at + wanted.len()),
-            None => self.head(node.span),
-        }
+        self.places(node, scalar).at(start, end)
     }
 
     /// `span`, but no longer than its first line: what carets are drawn under.

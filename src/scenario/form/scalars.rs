@@ -47,8 +47,9 @@ pub(crate) fn read_text(
     reading: &mut Reading<'_>,
 ) -> Option<Text> {
     let span = reading.head(node.span);
-    let place = |start, end| reading.place(node, scalar, from + start, from + end);
-    match Text::parse(&scalar.text[from..], span, place) {
+    let places = reading.places(node, scalar);
+    match Text::parse(&scalar.text[from..], span, |start, end| places.at(from + start, from + end))
+    {
         Ok(text) => Some(text),
         Err(error) => {
             reading.error(error);

@@ -55,7 +55,8 @@ fn parse(
     scalar: &Scalar,
     reading: &Reading<'_>,
 ) -> Result<Parsed, Diagnostic> {
-    let at = |start: usize, end: usize| reading.place(node, scalar, start, end);
+    let places = reading.places(node, scalar);
+    let at = |start: usize, end: usize| places.at(start, end);
     let whole = at(0, text.len());
     let mut words = text.split_whitespace();
     let (Some(method), Some(path), None) = (words.next(), words.next(), words.next()) else {

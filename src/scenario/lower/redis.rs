@@ -95,14 +95,15 @@ fn from_line(node: &Node, scalar: &Scalar, reading: &mut Reading<'_>) -> Option<
     let Some(first) = words.next() else {
         return reading.expected("a server and a command, such as `cache GET item:42`", node);
     };
-    let at = |word: &Word| reading.place(node, scalar, word.start, word.end);
+    let places = reading.places(node, scalar);
+    let at = |word: &Word| places.at(word.start, word.end);
     let server = Located::new(first.text.clone(), at(&first));
     let mut texts = Vec::new();
     let mut errors = Vec::new();
     for word in words {
         let span = at(&word);
         let from = |index: usize| word.offsets.get(index).copied().unwrap_or(word.end);
-        let place = |start, end| reading.place(node, scalar, from(start), from(end));
+        let place = |start, end| places.at(from(start), from(end));
         match Text::parse(&word.text, span, place) {
             Ok(text) => texts.push(text),
             Err(error) => errors.push(error),
