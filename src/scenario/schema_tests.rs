@@ -4,9 +4,12 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use boon::{Compiler, SchemaIndex, Schemas};
+use proptest::prelude::*;
 
+use super::model::Scenario;
 use super::schema;
 use super::yaml;
+use crate::base::Value;
 
 /// Golden diagnostics that no schema can express, with the reason.
 const BEYOND_A_SCHEMA: [(&str, &str); 23] = [
@@ -66,8 +69,11 @@ impl Validator {
     /// What the schema has against a file; nothing if the file is no YAML document at all.
     fn refusal(&self, path: &Path) -> Option<String> {
         let document = yaml::read("x.yaml", &fs::read(path).expect("a file"));
-        let value = document.root?.to_value();
-        self.schemas.validate(&value, self.index).err().map(|error| error.to_string())
+        self.against(&document.root?.to_value())
+    }
+
+    fn against(&self, value: &Value) -> Option<String> {
+        self.schemas.validate(value, self.index).err().map(|error| error.to_string())
     }
 }
 
@@ -99,4 +105,72 @@ fn the_schema_refuses_every_golden_case_that_a_schema_can_express() {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// Values that may stand where another one stood.
+const VALUES: [&str; 24] = [
+    "5",
+    "0",
+    "-1",
+    "1.5",
+    "true",
+    "null",
+    "text",
+    "\"\"",
+    "5ms",
+    "0.5s",
+    "64KiB",
+    "500/s",
+    "[]",
+    "{}",
+    "[a, b]",
+    "{ a: 1 }",
+    "\"*\"",
+    "${x}",
+    "\"${x}\"",
+    "app",
+    "app/items",
+    "alice.wrote",
+    "GET /",
+    "\"00 ff\"",
+];
+
+/// The file with the value behind the `number`th colon replaced, up to the next comma, bracket or end
+/// of line.
+fn replaced(text: &str, number: usize, value: &str) -> String {
+    let colons: Vec<usize> = text.match_indices(": ").map(|(at, _)| at + 2).collect();
+    let start = colons[number % colons.len()];
+    let rest = &text[start..];
+    let end = rest.find([',', '}', ']', '\n']).map_or(text.len(), |length| start + length);
+    format!("{}{value} {}", &text[..start], &text[end..])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn what_the_program_accepts_the_schema_accepts(
+        changes in proptest::collection::vec((any::<usize>(), 0..VALUES.len()), 1..3),
+        removed in proptest::option::of(any::<usize>()),
+    ) {
+        let path = folder("tests/language/everything.yaml");
+        let mut text = fs::read_to_string(path).expect("the whole language");
+        for (number, value) in changes {
+            text = replaced(&text, number, VALUES[value]);
+        }
+        if let Some(at) = removed {
+            let mut lines: Vec<&str> = text.lines().collect();
+            lines.remove(at % lines.len());
+            text = lines.join("\n");
+        }
+        if Scenario::parse("x.yaml", text.as_bytes(), None).is_ok() {
+            let root = yaml::read("x.yaml", text.as_bytes()).root.expect("a document");
+            let refusal = VALIDATOR.with(|validator| validator.against(&root.to_value()));
+            prop_assert!(refusal.is_none(), "{}\n{text}", refusal.unwrap_or_default());
+        }
+    }
+}
+
+thread_local! {
+    static VALIDATOR: Validator = Validator::new();
 }

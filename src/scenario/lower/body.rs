@@ -104,14 +104,14 @@ impl Form for FileForm {
     type Value = Bytes;
 
     fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Bytes> {
-        let name = plain_text(node, reading)?;
+        let Some(name) = node.string() else { return reading.expected("the path of a file", node) };
         let span = reading.head(node.span);
         let Some(folder) = reading.folder else {
             let what = "a file can only be named by a scenario that is a file itself";
             reading.error(Diagnostic::new(what, span));
             return None;
         };
-        match read_file(folder, &name, FILE_BODIES_MAX.saturating_sub(reading.file_bytes)) {
+        match read_file(folder, name, FILE_BODIES_MAX.saturating_sub(reading.file_bytes)) {
             Ok(bytes) => {
                 reading.file_bytes += bytes.len() as u64;
                 Some(bytes.into())

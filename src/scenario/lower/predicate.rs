@@ -193,7 +193,8 @@ impl Form for RegexForm {
     }
 
     fn shape(&self, _: &mut Book) -> Shape {
-        Shape::new(json!({ "type": "string", "format": "regex" }), "regular expression")
+        let schema = json!({ "type": ["string", "number", "boolean"], "format": "regex" });
+        Shape::new(schema, "regular expression")
     }
 }
 
