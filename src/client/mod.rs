@@ -25,9 +25,8 @@
 //! **Everything is told once.** Each step that does something has one step event when it is done; those
 //! that hold other steps have none. Under load only figures are kept.
 //!
-//! Variables of the client beside those of the scenario: `client` (its name) and `index` (its number,
-//! from 1), unless the scenario has one of that name; `iteration` (in `repeat:` and `for_each:`, and
-//! under load, from 1); `user` (in a closed loop, from 1).
+//! Variables of the client beside those of the scenario: `client` (its name), `index` (its number, from
+//! 1) and `iteration` (in `repeat:` and `for_each:`, and of a load's iterations, from 1).
 
 mod http;
 mod load;
@@ -151,13 +150,8 @@ async fn begin(shared: &Arc<Shared>) -> Result<Scope, Stop> {
         }
     }
     let mut scope = Scope::new(context.vars.clone());
-    for (name, value) in
-        [("client", Value::from(&*context.name)), ("index", Value::from(context.number))]
-    {
-        if context.vars.lookup(name).is_none() {
-            scope.set(name, value);
-        }
-    }
+    scope.set("client", Value::from(&*context.name));
+    scope.set("index", Value::from(context.number));
     for (name, value) in &client.vars {
         match value.resolve(&scope) {
             Ok(value) => scope.set(name, value),

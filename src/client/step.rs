@@ -15,6 +15,7 @@
 //!   the work. What is expected of the reply has no say in this. Each attempt is an operation.
 //! - Variables are captured when everything holds that is expected, never before.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -67,8 +68,14 @@ impl Runner<'_> {
             name = step.name.as_ref().map(|name| name.value.as_str()),
             summary = summary::summarize(step, &self.scope),
         );
-        let attempts = self.attempts(step, began).instrument(span.clone());
-        let (attempts, summary, attempt) = attempts.await;
+        // Pinned, here and below, so that large futures are not moved about.
+        let (attempts, summary, attempt) = {
+            let attempts = pin!(self.attempts(step, began));
+            match span.is_disabled() {
+                true => attempts.await,
+                false => attempts.instrument(span.clone()).await,
+            }
+        };
         span.in_scope(|| self.tell(step, began, attempts, summary, attempt))
     }
 
@@ -152,13 +159,15 @@ impl Runner<'_> {
             None => self.shared.client().timeout.unwrap_or(TIMEOUT),
         };
         let in_time = match &step.action {
-            Action::Http(call) => clock.timeout(limit, self.http(call, sent)).await,
-            Action::Redis(call) => clock.timeout(limit, self.redis(call, sent)).await,
-            Action::Connect(connect) => clock.timeout(limit, self.connect(connect)).await,
-            Action::Send(send) => clock.timeout(limit, self.send(send, step.span, sent)).await,
+            Action::Http(call) => clock.timeout(limit, pin!(self.http(call, sent))).await,
+            Action::Redis(call) => clock.timeout(limit, pin!(self.redis(call, sent))).await,
+            Action::Connect(connect) => clock.timeout(limit, pin!(self.connect(connect))).await,
+            Action::Send(send) => {
+                clock.timeout(limit, pin!(self.send(send, step.span, sent))).await
+            }
             Action::Receive(receive) => {
                 sent.store(true, Ordering::Relaxed);
-                clock.timeout(limit, self.receive(receive, step.span)).await
+                clock.timeout(limit, pin!(self.receive(receive, step.span))).await
             }
             Action::Close(close) => return self.close(close, step.span).await,
             Action::Wait(pause) => {

@@ -34,16 +34,15 @@ async fn one(
     let clock = &ongoing.shared.context.clock;
     let mut rng = ongoing.rng(&format!("load:user:{user}"));
     let mut lane = Lane::default();
-    let mut number = 0;
+    let mut done = 0;
     loop {
-        number += 1;
         let intended = clock.now();
-        if intended >= ongoing.end || iterations.is_some_and(|most| number > most) {
+        if intended >= ongoing.end || iterations.is_some_and(|most| done >= most) {
             break;
         }
-        ongoing.tally.started();
-        let seed = Rng::new(rng.next_u64());
-        let one = Iteration { number, user: Some(user), intended, rng: seed };
+        done += 1;
+        let number = ongoing.tally.started();
+        let one = Iteration { number, intended, rng: Rng::new(rng.next_u64()) };
         lane = ongoing.iterate(one, lane).await;
         let pause = think.map(|think| think.sample(&mut rng));
         match pause {

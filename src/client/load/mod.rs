@@ -102,12 +102,9 @@ impl Ongoing {
     /// Runs one iteration that was meant to begin at `intended`. Returns its connections, if it went
     /// well.
     async fn iterate(&self, one: Iteration, lane: Lane) -> Lane {
-        let Iteration { number, user, intended, mut rng } = one;
+        let Iteration { number, intended, mut rng } = one;
         let mut scope = self.scope.clone();
         scope.set("iteration", Value::from(number));
-        if let Some(user) = user {
-            scope.set("user", Value::from(user));
-        }
         let steps = self.draw(&mut rng);
         let mut runner = Runner::new(&self.shared, scope, rng, Some(&self.tally));
         runner.lane = lane;
@@ -120,10 +117,8 @@ impl Ongoing {
 
 /// An iteration to be run.
 struct Iteration {
-    /// From 1.
+    /// From 1, over the whole load.
     number: u64,
-    /// Of a closed loop: which user, from 1.
-    user: Option<u32>,
     intended: Time,
     rng: Rng,
 }

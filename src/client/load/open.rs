@@ -19,8 +19,7 @@ pub(super) async fn run(ongoing: &Arc<Ongoing>, rate_per_s: f64, poisson: bool, 
         count: 0,
         at_s: 0.0,
     };
-    let root = ongoing.rng("load:iterations");
-    let mut seeds = root.clone();
+    let mut seeds = ongoing.rng("load:iterations");
     let in_flight_max = usize::try_from(in_flight).unwrap_or(usize::MAX);
     let mut tasks: JoinSet<()> = JoinSet::new();
     loop {
@@ -40,9 +39,8 @@ pub(super) async fn run(ongoing: &Arc<Ongoing>, rate_per_s: f64, poisson: bool, 
             ongoing.tally.shed();
             continue;
         }
-        ongoing.tally.started();
-        let rng = Rng::new(seeds.next_u64());
-        let one = Iteration { number: arrivals.count, user: None, intended, rng };
+        let number = ongoing.tally.started();
+        let one = Iteration { number, intended, rng: Rng::new(seeds.next_u64()) };
         let ongoing = ongoing.clone();
         tasks.spawn(async move {
             let mut lane = ongoing.iterate(one, Lane::default()).await;

@@ -38,8 +38,11 @@ impl Default for State {
 }
 
 impl Tally {
-    pub(super) fn started(&self) {
-        self.lock().started += 1;
+    /// An iteration begins. Returns its number, from 1.
+    pub(super) fn started(&self) -> u64 {
+        let mut state = self.lock();
+        state.started += 1;
+        state.started
     }
 
     /// An arrival was turned away.

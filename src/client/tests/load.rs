@@ -138,15 +138,20 @@ fn a_user_keeps_his_connection_and_an_arrival_takes_an_idle_one() {
 fn a_mix_is_drawn_by_weight_and_iterations_know_their_number() {
     let counts = Arc::new(Mutex::new([0, 0]));
     let counter = counts.clone();
+    let numbers = Mutex::new(std::collections::BTreeSet::new());
     let server = Server::http(move |_, request| {
-        counter.lock().unwrap()[usize::from(request.contains("/buy/"))] += 1;
+        let path = request.split(' ').nth(1).unwrap().to_owned();
+        let (flow, number) = path[1..].split_once('/').unwrap();
+        let fresh = numbers.lock().unwrap().insert(number.parse::<u64>().unwrap());
+        assert!(fresh, "iteration {number} twice");
+        counter.lock().unwrap()[usize::from(flow == "buy")] += 1;
         ok("")
     });
     let yaml = "
 servers: { app: { type: http } }
 flows:
   browse: [{ get: \"app/browse/${iteration}\" }]
-  buy: [{ get: \"app/buy/${user}\" }]
+  buy: [{ get: \"app/buy/${iteration}\" }]
 clients:
   users: { load: { users: 10, iterations: 100, mix: { browse: 9, buy: 1 } } }
 ";
