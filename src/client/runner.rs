@@ -22,6 +22,7 @@ use super::reply::OpError;
 use super::scope::Scope;
 use crate::base::{Diagnostic, Located, NodeId, Rng, Span, Time, Value};
 use crate::net::Stream;
+use crate::plan::limits::OPERATIONS_MAX;
 use crate::plan::{Instance, Plan};
 use crate::scenario::model::{Action, Client, Dynamic, Setting, Step};
 use crate::trace::{EventKind, Level};
@@ -31,6 +32,13 @@ pub(super) const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How deep steps may nest: a flow that uses itself ends here.
 const DEPTH_MAX: u32 = 64;
+
+/// After so many steps a line of execution lets others have their turn.
+const STEPS_AT_A_TIME: u32 = 1_000;
+
+/// How long so many steps take at least on a clock that jumps: steps that never wait take no time of
+/// their own there, and a loop of them would stop the clock, and with it the run's timeout.
+const BREATH: Duration = Duration::from_micros(1);
 
 /// What all lines of execution of one client share.
 pub(super) struct Shared {
@@ -68,6 +76,9 @@ pub(super) struct Runner<'a> {
     /// Where failures are counted that are not told one by one.
     pub(super) tally: Option<&'a Tally>,
     depth: u32,
+    /// Steps since the last breath, and when that was.
+    steps: u32,
+    breathed: Time,
 }
 
 /// The future of nested steps.
@@ -81,13 +92,15 @@ impl<'a> Runner<'a> {
         tally: Option<&'a Tally>,
     ) -> Runner<'a> {
         let raws = Arc::default();
-        Runner { shared, scope, lane: Lane::default(), raws, rng, tally, depth: 0 }
+        let lane = Lane::default();
+        Runner { shared, scope, lane, raws, rng, tally, depth: 0, steps: 0, breathed: Time::ZERO }
     }
 
     /// Runs `steps` until one fails.
     pub(super) fn steps<'s>(&'s mut self, steps: &'s [Step]) -> Nested<'s> {
         Box::pin(async move {
             self.depth += 1;
+            self.breathe().await;
             for (at, step) in steps.iter().enumerate() {
                 let result = self.step(step).await;
                 if let Err(stop) = result {
@@ -100,7 +113,24 @@ impl<'a> Runner<'a> {
         })
     }
 
+    /// Counts a step, and lets others have their turn now and then.
+    async fn breathe(&mut self) {
+        self.steps += 1;
+        if self.steps < STEPS_AT_A_TIME {
+            return;
+        }
+        self.steps = 0;
+        let clock = &self.shared.context.clock;
+        if !clock.is_virtual() {
+            tokio::task::yield_now().await;
+        } else if clock.now() == self.breathed {
+            clock.sleep(BREATH).await;
+        }
+        self.breathed = clock.now();
+    }
+
     async fn step(&mut self, step: &Step) -> Result<(), Stop> {
+        self.breathe().await;
         for after in &step.after {
             if let Err(missed) = self.shared.context.progress.wait(after).await {
                 return self.fail(step, after.span, missed.0);
@@ -152,9 +182,17 @@ impl<'a> Runner<'a> {
             Value::String(text) => text.trim().parse().ok(),
             value => value.as_u64(),
         };
-        number.ok_or_else(|| {
-            Diagnostic::new(format!("`repeat` wants a whole number, not {value}"), text.span)
-        })
+        match number {
+            Some(number) if number <= OPERATIONS_MAX => Ok(number),
+            Some(number) => {
+                let what = format!("{number} times is more than the {OPERATIONS_MAX} of a run");
+                Err(Diagnostic::new(what, text.span))
+            }
+            None => {
+                let what = format!("`repeat` wants a whole number, not {value}");
+                Err(Diagnostic::new(what, text.span))
+            }
+        }
     }
 
     async fn for_each(
@@ -249,6 +287,8 @@ impl<'a> Runner<'a> {
             rng: Rng::new(self.rng.next_u64()),
             tally: self.tally,
             depth: self.depth,
+            steps: 0,
+            breathed: Time::ZERO,
         }
     }
 

@@ -151,6 +151,11 @@ impl Connection {
     }
 
     async fn body(&mut self, mut body: Incoming, bytes: &mut BytesMut) -> Result<(), OpError> {
+        let too_large =
+            || OpError::new(ErrorKind::Malformed, "the body of the response is larger than 64 MiB");
+        if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+            return Err(too_large());
+        }
         std::future::poll_fn(|cx| {
             loop {
                 self.drive(cx);
@@ -166,9 +171,7 @@ impl Connection {
                     Poll::Ready(Some(Ok(frame))) => {
                         let Some(data) = frame.data_ref() else { continue };
                         if bytes.len() + data.len() > BODY_BYTES_MAX {
-                            let what = "the body of the response is larger than 64 MiB";
-                            let error = OpError::new(ErrorKind::Malformed, what);
-                            return Poll::Ready(Err(error));
+                            return Poll::Ready(Err(too_large()));
                         }
                         bytes.extend_from_slice(data);
                     }

@@ -1,12 +1,16 @@
 //! The closed loop: users who wait for their replies.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::JoinSet;
 
 use super::{Iteration, Ongoing, resume};
 use crate::base::{Distribution, Rng};
 use crate::client::pool::Lane;
+
+/// How long an iteration takes at least on a clock that jumps.
+const ITERATION_MIN: Duration = Duration::from_micros(1);
 
 /// Lets all users begin, and waits until the last one is done.
 pub(super) async fn run(
@@ -47,7 +51,11 @@ async fn one(
         let pause = think.map(|think| think.sample(&mut rng));
         match pause {
             Some(pause) => clock.sleep(pause).await,
-            // Steps that never wait must not keep the other users from their turn.
+            // Steps that never wait must neither stop a clock that jumps, nor keep other users
+            // from their turn.
+            None if clock.is_virtual() && clock.now() == intended => {
+                clock.sleep(ITERATION_MIN).await;
+            }
             None => tokio::task::yield_now().await,
         }
     }

@@ -129,3 +129,29 @@ clients:
     );
     run(&yaml, [("app", slow())]).went_well();
 }
+
+#[test]
+fn a_loop_that_never_waits_does_not_stop_the_clock() {
+    let yaml = "
+clients:
+  alice: { steps: [{ repeat: 100000, steps: [{ repeat: 1, steps: [] }] }] }
+  bob: { load: { users: 1, for: 1ms }, steps: [{ set: { x: 1 } }] }
+  carol: { steps: [{ wait: 5us }, { log: on time }] }
+";
+    let ran = run(yaml, []);
+    ran.went_well();
+    let on_time = ran
+        .events
+        .iter()
+        .find(|event| matches!(&event.kind, EventKind::Log { text, .. } if text == "on time"));
+    assert_eq!(on_time.unwrap().at, Time::ZERO + Duration::from_micros(5));
+    assert!(ran.events.last().unwrap().at >= Time::ZERO + Duration::from_millis(1));
+}
+
+#[test]
+fn a_count_from_a_variable_has_the_limit_of_one_in_the_file() {
+    let steps = "      - set: { n: 1000000001 }\n      - { repeat: \"${n}\", steps: [] }";
+    let ran = run(&client(steps), []);
+    let why = "1000000001 times is more than the 1000000000 of a run";
+    assert_eq!(ran.failures(), [format!("\"${{n}}\": {why}")]);
+}

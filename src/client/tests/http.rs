@@ -300,3 +300,13 @@ fn a_header_that_cannot_be_sent_fails_the_step_at_its_place() {
     let why = "a header holds neither line breaks nor control bytes";
     assert_eq!(ran.failures(), [format!("\"${{evil}}\": {why}")]);
 }
+
+#[test]
+fn a_body_that_announces_more_than_the_limit_is_not_waited_for() {
+    let steps = "
+      - { get: app/, expect: { error: malformed, status: 200, bytes: 0, took: { lt: 10ms } } }";
+    let server = Server::http(|_, _| {
+        Answer::Send("HTTP/1.1 200 OK\r\ncontent-length: 1000000000\r\n\r\n".into())
+    });
+    run(&client(steps), [("app", server)]).went_well();
+}
