@@ -13,6 +13,7 @@ const LIES: &str = "
       - { on: GET /reset, respond: { then: reset } }
       - { on: GET /hang, respond: { then: hang } }
       - { on: GET /chunked, respond: { json: [1, 2], chunked: true } }
+      - { on: GET /odd, respond: { status: 299, text: odd } }
       - { on: GET /own, respond: { headers: { connection: close, content-length: \"99\" }, text: x } }
 ";
 
@@ -26,6 +27,7 @@ fn a_lie_about_the_length_is_told_and_all_the_bytes_are_sent() {
             text("200 OK", "0123456789").replace("Content-Length: 10", &told)
         };
         wire.expect(&[lie("4"), lie("20"), text("200 OK", "honest")].concat()).await;
+        lab.ask(get("/odd"), &text("299 ", "odd")).await;
         let own = lab.exchange("app", get("/own")).await;
         assert_eq!(
             own,

@@ -20,6 +20,7 @@ fn what_is_not_a_request_gets_a_reason_and_an_end() {
                 "more than one",
             ),
             ("GET hello HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request", "begins with `/`"),
+            ("GET * HTTP/1.1\r\nHost: a\r\n\r\n", "400 Bad Request", "begins with `/`"),
             ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "505 HTTP Version Not Supported", "HTTP/2"),
             ("GET / HTTP/3.0\r\n\r\n", "505 HTTP Version Not Supported", "HTTP/1.1"),
             (&long_path, "414 URI Too Long", "8 KiB"),

@@ -15,6 +15,8 @@ fn what_no_route_answers_is_told_what_would_have_been() {
         lab.ask(request("DELETE", "/hello", ""), &answer).await;
         let options = "HTTP/1.1 204 No Content\r\nAllow: GET, HEAD, OPTIONS\r\n\r\n";
         lab.ask(request("OPTIONS", "/hello", ""), options).await;
+        let all = "HTTP/1.1 204 No Content\r\nAllow: GET, POST, PUT, HEAD, OPTIONS\r\n\r\n";
+        lab.ask(request("OPTIONS", "*", ""), all).await;
     });
 }
 

@@ -74,7 +74,7 @@ impl Head {
             return refuse(414, TARGET_TOO_LONG);
         }
         self.method = range(method.as_bytes());
-        let (path, query) = split_target(target).ok_or(BAD_TARGET)?;
+        let (path, query) = split_target(method, target).ok_or(BAD_TARGET)?;
         (self.path, self.query) = (range(path.as_bytes()), range(query.as_bytes()));
         self.headers.clear();
         let headers = request.headers.iter();
@@ -189,14 +189,14 @@ const BAD_TARGET: Refusal =
 
 const BAD_LENGTH: Refusal = Refusal { status: 400, why: "the content length is not a number" };
 
-/// Path and query of a target: `/a?b`, `http://host/a?b`, or `*`.
-fn split_target(target: &str) -> Option<(&str, &str)> {
+/// Path and query of a target: `/a?b`, `http://host/a?b`, or the `*` of `OPTIONS *`.
+fn split_target<'a>(method: &str, target: &'a str) -> Option<(&'a str, &'a str)> {
     let target = match target.split_once("://") {
         Some((_, rest)) if !target.starts_with('/') => match rest.find(['/', '?']) {
             Some(start) => &rest[start..],
             None => &rest[rest.len()..],
         },
-        _ if target.starts_with('/') || target == "*" => target,
+        _ if target.starts_with('/') || (target == "*" && method == "OPTIONS") => target,
         _ => return None,
     };
     let target = target.split('#').next().unwrap_or(target);

@@ -31,7 +31,7 @@ pub(super) const REQUEST_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// How long a connection that the server closes still takes what its client sends, so that the answer
 /// is not destroyed by a reset on its way.
-pub(super) const LINGER: Duration = Duration::from_secs(1);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// How long an answer that its client does not take may hold up a server that is to stop.
 pub(super) const STOP_GRACE: Duration = Duration::from_secs(1);

@@ -19,6 +19,7 @@ mod connection;
 mod head;
 mod limits;
 mod proxy;
+mod receive;
 mod redis;
 mod reply;
 mod request;

@@ -55,7 +55,7 @@ impl Reply {
     /// An answer without a body.
     pub(super) fn empty(status: u16) -> Reply {
         let reason = http::StatusCode::from_u16(status).ok().and_then(|s| s.canonical_reason());
-        let head = format!("HTTP/1.1 {status} {}\r\n", reason.unwrap_or("Unnamed")).into_bytes();
+        let head = format!("HTTP/1.1 {status} {}\r\n", reason.unwrap_or_default()).into_bytes();
         Reply {
             status,
             head,

@@ -99,7 +99,7 @@ impl Route {
         params: &mut Vec<(&'a str, Cow<'a, str>)>,
     ) -> Option<PathFit<'a>> {
         params.clear();
-        let mut rest = path.strip_prefix('/').filter(|rest| !rest.is_empty());
+        let mut rest = Some(path.strip_prefix('/')?).filter(|rest| !rest.is_empty());
         for segment in &self.segments {
             if let Segment::Rest(name) = segment {
                 params.push((name, decode(rest.unwrap_or(""))));

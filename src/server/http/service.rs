@@ -186,39 +186,25 @@ impl Service {
     fn no_route<'a>(&'a self, request: &mut Request<'a>) -> Reply {
         let (method, path) = (request.head.method(), request.head.path());
         let mut allowed: Vec<&str> = Vec::new();
-        let mut conditional = None;
         for route in &self.routes {
             let fit = match path {
-                "*" => Some(PathFit::Whole),
-                _ => route.fit(path, &mut request.params),
+                "*" => PathFit::Whole,
+                _ => match route.fit(path, &mut request.params) {
+                    Some(fit) => fit,
+                    None => continue,
+                },
             };
-            let Some(fit) = fit else { continue };
-            if route.takes(method) || (method == "HEAD" && route.takes("GET")) {
-                conditional = conditional.or(Some(route));
+            if path != "*" && (route.takes(method) || (method == "HEAD" && route.takes("GET"))) {
+                let route = route.show();
+                let why = format!("{method} {path} fits `{route}`, but its `when` does not hold");
+                return Reply::error(404, why);
             }
-            for method in route.methods(&fit) {
-                if !allowed.contains(&method) {
-                    allowed.push(method);
-                }
-            }
+            allowed.extend(route.methods(&fit));
         }
-        if !allowed.is_empty() {
-            if allowed.contains(&"GET") && !allowed.contains(&"HEAD") {
-                allowed.push("HEAD");
-            }
-            if !allowed.contains(&"OPTIONS") {
-                allowed.push("OPTIONS");
-            }
-        }
-        if let Some(route) = conditional {
-            let route = route.show();
-            let why = format!("{method} {path} fits `{route}`, but its `when` does not hold");
-            return Reply::error(404, why);
-        }
-        if allowed.is_empty() {
+        if allowed.is_empty() && path != "*" {
             return self.not_found(method, path);
         }
-        let allow = allowed.join(", ");
+        let allow = allow(allowed);
         if method == "OPTIONS" {
             return Reply::empty(204).header("Allow", &allow);
         }
@@ -235,4 +221,19 @@ impl Service {
         }
         Reply::json(404, &body)
     }
+}
+
+/// The methods that are answered, once each, as `Allow` lists them.
+fn allow(mut methods: Vec<&str>) -> String {
+    if methods.contains(&"GET") {
+        methods.push("HEAD");
+    }
+    methods.push("OPTIONS");
+    let mut once: Vec<&str> = Vec::new();
+    for method in methods {
+        if !once.contains(&method) {
+            once.push(method);
+        }
+    }
+    once.join(", ")
 }
