@@ -11,6 +11,8 @@ use tokio::sync::oneshot;
 use crate::plan::Plan;
 use crate::scenario::model::After;
 
+type Verdict = Result<(), Missed>;
+
 /// What the clients of a run have done: one for all of them.
 ///
 /// `after: alice.wrote` waits until every instance of `alice` has done its step `wrote` once;
@@ -18,28 +20,24 @@ use crate::scenario::model::After;
 /// the step never will, so whoever waits is told.
 #[derive(Debug, Default)]
 pub struct Progress {
-    state: Mutex<State>,
+    tracks: Mutex<BTreeMap<String, Track>>,
 }
 
-#[derive(Debug, Default)]
-struct State {
-    clients: BTreeMap<String, Track>,
-    waiters: Vec<Waiter>,
-}
-
-/// What the instances of one client have done.
+/// What the instances of one client have done, and who waits for it.
 #[derive(Debug, Default)]
 struct Track {
-    instances: BTreeSet<u32>,
+    instances: usize,
     steps: BTreeMap<String, BTreeSet<u32>>,
     ended: BTreeSet<u32>,
-    failed: BTreeSet<u32>,
+    failed: bool,
+    waiters: Vec<Waiter>,
 }
 
 #[derive(Debug)]
 struct Waiter {
-    after: After,
-    wake: oneshot::Sender<Result<(), Missed>>,
+    /// The step; `None` for all of the client.
+    step: Option<String>,
+    wake: oneshot::Sender<Verdict>,
 }
 
 /// What was waited for will never happen.
@@ -53,36 +51,38 @@ impl Progress {
     /// A board on which nothing has been done yet.
     #[must_use]
     pub fn new(plan: &Plan) -> Progress {
-        let mut clients: BTreeMap<String, Track> = BTreeMap::new();
+        let mut tracks: BTreeMap<String, Track> = BTreeMap::new();
         for instance in &plan.instances {
             let name = &plan.clients[instance.client].name.value;
-            clients.entry(name.clone()).or_default().instances.insert(instance.number);
+            tracks.entry(name.clone()).or_default().instances += 1;
         }
-        Progress { state: Mutex::new(State { clients, waiters: Vec::new() }) }
+        Progress { tracks: Mutex::new(tracks) }
     }
 
     /// The instance `number` of `client` has done its step `step`; saying so again changes nothing.
     pub(super) fn done(&self, client: &str, number: u32, step: &str) {
-        let mut state = self.lock();
-        let Some(track) = state.clients.get_mut(client) else { return };
+        let mut tracks = self.lock();
+        let Some(track) = tracks.get_mut(client) else { return };
         let done = match track.steps.get_mut(step) {
             Some(done) => done,
             None => track.steps.entry(step.to_owned()).or_default(),
         };
-        if done.insert(number) {
-            state.wake(client);
+        if done.insert(number) && done.len() == track.instances {
+            track.wake(|_, awaited| (awaited == Some(step)).then_some(Ok(())));
         }
     }
 
     /// The instance `number` of `client` has ended, in order or not. The first word counts.
     pub(super) fn ended(&self, client: &str, number: u32, in_order: bool) {
-        let mut state = self.lock();
-        let Some(track) = state.clients.get_mut(client) else { return };
+        let mut tracks = self.lock();
+        let Some(track) = tracks.get_mut(client) else { return };
         if track.ended.insert(number) {
-            if !in_order {
-                track.failed.insert(number);
-            }
-            state.wake(client);
+            track.failed |= !in_order;
+            track.wake(|track, awaited| match awaited {
+                Some(step) if track.has_done(step, number) => None,
+                Some(step) => Some(Err(Missed::step(client, step))),
+                None => track.end(client),
+            });
         }
     }
 
@@ -92,52 +92,60 @@ impl Progress {
     /// [`Missed`] as soon as it is certain that it never will.
     pub(super) async fn wait(&self, after: &After) -> Result<(), Missed> {
         let woken = {
-            let mut state = self.lock();
-            if let Some(verdict) = state.verdict(after) {
+            let mut tracks = self.lock();
+            let Some(track) = tracks.get_mut(&after.client) else {
+                return Err(Missed(format!("there is no client `{}`", after.client)));
+            };
+            if let Some(verdict) = track.verdict(after) {
                 return verdict;
             }
             let (wake, woken) = oneshot::channel();
-            state.waiters.push(Waiter { after: after.clone(), wake });
+            track.waiters.push(Waiter { step: after.step.clone(), wake });
             woken
         };
         // The board outlives whoever waits, and drops no waiter unanswered.
         woken.await.unwrap_or_else(|_| Err(Missed("the run is over".into())))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Track>> {
+        self.tracks.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl State {
-    /// Whether what is waited for has happened, or never will.
-    fn verdict(&self, after: &After) -> Option<Result<(), Missed>> {
-        let name = &after.client;
-        let Some(track) = self.clients.get(name) else {
-            return Some(Err(Missed(format!("there is no client `{name}`"))));
-        };
-        if let Some(step) = &after.step {
-            let none = BTreeSet::new();
-            let done = track.steps.get(step).unwrap_or(&none);
-            if track.instances.is_subset(done) {
-                return Some(Ok(()));
-            }
-            let lost = !track.ended.is_subset(done);
-            return lost.then(|| Err(Missed(format!("`{name}` ended without doing `{step}`"))));
-        }
-        if !track.failed.is_empty() {
-            return Some(Err(Missed(format!("`{name}` did not get through its steps"))));
-        }
-        track.instances.is_subset(&track.ended).then_some(Ok(()))
+impl Missed {
+    fn step(client: &str, step: &str) -> Missed {
+        Missed(format!("`{client}` ended without doing `{step}`"))
+    }
+}
+
+impl Track {
+    fn has_done(&self, step: &str, number: u32) -> bool {
+        self.steps.get(step).is_some_and(|done| done.contains(&number))
     }
 
-    /// Wakes those who wait for `client` and need not wait any longer, in the order of waiting.
-    fn wake(&mut self, client: &str) {
-        let mut waiting = Vec::with_capacity(self.waiters.len());
+    /// Whether what is waited for has happened, or never will.
+    fn verdict(&self, after: &After) -> Option<Verdict> {
+        let Some(step) = &after.step else { return self.end(&after.client) };
+        if self.steps.get(step).is_some_and(|done| done.len() == self.instances) {
+            return Some(Ok(()));
+        }
+        let lost = self.ended.iter().any(|number| !self.has_done(step, *number));
+        lost.then(|| Err(Missed::step(&after.client, step)))
+    }
+
+    /// Whether the client has ended, with all instances and in order, or never will.
+    fn end(&self, client: &str) -> Option<Verdict> {
+        if self.failed {
+            return Some(Err(Missed(format!("`{client}` did not get through its steps"))));
+        }
+        (self.ended.len() == self.instances).then_some(Ok(()))
+    }
+
+    /// Wakes those for whom `verdict` has an answer, in the order of waiting.
+    fn wake(&mut self, verdict: impl Fn(&Track, Option<&str>) -> Option<Verdict>) {
+        let mut waiting = Vec::new();
         for waiter in std::mem::take(&mut self.waiters) {
-            let verdict =
-                if waiter.after.client == client { self.verdict(&waiter.after) } else { None };
-            match verdict {
+            match verdict(self, waiter.step.as_deref()) {
                 // A waiter that has gone away needs no answer.
                 Some(verdict) => drop(waiter.wake.send(verdict)),
                 None => waiting.push(waiter),
