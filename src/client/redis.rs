@@ -13,24 +13,26 @@ use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker};
 
-use bytes::{BufMut, BytesMut};
+use bytes::BytesMut;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::reply::{Content, ErrorKind, OpError, Reply};
 use super::runner::Runner;
 use crate::base::{Diagnostic, NodeId, Value};
 use crate::net::Stream;
-use crate::protocol::resp::{Frame, RespDecoder, encode_command};
+use crate::protocol::resp::{Frame, RespDecoder, Version, Writer};
 use crate::scenario::model::RedisCall;
 
 /// How much room there is for each read, in bytes.
 const READ_CHUNK: usize = 4 * 1024;
 
+/// How much room a command has at first, in bytes.
+const COMMAND_ROOM: usize = 128;
+
 /// A connection that speaks RESP.
 pub(super) struct Connection {
     stream: Stream,
     input: BytesMut,
-    output: BytesMut,
     decoder: RespDecoder,
     subscribed: bool,
 }
@@ -43,18 +45,23 @@ impl Runner<'_> {
         sent: &AtomicBool,
     ) -> Result<Reply, Diagnostic> {
         let server = self.server(&call.server)?;
-        let words = call
-            .words
-            .iter()
-            .map(|word| super::http::resolve(word, &self.scope))
-            .collect::<Result<Vec<_>, _>>()?;
-        let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+        let mut command = BytesMut::with_capacity(COMMAND_ROOM);
+        let mut writer = Writer::new(&mut command, Version::Resp2);
+        writer.array(call.words.len());
+        let mut replies = None;
+        for (at, word) in call.words.iter().enumerate() {
+            let word = super::http::resolve(word, &self.scope)?;
+            if at == 0 {
+                replies = subscription(&word, call.words.len());
+            }
+            writer.bulk(word.as_bytes());
+        }
         let mut connection = match self.redis_connection(server).await {
             Ok(connection) => connection,
             Err(error) => return Ok(Reply::failed(error)),
         };
         sent.store(true, Ordering::Relaxed);
-        match connection.call(&words).await {
+        match connection.call(&command, replies).await {
             Ok(frame) => {
                 self.seat(server)?.redis = Some(connection);
                 Ok(reply(&frame))
@@ -88,7 +95,6 @@ impl Connection {
         Connection {
             stream,
             input: BytesMut::new(),
-            output: BytesMut::new(),
             decoder: RespDecoder::default(),
             subscribed: false,
         }
@@ -114,13 +120,11 @@ impl Connection {
         }
     }
 
-    async fn call(&mut self, words: &[&str]) -> Result<Frame, OpError> {
-        self.output.clear();
-        encode_command(words, &mut self.output);
-        let written = self.stream.write_all(&self.output).await;
+    /// Sends a command and takes its reply, or so many of them if it is one about subscriptions.
+    async fn call(&mut self, command: &[u8], replies: Option<usize>) -> Result<Frame, OpError> {
+        let written = self.stream.write_all(command).await;
         written.map_err(|error| OpError::transfer(&error))?;
-        let subscribing = subscription(words);
-        let Some(replies) = subscribing else {
+        let Some(replies) = replies else {
             loop {
                 let frame = self.frame().await?;
                 if !self.is_message(&frame) {
@@ -151,7 +155,7 @@ impl Connection {
                     return Err(OpError::new(ErrorKind::Malformed, text));
                 }
             }
-            self.input.reserve(READ_CHUNK.min(self.input.remaining_mut()));
+            self.input.reserve(READ_CHUNK);
             match self.stream.read_buf(&mut self.input).await {
                 Ok(0) => return Err(OpError::closed()),
                 Ok(_) => {}
@@ -176,11 +180,11 @@ impl Connection {
     }
 }
 
-/// For `SUBSCRIBE` and its like: how many replies there will be, one for each channel.
-fn subscription(words: &[&str]) -> Option<usize> {
-    let command = words.first()?;
-    let known = ["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE"];
-    let undo = ["UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"];
-    let is = |list: &[&str]| list.iter().any(|name| command.eq_ignore_ascii_case(name));
-    (is(&known) || is(&undo)).then(|| words.len().saturating_sub(1).max(1))
+/// For `SUBSCRIBE` and its like, of so many words: how many replies there will be, one for each
+/// channel.
+fn subscription(command: &str, words: usize) -> Option<usize> {
+    const COMMANDS: [&str; 6] =
+        ["SUBSCRIBE", "PSUBSCRIBE", "SSUBSCRIBE", "UNSUBSCRIBE", "PUNSUBSCRIBE", "SUNSUBSCRIBE"];
+    let is = COMMANDS.iter().any(|name| command.eq_ignore_ascii_case(name));
+    is.then(|| words.saturating_sub(1).max(1))
 }

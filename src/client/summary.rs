@@ -1,6 +1,7 @@
 //! A step in one line, as a person would write it: `get greeter/hello`, `redis cache SET item 9`,
 //! `send 5 bytes`, `wait 20ms`.
 
+use std::borrow::Cow;
 use std::fmt::Write as _;
 
 use super::scope::Scope;
@@ -123,8 +124,8 @@ pub(super) fn field(field: &Field) -> String {
     }
 }
 
-fn text(text: &Text, scope: &Scope) -> String {
-    text.resolve_string(scope).unwrap_or_else(|_| {
+fn text<'a>(text: &'a Text, scope: &Scope) -> Cow<'a, str> {
+    super::http::resolve(text, scope).unwrap_or_else(|_| {
         let part = |part: &TextPart| match part {
             TextPart::Literal(text) => text.clone(),
             TextPart::Var(name) => format!("${{{}}}", name.value),
