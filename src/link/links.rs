@@ -28,7 +28,9 @@ struct Shared {
     recorder: Recorder,
     rng: Rng,
     names: Arc<[String]>,
-    tracker: TaskTracker,
+    /// The connections that clients or strangers made, and those that servers made.
+    callers: TaskTracker,
+    servers: TaskTracker,
     state: Mutex<State>,
 }
 
@@ -45,9 +47,9 @@ impl Links {
     pub fn new(plan: Arc<Plan>, net: Net, clock: Clock, recorder: Recorder) -> Links {
         let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
         let rng = Rng::new(plan.seed);
-        let tracker = TaskTracker::new();
+        let (callers, servers) = (TaskTracker::new(), TaskTracker::new());
         let state = Mutex::default();
-        let shared = Shared { plan, net, clock, recorder, rng, names, tracker, state };
+        let shared = Shared { plan, net, clock, recorder, rng, names, callers, servers, state };
         Links { shared: Arc::new(shared) }
     }
 
@@ -86,11 +88,15 @@ impl Links {
         self.lock().addresses.get(&node).copied()
     }
 
+    /// Completes when no connection of a client is left. Servers may keep theirs to each other.
+    pub async fn callers_gone(&self) {
+        gone(&self.shared.callers).await;
+    }
+
     /// Completes when no connection is left.
-    pub async fn drained(&self) {
-        self.shared.tracker.close();
-        self.shared.tracker.wait().await;
-        self.shared.tracker.reopen();
+    pub async fn all_gone(&self) {
+        gone(&self.shared.callers).await;
+        gone(&self.shared.servers).await;
     }
 
     /// The number of the next connection of this pair.
@@ -118,7 +124,10 @@ impl Links {
                 target: "looplab::connection", "connection", conn = conn.0, from = from_name, to = to_name
             ),
             names: shared.names.clone(),
-            _token: shared.tracker.token(),
+            _token: match plan.server(from) {
+                Some(_) => shared.servers.token(),
+                None => shared.callers.token(),
+            },
         });
         let latency = plan.latency(from, to);
         let pipe = |direction: Direction| {
@@ -170,6 +179,12 @@ impl Dial for Links {
     fn dial(&self, from: NodeId, to: NodeId) -> DialFuture {
         Box::pin(self.clone().connect(from, to))
     }
+}
+
+async fn gone(connections: &TaskTracker) {
+    connections.close();
+    connections.wait().await;
+    connections.reopen();
 }
 
 /// The protocol that a kind of server speaks.

@@ -188,12 +188,12 @@ impl World {
         if !matches!(middle, Middle::Done) {
             let _ = self.clock.timeout(GRACE, self.clients.abort()).await;
         }
-        let _ = self.clock.timeout(LAST_MESSAGES, self.links.drained()).await;
+        let _ = self.clock.timeout(LAST_MESSAGES, self.links.callers_gone()).await;
         if self.clock.timeout(GRACE, self.servers.stop()).await.is_err() {
             let _ = self.clock.timeout(GRACE, self.servers.abort()).await;
         }
         let _ = self.clock.timeout(GRACE, self.clients.abort()).await;
-        let _ = self.clock.timeout(LAST_MESSAGES, self.links.drained()).await;
+        let _ = self.clock.timeout(LAST_MESSAGES, self.links.all_gone()).await;
         let at = self.clock.now();
         let mut failure = None;
         for panicked in self.servers.panicked().into_iter().chain(self.clients.panicked()) {
