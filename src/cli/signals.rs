@@ -1,8 +1,9 @@
 //! Ctrl-C and its kin, in both worlds: a thread of its own waits for them, so that a virtual world
 //! without an I/O driver can be stopped as well as a real one.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -12,10 +13,12 @@ use super::tty;
 use crate::run::Interrupt;
 
 /// Says when the program is to stop. Cheap to clone.
-#[derive(Clone, Default)]
+#[derive(Clone)]
 pub(super) struct Stop {
     token: CancellationToken,
     signal: Arc<AtomicU8>,
+    /// Disconnected once signals are listened for.
+    listening: Arc<Mutex<Receiver<()>>>,
 }
 
 const SIGHUP: u8 = 1;
@@ -26,15 +29,21 @@ impl Stop {
     /// Listens for SIGINT, SIGTERM and SIGHUP from now on. The first asks everything to end in order; a
     /// second ends the process at once.
     pub(super) fn on_signals() -> Stop {
-        let stop = Stop::default();
+        let (ready, listening) = channel();
+        let stop = Stop {
+            token: CancellationToken::new(),
+            signal: Arc::default(),
+            listening: Arc::new(Mutex::new(listening)),
+        };
         let told = stop.clone();
         // Without the thread signals do what they do to any program: they end it.
-        let _ =
-            std::thread::Builder::new().name("looplab-signals".into()).spawn(move || told.listen());
+        let _ = std::thread::Builder::new()
+            .name("looplab-signals".into())
+            .spawn(move || told.listen(ready));
         stop
     }
 
-    fn listen(&self) {
+    fn listen(&self, ready: Sender<()>) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
         let Ok(runtime) = runtime else { return };
         runtime.block_on(async {
@@ -44,6 +53,7 @@ impl Stop {
             else {
                 return;
             };
+            drop(ready);
             loop {
                 let number = tokio::select! {
                     biased;
@@ -71,8 +81,10 @@ impl Stop {
         self.token.is_cancelled()
     }
 
-    /// Completes when it is asked for.
+    /// Completes when it is asked for. From here on signals are listened for.
     pub(super) fn interrupt(&self) -> Interrupt {
+        let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = listening.recv();
         Box::pin(self.token.clone().cancelled_owned())
     }
 

@@ -136,7 +136,7 @@ impl Steps {
     }
 
     /// Waits for a key that means something.
-    fn wait(&self) -> Result<Key, Failure> {
+    fn wait(&mut self) -> Result<Key, Failure> {
         screen::print(&self.style.paint(PROMPT, DIM))?;
         let key = loop {
             if self.stop.is_asked() {

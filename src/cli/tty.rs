@@ -16,7 +16,10 @@ use rustix::termios::{
 static SAVED: Mutex<Option<Termios>> = Mutex::new(None);
 
 /// Single keys are read as long as this is there.
-pub(super) struct Keys(());
+pub(super) struct Keys {
+    /// What was typed ahead.
+    typed: Vec<u8>,
+}
 
 /// What a person presses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,25 +47,31 @@ impl Keys {
         single.special_codes[SpecialCodeIndex::VTIME] = 0;
         *SAVED.lock().unwrap_or_else(PoisonError::into_inner) = Some(before);
         tcsetattr(io::stdin(), OptionalActions::Now, &single)?;
-        Ok(Keys(()))
+        Ok(Keys { typed: Vec::new() })
     }
 
     /// The next key, if one comes within `patience`.
     ///
     /// # Errors
     /// What the terminal says.
-    pub(super) fn next(&self, patience: Duration) -> io::Result<Option<Key>> {
-        let stdin = io::stdin();
-        let patience = Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
-        let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
-        match poll(&mut ready, Some(&patience)) {
-            Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(None),
-            Ok(_) => {}
-            Err(error) => return Err(error.into()),
+    pub(super) fn next(&mut self, patience: Duration) -> io::Result<Option<Key>> {
+        if self.typed.is_empty() {
+            let stdin = io::stdin();
+            let patience =
+                Timespec::try_from(patience).unwrap_or(Timespec { tv_sec: 1, tv_nsec: 0 });
+            let mut ready = [PollFd::new(&stdin, PollFlags::IN)];
+            match poll(&mut ready, Some(&patience)) {
+                Ok(0) | Err(rustix::io::Errno::INTR) => return Ok(None),
+                Ok(_) => {}
+                Err(error) => return Err(error.into()),
+            }
+            let mut bytes = [0; 64];
+            let count = stdin.lock().read(&mut bytes)?;
+            self.typed.extend_from_slice(&bytes[..count]);
         }
-        let mut bytes = [0; 16];
-        let count = stdin.lock().read(&mut bytes)?;
-        Ok(Some(key(&bytes[..count])))
+        let (key, length) = key(&self.typed);
+        self.typed.drain(..length);
+        Ok(Some(key))
     }
 }
 
@@ -72,15 +81,17 @@ impl Drop for Keys {
     }
 }
 
-/// What the bytes of one key press mean; arrows are several.
-fn key(bytes: &[u8]) -> Key {
+/// What the first key press among these bytes means, and how many bytes it is; arrows are several.
+fn key(bytes: &[u8]) -> (Key, usize) {
     match bytes {
-        [b' ' | b'\n' | b'\r' | b'n' | b'j' | b'l', ..] | [0x1b, b'[' | b'O', b'B' | b'C', ..] => {
-            Key::Next
-        }
-        [b'c' | b'C', ..] => Key::Continue,
-        [] | [b'q' | b'Q' | 0x04, ..] | [0x1b] => Key::Quit,
-        _ => Key::Other,
+        [] => (Key::Quit, 0),
+        [0x1b, b'[' | b'O', b'B' | b'C', ..] => (Key::Next, 3),
+        [0x1b, b'[' | b'O', _, ..] => (Key::Other, 3),
+        [0x1b] => (Key::Quit, 1),
+        [b' ' | b'\n' | b'\r' | b'n' | b'j' | b'l', ..] => (Key::Next, 1),
+        [b'c' | b'C', ..] => (Key::Continue, 1),
+        [b'q' | b'Q' | 0x04, ..] => (Key::Quit, 1),
+        _ => (Key::Other, 1),
     }
 }
 
@@ -141,7 +152,13 @@ mod tests {
             (b"\x1b[A", Key::Other),
             (b"x", Key::Other),
         ] {
-            assert_eq!(key(bytes), meant, "{bytes:?}");
+            assert_eq!(key(bytes), (meant, bytes.len()), "{bytes:?}");
         }
+    }
+
+    #[test]
+    fn keys_that_are_typed_ahead_are_not_lost() {
+        assert_eq!(key(b"x\r"), (Key::Other, 1));
+        assert_eq!(key(b"\x1b[C q"), (Key::Next, 3));
     }
 }

@@ -49,7 +49,8 @@ impl List {
                 header.nodes.iter().filter(|node| (node.kind == super::columns::CLIENT) == client);
             names.map(|node| text::width(&node.name)).max().unwrap_or(0)
         };
-        let pair = longest(true).max(longest(false)) + longest(false) + 4;
+        let arrow = text::width(style.glyphs().to) + 2;
+        let pair = longest(true).max(longest(false)) + arrow + longest(false);
         List { style, pair: pair.min(PAIR_MAX), cut }
     }
 

@@ -118,7 +118,7 @@ fn colours_are_those_of_the_connections_and_red_is_for_what_goes_wrong() {
 
 #[test]
 fn a_load_is_told_in_a_few_lines() {
-    let (header, events) = load(100_000);
+    let (header, events) = load(20_000);
     let drawn = told(header, &events, &telling(100, Form::Diagram));
     assert!(drawn.lines().count() < 300);
     golden("load", &drawn);
