@@ -1,4 +1,5 @@
 //! The program as people use it: every command through its executable.
+#![allow(clippy::unwrap_used, reason = "what goes wrong in the bench fails the test, as it should")]
 
 mod bench;
 mod files;
