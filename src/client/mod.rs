@@ -45,7 +45,7 @@ mod tests;
 use std::sync::Arc;
 
 pub use load::{FAILURES_TOLD, LOAD_DURATION};
-pub use progress::{Missed, Progress};
+pub use progress::Progress;
 
 use self::pool::Pool;
 use self::progress::Ending;

@@ -42,9 +42,9 @@ struct Waiter {
 
 /// What was waited for will never happen.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Missed(
+pub(super) struct Missed(
     /// Why, as a clause.
-    pub String,
+    pub(super) String,
 );
 
 impl Progress {
