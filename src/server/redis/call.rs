@@ -86,6 +86,16 @@ pub(super) fn slice(start: i64, stop: i64, len: usize) -> std::ops::Range<usize>
     if start >= end { 0..0 } else { place(start)..place(end) }
 }
 
+/// The same within a string, where an end before the first byte is the first byte.
+pub(super) fn text_slice(start: i64, stop: i64, len: usize) -> std::ops::Range<usize> {
+    if start < 0 && stop < 0 && start > stop {
+        return 0..0;
+    }
+    let len_signed = i64::try_from(len).unwrap_or(i64::MAX);
+    let stop = if stop < 0 { stop.saturating_add(len_signed).max(0) } else { stop };
+    slice(start, stop, len)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -106,6 +116,16 @@ mod tests {
             assert_eq!(slice(start, stop, 5), range, "{start} {stop}");
         }
         assert_eq!(slice(0, -1, 0), 0..0);
+    }
+
+    #[test]
+    fn slices_of_strings_end_at_the_first_byte_at_least() {
+        for (start, stop, range) in
+            [(-100, -100, 0..1), (-100, -101, 0..0), (-2, -1, 3..5), (0, -9, 0..1), (3, -9, 0..0)]
+        {
+            assert_eq!(text_slice(start, stop, 5), range, "{start} {stop}");
+        }
+        assert_eq!(text_slice(-1, -1, 0), 0..0);
     }
 
     #[test]

@@ -194,6 +194,9 @@ impl Db {
     pub(super) fn set_deadline(&mut self, key: &[u8], deadline_ms: Option<i64>) -> bool {
         let Some(entry) = self.keys.get_mut(key) else { return false };
         let old = std::mem::replace(&mut entry.deadline_ms, deadline_ms);
+        if old.is_none() && deadline_ms.is_none() {
+            return true;
+        }
         if let Some(at) = old {
             self.deadlines.remove(&(at, key.into()));
         }

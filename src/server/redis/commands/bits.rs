@@ -62,18 +62,25 @@ fn bitcount(call: &mut Call<'_>) -> Outcome {
 
 fn count_bits(text: &[u8], words: Words<'_>) -> Result<usize, Refusal> {
     let ones = |byte: &u8| byte.count_ones() as usize;
-    let in_bits = match (words.len(), words.get(4)) {
-        (2, _) => return Ok(text.iter().map(ones).sum()),
-        (4, _) => false,
-        (5, Some(unit)) if is(unit, "BYTE") => false,
-        (5, Some(unit)) if is(unit, "BIT") => true,
-        _ => return Err(Refusal::SYNTAX),
-    };
+    if words.len() == 2 {
+        return Ok(text.iter().map(ones).sum());
+    }
+    if words.len() > 5 || words.len() == 3 {
+        return Err(Refusal::SYNTAX);
+    }
     let (start, end) = (integer(&words[2])?, integer(&words[3])?);
+    if start < 0 && end < 0 && start > end {
+        return Ok(0);
+    }
+    let in_bits = match words.get(4) {
+        Some(unit) if is(unit, "BIT") => true,
+        Some(unit) if !is(unit, "BYTE") => return Err(Refusal::SYNTAX),
+        _ => false,
+    };
     Ok(if in_bits {
-        let range = slice(start, end, text.len() * 8);
+        let range = text_slice(start, end, text.len() * 8);
         range.filter(|bit| text[bit / 8] >> (7 - bit % 8) & 1 == 1).count()
     } else {
-        text[slice(start, end, text.len())].iter().map(ones).sum()
+        text[text_slice(start, end, text.len())].iter().map(ones).sum()
     })
 }

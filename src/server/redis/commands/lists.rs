@@ -277,6 +277,17 @@ pub(in crate::server::redis) fn move_one(
         return Ok(None);
     }
     db.get::<List>(target)?;
+    if source == target {
+        // In one go: a list of one element is not gone in between, nor is its time to live.
+        let turned = db.update::<List, _>(source, false, |list| {
+            let element = list.pop(from);
+            if let Some(element) = &element {
+                list.push(to, element);
+            }
+            (element, true)
+        })?;
+        return Ok(turned.flatten());
+    }
     let Some(element) = pop_one(db, source, from)? else { return Ok(None) };
     db.update::<List, _>(target, true, |list| (list.push(to, &element), true))?;
     Ok(Some(element))
@@ -309,14 +320,18 @@ pub(super) fn many<'a>(
     };
     let after = index.saturating_add(1).saturating_add(numkeys);
     let end = end(word(words, after)?)?;
-    let count = match (words.get(after + 1), words.len() - after) {
-        (None, _) => 1,
-        (Some(option), 3) if is(option, "COUNT") => {
-            let refused = Refusal::new("ERR count should be greater than 0");
-            positive(&words[after + 2]).ok().filter(|n| *n > 0).ok_or(refused)?
+    let mut count = None;
+    let mut rest = words.from(after + 1);
+    while let Some(option) = rest.get(0) {
+        if !is(option, "COUNT") || count.is_some() {
+            return Err(Refusal::SYNTAX);
         }
-        _ => return Err(Refusal::SYNTAX),
-    };
+        let refused = Refusal::new("ERR count should be greater than 0");
+        let number = positive(word(rest, 1)?).ok().filter(|n| *n > 0);
+        count = Some(number.ok_or(refused)?);
+        rest = rest.from(2);
+    }
+    let count = count.unwrap_or(1);
     Ok((words.from(index + 1).iter().take(numkeys).collect(), end, count))
 }
 

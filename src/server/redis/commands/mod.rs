@@ -27,7 +27,9 @@ use super::command::Command;
 
 /// What nearly every family needs.
 mod prelude {
-    pub(super) use super::super::call::{Call, float, integer, is, positive, slice, word};
+    pub(super) use super::super::call::{
+        Call, float, integer, is, positive, slice, text_slice, word,
+    };
     pub(super) use super::super::command::{ALL_KEYS, Command, Flags, NO_KEYS, ONE_KEY};
     pub(super) use super::super::data::{End, Hash, List, Set, Value, ZSet, index_below};
     pub(super) use super::super::refusal::{Outcome, Refusal};

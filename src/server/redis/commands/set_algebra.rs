@@ -117,17 +117,19 @@ fn sintercard(call: &mut Call<'_>) -> Outcome {
     if numkeys > words.len() - 2 {
         return Err(Refusal::new("ERR Number of keys can't be greater than number of args"));
     }
-    let limit = match (words.get(numkeys + 2), words.len() - numkeys) {
-        (None, _) => usize::MAX,
-        (Some(option), 4) if is(option, "LIMIT") => {
-            let refused = |_| Refusal::new("ERR LIMIT can't be negative");
-            match positive(&words[numkeys + 3]).map_err(refused)? {
-                0 => usize::MAX,
-                limit => limit,
-            }
+    let mut limit = usize::MAX;
+    let mut rest = words.from(numkeys + 2);
+    while let Some(option) = rest.get(0) {
+        if !is(option, "LIMIT") {
+            return Err(Refusal::SYNTAX);
         }
-        _ => return Err(Refusal::SYNTAX),
-    };
+        let refused = |_| Refusal::new("ERR LIMIT can't be negative");
+        limit = match positive(word(rest, 1)?).map_err(refused)? {
+            0 => usize::MAX,
+            limit => limit,
+        };
+        rest = rest.from(2);
+    }
     let keys = words.from(2).first(numkeys);
     let count = combined(call, keys, Combination::Intersection, limit)?.len();
     call.reply.count(count);

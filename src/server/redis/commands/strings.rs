@@ -238,14 +238,7 @@ fn getrange(call: &mut Call<'_>) -> Outcome {
     let (start, end) = (integer(&words[2])?, integer(&words[3])?);
     let db = &mut call.engine.dbs[call.session.db];
     let text = db.get::<Text>(&words[1])?.map_or(&[][..], |text| text);
-    if start < 0 && end < 0 && start > end {
-        call.reply.bulk("");
-        return Ok(());
-    }
-    // Unlike in lists, an end before the first byte is the first byte.
-    let length = i64::try_from(text.len()).unwrap_or(i64::MAX);
-    let end = if end < 0 { end.saturating_add(length).max(0) } else { end };
-    call.reply.bulk(&text[slice(start, end, text.len())]);
+    call.reply.bulk(&text[text_slice(start, end, text.len())]);
     Ok(())
 }
 

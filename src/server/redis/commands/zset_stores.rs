@@ -40,8 +40,10 @@ impl Aggregate {
             // Infinities of both signs cancel out, as in Redis.
             Aggregate::Sum if (left + right).is_nan() => 0.0,
             Aggregate::Sum => left + right,
-            Aggregate::Min => left.min(right),
-            Aggregate::Max => left.max(right),
+            // What is no number is neither less nor greater.
+            Aggregate::Min if right < left => right,
+            Aggregate::Max if right > left => right,
+            Aggregate::Min | Aggregate::Max => left,
         }
     }
 }
@@ -107,38 +109,59 @@ impl Query {
     }
 
     fn run(&self, name: &str) -> ZSet {
-        let weighted = |index: usize, score: f64| {
-            let product = score * self.weights[index];
-            if product.is_nan() { 0.0 } else { product }
-        };
-        let mut result = ZSet::default();
-        if name.starts_with("zunion") {
-            for (index, set) in self.sources.iter().enumerate() {
-                for Scored { score, member } in set.iter() {
-                    let score = weighted(index, *score);
-                    let old = result.score(member);
-                    result.set(member, old.map_or(score, |old| self.aggregate.of(old, score)));
-                }
-            }
-            return result;
+        match name {
+            "zunion" | "zunionstore" => self.union(),
+            "zinter" | "zinterstore" => self.intersection(),
+            _ => self.difference(),
         }
-        let (first, others) = self.sources.split_at(1);
-        for Scored { score, member } in first.iter().flat_map(ZSet::iter) {
-            let in_others: Vec<Option<f64>> = others.iter().map(|set| set.score(member)).collect();
-            if name.starts_with("zdiff") {
-                if in_others.iter().all(Option::is_none) {
-                    result.set(member, *score);
-                }
-            } else if in_others.iter().all(Option::is_some) {
-                let numbered = in_others.into_iter().flatten().enumerate();
-                let score = numbered.fold(weighted(0, *score), |sum, (index, score)| {
-                    self.aggregate.of(sum, weighted(index + 1, score))
-                });
-                result.set(member, score);
+    }
+
+    fn union(&self) -> ZSet {
+        let mut result = ZSet::default();
+        for (set, weight) in self.sources.iter().zip(&self.weights) {
+            for Scored { score, member } in set.iter() {
+                let score = number(score * weight);
+                let old = result.score(member);
+                result.set(member, old.map_or(score, |old| self.aggregate.of(old, score)));
             }
         }
         result
     }
+
+    /// As in Redis the smallest set comes first, and only its products are made numbers.
+    fn intersection(&self) -> ZSet {
+        let mut sources: Vec<(&ZSet, f64)> =
+            self.sources.iter().zip(self.weights.iter().copied()).collect();
+        sources.sort_by_key(|(set, _)| set.len());
+        let mut result = ZSet::default();
+        let Some(((smallest, weight), others)) = sources.split_first() else { return result };
+        for Scored { score, member } in smallest.iter() {
+            let products = others.iter().map(|(set, weight)| Some(set.score(member)? * weight));
+            let products: Option<Vec<f64>> = products.collect();
+            if let Some(products) = products {
+                let first = number(score * weight);
+                let of = |total, product: &f64| self.aggregate.of(total, *product);
+                result.set(member, products.iter().fold(first, of));
+            }
+        }
+        result
+    }
+
+    fn difference(&self) -> ZSet {
+        let mut result = ZSet::default();
+        let Some((first, others)) = self.sources.split_first() else { return result };
+        for Scored { score, member } in first.iter() {
+            if others.iter().all(|set| set.score(member).is_none()) {
+                result.set(member, *score);
+            }
+        }
+        result
+    }
+}
+
+/// Zero times infinity is 0 here.
+fn number(product: f64) -> f64 {
+    if product.is_nan() { 0.0 } else { product }
 }
 
 /// A sorted set, or a set whose members count 1.
