@@ -363,7 +363,7 @@ impl Engine {
         let Call { engine, mut reply, .. } = call;
         if reply.overflowed() {
             reply.truncate(start);
-            reply.error("ERR the reply is longer than 256 MiB");
+            reply.error("ERR the reply is longer than 120 MiB");
         }
         if let Err(refusal) = outcome {
             engine.stats.count_error(&refusal);

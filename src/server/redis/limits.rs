@@ -5,8 +5,9 @@
 pub const MEMORY_BYTES_MAX: usize = 1 << 30;
 /// The longest string that a command may make: as long as one that can be sent.
 pub const TEXT_BYTES_MAX: usize = crate::protocol::resp::BULK_BYTES_MAX;
-/// The longest reply of one command: 256 MiB. A longer one is replaced by an error.
-pub const REPLY_BYTES_MAX: usize = 256 << 20;
+/// The longest reply of one command: 120 MiB, so that a transaction's stays below what our own client
+/// reads. A longer one is replaced by an error.
+pub const REPLY_BYTES_MAX: usize = crate::protocol::resp::FRAME_BYTES_MAX - (8 << 20);
 /// The most that may lie ready for a client that does not read: 32 MiB, as in Redis for subscribers.
 /// Beyond it the client is disconnected.
 pub const MAILBOX_BYTES_MAX: usize = 32 << 20;

@@ -29,6 +29,8 @@ mod refusal;
 mod serve;
 mod session;
 mod stats;
+#[cfg(test)]
+mod tests;
 
 pub use engine::{DATABASES, EPOCH_MS, Engine, Next, Settings};
 pub use preload::BadData;
