@@ -1,12 +1,14 @@
 //! The tasks of a run: none outlives it, and a panic in one is known by the name of its node.
 
 use std::any::Any;
+use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
+use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -18,10 +20,18 @@ pub struct Tasks {
     tracker: TaskTracker,
     /// Cancelled when servers are to stop in order.
     stop: CancellationToken,
-    /// Cancelled when tasks that are still there are to be dropped.
-    abort: CancellationToken,
-    panicked: Arc<Mutex<Vec<Panicked>>>,
+    state: Arc<Mutex<State>>,
+    /// Cancelled by the first panic.
     alarm: CancellationToken,
+}
+
+#[derive(Default)]
+struct State {
+    /// The tasks that are still there, by their number.
+    running: BTreeMap<u64, AbortHandle>,
+    next: u64,
+    aborted: bool,
+    panicked: Vec<Panicked>,
 }
 
 /// A task that panicked.
@@ -38,8 +48,7 @@ impl Default for Tasks {
         Tasks {
             tracker: TaskTracker::new(),
             stop: CancellationToken::new(),
-            abort: CancellationToken::new(),
-            panicked: Arc::default(),
+            state: Arc::default(),
             alarm: CancellationToken::new(),
         }
     }
@@ -48,23 +57,26 @@ impl Default for Tasks {
 impl Tasks {
     /// Runs `task` on behalf of `node`. A panic in it is kept for [`Tasks::panicked`].
     pub fn spawn(&self, node: NodeId, task: impl Future<Output = ()> + Send + 'static) {
-        let (abort, panicked, alarm) =
-            (self.abort.clone(), self.panicked.clone(), self.alarm.clone());
-        self.tracker.spawn(async move {
-            let caught = tokio::select! {
-                biased;
-                () = abort.cancelled() => return,
-                caught = CatchPanic(Box::pin(task)) => caught,
-            };
+        let mut state = self.lock();
+        if state.aborted {
+            return;
+        }
+        let number = state.next;
+        state.next += 1;
+        let tasks = self.clone();
+        // The lock is held until the handle is kept, so that a task cannot leave before it came.
+        let task = self.tracker.spawn(async move {
+            let caught = CatchPanic(Box::pin(task)).await;
+            let mut state = tasks.lock();
+            state.running.remove(&number);
             if let Err(panic) = caught {
                 let text = panic_text(&*panic);
-                panicked
-                    .lock()
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .push(Panicked { node, text });
-                alarm.cancel();
+                state.panicked.push(Panicked { node, text });
+                drop(state);
+                tasks.alarm.cancel();
             }
         });
+        state.running.insert(number, task.abort_handle());
     }
 
     /// Completes as soon as a task has panicked.
@@ -75,7 +87,7 @@ impl Tasks {
     /// Takes what is known of tasks that panicked.
     #[must_use]
     pub fn panicked(&self) -> Vec<Panicked> {
-        std::mem::take(&mut *self.panicked.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut self.lock().panicked)
     }
 
     /// The token that says to servers: finish what you are doing and stop.
@@ -98,8 +110,17 @@ impl Tasks {
 
     /// Drops the tasks that are still there, and completes when they are gone.
     pub async fn abort(&self) {
-        self.abort.cancel();
+        let running = {
+            let mut state = self.lock();
+            state.aborted = true;
+            std::mem::take(&mut state.running)
+        };
+        running.into_values().for_each(|task| task.abort());
         self.stop().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

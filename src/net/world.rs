@@ -69,8 +69,12 @@ where
     let clock = Clock::of_core(core.clone());
     runtime.block_on(async move {
         let mut main = tokio::spawn(main(net, clock));
+        let mut first = true;
         std::future::poll_fn(move |cx| {
-            core.set_root(cx.waker());
+            // A root's waker is the same at every poll.
+            if std::mem::take(&mut first) {
+                core.set_root(cx.waker());
+            }
             match std::pin::Pin::new(&mut main).poll(cx) {
                 Poll::Ready(Ok(output)) => Poll::Ready(Ok(output)),
                 Poll::Ready(Err(error)) => match error.try_into_panic() {

@@ -78,7 +78,9 @@ fn hyper() -> SocketAddr {
                         Ok::<_, Infallible>(hyper::Response::new(body))
                     });
                     let io = TokioIo::new(stream);
-                    let http = hyper::server::conn::http1::Builder::new().pipeline_flush(true).serve_connection(io, service);
+                    let http = hyper::server::conn::http1::Builder::new()
+                        .pipeline_flush(true)
+                        .serve_connection(io, service);
                     let _ = http.await;
                 });
             }

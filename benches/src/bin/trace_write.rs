@@ -52,9 +52,11 @@ fn rate(time: Duration) -> f64 {
     MESSAGES as f64 / time.as_secs_f64()
 }
 
-const REQUEST: &[u8] = b"GET /items/42 HTTP/1.1\r\nhost: 127.0.0.1:40123\r\nuser-agent: looplab/0.1\r\n\
+const REQUEST: &[u8] =
+    b"GET /items/42 HTTP/1.1\r\nhost: 127.0.0.1:40123\r\nuser-agent: looplab/0.1\r\n\
     accept: */*\r\nx-request-id: 7f3c1a9e-52d0-4b1f-a1c5-3e8a90d2f6b4\r\n\r\n";
-const REPLY: &[u8] = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 61\r\n\r\n\
+const REPLY: &[u8] =
+    b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: 61\r\n\r\n\
     {\"id\":42,\"name\":\"a small brass gear\",\"qty\":9,\"price\":\"12.50\"}";
 
 /// The message with that number, and when it came.

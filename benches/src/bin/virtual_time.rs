@@ -1,14 +1,16 @@
 //! Runs a second in virtual time, beside turmoil on the same exchange.
 //!
 //! Three servers (two HTTP, one RESP) and five clients (three HTTP, two RESP) with a hundred requests each over
-//! one connection a client; link latencies of 50 to 250 microseconds. Then the same with the requests 100 ms
-//! apart, and an hour in which nothing happens. Both sides run in turn, on one thread, and the ratio
-//! is taken pair by pair.
+//! one connection a client; every message takes 1 to 10 ms. Then the same with the requests 100 ms
+//! apart; then with latencies of 50 to 250 microseconds, once with turmoil's default tick of 1 ms, which
+//! rounds them up, and once with one of 10 microseconds, which does not; and an hour in which nothing happens.
+//! Both sides run in turn, on one thread, and the ratio of their processor times
+//! is taken pair by pair. looplab writes its trace.
 //!
 //! `cargo run --release --manifest-path benches/Cargo.toml --bin virtual_time`
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use looplab::plan::{Overrides, Plan};
 use looplab::scenario::model::Scenario;
@@ -20,17 +22,37 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PAIRS: usize = 15;
 
-fn scenario(pause: &str) -> String {
-    let wait = if pause.is_empty() { String::new() } else { format!("          - wait: {pause}\n") };
+/// Runs of looplab for each of turmoil's, so that both take long enough to be timed.
+const TIMES: u64 = 5;
+
+/// Latencies of a message in microseconds, and turmoil's tick.
+#[derive(Clone, Copy)]
+struct Network {
+    min_us: u64,
+    max_us: u64,
+    tick_us: u64,
+}
+
+fn scenario(pause: &str, network: Network) -> String {
+    let wait =
+        if pause.is_empty() { String::new() } else { format!("          - wait: {pause}\n") };
     let mut text = String::from(
         "looplab: 1\nname: bench\nclock: virtual\ntimeout: 1h\nservers:\n\
          \x20 a: { type: http, routes: [ { on: GET /hello, respond: { json: { msg: hi } } } ] }\n\
          \x20 b: { type: http, routes: [ { on: GET /hello, respond: { json: { msg: hi } } } ] }\n\
-         \x20 c: { type: redis }\nclients:\n",
+         \x20 c: { type: redis }\n",
     );
-    for (client, step) in
-        [("h1", "get: a/hello"), ("h2", "get: b/hello"), ("h3", "get: a/hello"), ("r1", "redis: c SET k 1"), ("r2", "redis: c GET k")]
-    {
+    let Network { min_us, max_us, .. } = network;
+    text.push_str(&format!(
+        "links: [ {{ from: '*', to: '*', latency: {{ dist: uniform, min: {min_us}us, max: {max_us}us }} }} ]\nclients:\n"
+    ));
+    for (client, step) in [
+        ("h1", "get: a/hello"),
+        ("h2", "get: b/hello"),
+        ("h3", "get: a/hello"),
+        ("r1", "redis: c SET k 1"),
+        ("r2", "redis: c GET k"),
+    ] {
         text.push_str(&format!(
             "  {client}:\n    steps:\n      - repeat: 100\n        steps:\n          - {step}\n{wait}"
         ));
@@ -43,17 +65,15 @@ fn plan(text: &str) -> Plan {
     Plan::new(scenario, Overrides::default()).expect("a good plan")
 }
 
-/// One run of looplab with the whole trace written (into memory); returns the trace.
-fn looplab_run(plan: &Plan, seed: u64) -> Counting {
+/// One run of looplab with the whole trace written to `sink`.
+fn looplab_run<W: std::io::Write + Send + 'static>(plan: &Plan, seed: u64, sink: W) {
     let plan = Arc::new(plan.with_seed(seed));
-    let sink = Counting::default();
     let header = run::header(&plan);
-    let writer = trace::Writer::new(&header, sink.clone());
+    let writer = trace::Writer::new(&header, sink);
     let recorder = trace::Recorder::new(vec![Box::new(writer)]);
     let ended = run::run(&plan, &recorder, run::Hooks::default()).expect("runs");
     assert_eq!(ended.failure, None);
     recorder.flush();
-    sink
 }
 
 /// Keeps the trace, and counts its lines.
@@ -81,12 +101,13 @@ impl std::io::Write for Counting {
 type BoxError = Box<dyn std::error::Error>;
 
 /// The same exchange on turmoil.
-fn turmoil_run(pause: Duration, seed: u64) {
+fn turmoil_run(pause: Duration, network: Network, seed: u64) {
     let mut sim = turmoil::Builder::new()
         .rng_seed(seed)
         .simulation_duration(Duration::from_secs(3600))
-        .min_message_latency(Duration::from_micros(50))
-        .max_message_latency(Duration::from_micros(250))
+        .tick_duration(Duration::from_micros(network.tick_us))
+        .min_message_latency(Duration::from_micros(network.min_us))
+        .max_message_latency(Duration::from_micros(network.max_us))
         .build();
     for name in ["a", "b"] {
         sim.host(name, || async {
@@ -112,7 +133,8 @@ fn turmoil_run(pause: Duration, seed: u64) {
             tokio::spawn(async move {
                 let mut buffer = [0u8; 512];
                 while let Ok(n) = stream.read(&mut buffer).await {
-                    let reply: &[u8] = if buffer[..n].starts_with(b"*3") { b"+OK\r\n" } else { b"$1\r\n1\r\n" };
+                    let reply: &[u8] =
+                        if buffer[..n].starts_with(b"*3") { b"+OK\r\n" } else { b"$1\r\n1\r\n" };
                     if n == 0 || stream.write_all(reply).await.is_err() {
                         return;
                     }
@@ -139,8 +161,9 @@ async fn http_client(server: &'static str, pause: Duration) -> Result<(), BoxErr
         let _ = conn.await;
     });
     for _ in 0..100 {
-        let request =
-            hyper::Request::get("/hello").header("host", server).body(Empty::<bytes::Bytes>::new())?;
+        let request = hyper::Request::get("/hello")
+            .header("host", server)
+            .body(Empty::<bytes::Bytes>::new())?;
         let response = sender.send_request(request).await?;
         assert_eq!(response.status(), 200);
         response.into_body().collect().await?;
@@ -164,10 +187,15 @@ async fn redis_client(command: &'static [u8], pause: Duration) -> Result<(), Box
     Ok(())
 }
 
+/// The processor time of this thread: both sides use one thread, and the machine may be busy.
 fn seconds(work: impl FnOnce()) -> f64 {
-    let began = Instant::now();
+    let now = || {
+        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
+        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
+    };
+    let began = now();
     work();
-    began.elapsed().as_secs_f64()
+    now() - began
 }
 
 fn median(mut values: Vec<f64>) -> f64 {
@@ -175,21 +203,23 @@ fn median(mut values: Vec<f64>) -> f64 {
     values[values.len() / 2]
 }
 
-fn compare(title: &str, pause: &str, pause_duration: Duration, times: u64, target: f64) {
-    let plan = plan(&scenario(pause));
-    let messages = looplab_run(&plan, 1).lines();
-    assert_eq!(messages, 1000, "500 requests and 500 replies");
-    turmoil_run(pause_duration, 1);
+fn compare(title: &str, pause: &str, pause_duration: Duration, network: Network, target: &str) {
+    let plan = plan(&scenario(pause, network));
+    let trace = Counting::default();
+    looplab_run(&plan, 1, trace.clone());
+    assert_eq!(trace.lines(), 1000, "500 requests and 500 replies");
+    turmoil_run(pause_duration, network, 1);
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for pair in 0..PAIRS as u64 {
-        let a = seconds(|| (0..times).for_each(|n| drop(looplab_run(&plan, pair * times + n)))) / times as f64;
-        let b = seconds(|| turmoil_run(pause_duration, pair));
+        let run = |n| looplab_run(&plan, pair * TIMES + n, std::io::sink());
+        let a = seconds(|| (0..TIMES).for_each(run)) / TIMES as f64;
+        let b = seconds(|| turmoil_run(pause_duration, network, pair));
         ours.push(1.0 / a);
         theirs.push(1.0 / b);
         ratios.push(b / a);
     }
     println!(
-        "{title}: looplab {:.0} runs/s, turmoil {:.1} runs/s, ratio {:.1} (target {target})",
+        "{title}: looplab {:.0} runs/s, turmoil {:.1} runs/s, ratio {:.1}{target}",
         median(ours),
         median(theirs),
         median(ratios)
@@ -197,11 +227,17 @@ fn compare(title: &str, pause: &str, pause_duration: Duration, times: u64, targe
 }
 
 fn main() {
-    compare("500 requests", "", Duration::ZERO, 10, 4.0);
-    compare("500 requests, 100 ms apart", "100ms", Duration::from_millis(100), 10, 50.0);
+    let wide = Network { min_us: 1_000, max_us: 10_000, tick_us: 1_000 };
+    compare("1-10 ms a message", "", Duration::ZERO, wide, " (target 4)");
+    let pause = Duration::from_millis(100);
+    compare("1-10 ms, requests 100 ms apart", "100ms", pause, wide, " (target 50)");
+    let coarse = Network { min_us: 50, max_us: 250, tick_us: 1_000 };
+    compare("50-250 us, turmoil rounds to 1 ms", "", Duration::ZERO, coarse, "");
+    let fine = Network { tick_us: 10, ..coarse };
+    compare("50-250 us, turmoil ticks of 10 us", "", Duration::ZERO, fine, "");
     let idle = "looplab: 1\nclock: virtual\ntimeout: 2h\nservers: { s: { type: echo } }\nclients: { c: { steps: [ { wait: 1h } ] } }\n";
     let idle = plan(idle);
-    looplab_run(&idle, 1);
-    let times = (0..PAIRS).map(|n| seconds(|| drop(looplab_run(&idle, n as u64)))).collect();
+    let times =
+        (0..PAIRS).map(|n| seconds(|| looplab_run(&idle, n as u64, std::io::sink()))).collect();
     println!("an hour of idling: {:.3} ms (target 1)", median(times) * 1000.0);
 }

@@ -6,7 +6,7 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
@@ -23,6 +23,7 @@ pub(in crate::net) struct Core {
 struct Shared {
     /// Nanoseconds; written only by `step`.
     now: AtomicU64,
+    deadlocked: AtomicBool,
     state: Mutex<State>,
 }
 
@@ -34,7 +35,6 @@ struct State {
     free: Vec<u32>,
     cancelled: usize,
     root: Option<Waker>,
-    deadlocked: bool,
     horizon: Option<Horizon>,
 }
 
@@ -92,7 +92,11 @@ const CANCELLED_MIN: usize = 1024;
 
 impl Core {
     pub(in crate::net) fn new() -> Core {
-        let shared = Shared { now: AtomicU64::new(0), state: Mutex::default() };
+        let shared = Shared {
+            now: AtomicU64::new(0),
+            deadlocked: AtomicBool::new(false),
+            state: Mutex::default(),
+        };
         Core { shared: Arc::new(shared) }
     }
 
@@ -108,7 +112,7 @@ impl Core {
 
     /// True once nothing can ever happen again.
     pub(in crate::net) fn deadlocked(&self) -> bool {
-        self.lock().deadlocked
+        self.shared.deadlocked.load(Ordering::Relaxed)
     }
 
     /// Takes the next event. Called by the runtime when it is idle.
@@ -140,8 +144,8 @@ impl Core {
                 }
             }
         } else {
-            state.deadlocked = true;
             drop(state);
+            self.shared.deadlocked.store(true, Ordering::Relaxed);
         }
         if let Some(root) = root {
             root.wake();
