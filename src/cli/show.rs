@@ -57,7 +57,8 @@ fn teller(args: &ShowArgs, style: Style, header: Header, shown: Option<Vec<NodeI
         ShowForm::List => Form::List { cut: tty::is_output() },
         ShowForm::Summary => Form::Summary,
     };
-    let folding = if args.all || args.step { Folding::Never } else { Folding::Bounded };
+    let whole = args.all || args.step || args.form == ShowForm::List;
+    let folding = if whole { Folding::Never } else { Folding::Bounded };
     let source = Source::new(header.file.as_str(), header.text.as_str());
     Teller::new(header, source, Telling { style, form, folding, shown })
 }
@@ -109,8 +110,10 @@ fn nodes_shown(
     mut wanted: Wanted,
     path: &Path,
 ) -> Result<Vec<NodeId>, Failure> {
-    let all = wanted.is_all();
     let mut shown = BTreeSet::new();
+    if wanted.is_all() {
+        return Ok((0..).map(NodeId).take(header.nodes.len()).collect());
+    }
     for event in trace {
         let event = event.map_err(|error| unreadable(path, &error))?;
         if wanted.is_over(event.at) {
@@ -120,9 +123,6 @@ fn nodes_shown(
         if wanted.wants(&event, header) {
             shown.extend(nodes);
         }
-    }
-    if all {
-        shown.extend((0..).map(NodeId).take(header.nodes.len()));
     }
     Ok(shown.into_iter().collect())
 }

@@ -8,7 +8,7 @@ use std::process::{Child, Command, Output, Stdio};
 use rustix::process::{Pid, Signal, kill_process};
 
 /// A scenario of which everything holds.
-pub const GOOD: &str = r#"looplab: 1
+pub(crate) const GOOD: &str = r#"looplab: 1
 name: good
 about: A greeting. And more of it.
 servers:
@@ -26,7 +26,7 @@ checks:
 "#;
 
 /// One of whose steps and checks fail.
-pub const BAD: &str = r#"looplab: 1
+pub(crate) const BAD: &str = r#"looplab: 1
 name: bad
 servers:
   greeter:
@@ -43,7 +43,7 @@ checks:
 "#;
 
 /// One that takes as long as it is let.
-pub const LONG: &str = r#"looplab: 1
+pub(crate) const LONG: &str = r#"looplab: 1
 name: long
 timeout: 1h
 servers:
@@ -59,13 +59,13 @@ clients:
 "#;
 
 /// A folder for one test.
-pub struct Bench {
+pub(crate) struct Bench {
     folder: tempfile::TempDir,
 }
 
 impl Bench {
     /// A folder with these files.
-    pub fn new(files: &[(&str, &str)]) -> Bench {
+    pub(crate) fn new(files: &[(&str, &str)]) -> Bench {
         let bench = Bench { folder: tempfile::tempdir().unwrap() };
         for (name, text) in files {
             std::fs::write(bench.path(name), text).unwrap();
@@ -73,16 +73,16 @@ impl Bench {
         bench
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
-    pub fn read(&self, name: &str) -> String {
+    pub(crate) fn read(&self, name: &str) -> String {
         std::fs::read_to_string(self.path(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
     }
 
     /// The program in that folder, with an environment that says nothing.
-    pub fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
+    pub(crate) fn command<S: AsRef<OsStr>>(&self, args: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_looplab"));
         command
             .args(args)
@@ -94,19 +94,19 @@ impl Bench {
     }
 
     /// Runs the program to its end; the command line is split at blanks.
-    pub fn looplab(&self, line: &str) -> Ran {
+    pub(crate) fn looplab(&self, line: &str) -> Ran {
         Ran::new(line, self.command(line.split_whitespace()).output().unwrap())
     }
 
     /// Starts the program and reads its output up to the first line that holds `mark`.
-    pub fn start(&self, line: &str, mark: &str) -> Running {
+    pub(crate) fn start(&self, line: &str, mark: &str) -> Running {
         let mut running = self.spawn(line);
         running.until(mark);
         running
     }
 
     /// Starts the program.
-    pub fn spawn(&self, line: &str) -> Running {
+    pub(crate) fn spawn(&self, line: &str) -> Running {
         let mut command = self.command(line.split_whitespace());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn().unwrap();
@@ -116,10 +116,10 @@ impl Bench {
 }
 
 /// A program that has ended.
-pub struct Ran {
-    pub code: i32,
-    pub out: String,
-    pub err: String,
+pub(crate) struct Ran {
+    pub(crate) code: i32,
+    pub(crate) out: String,
+    pub(crate) err: String,
     line: String,
 }
 
@@ -136,7 +136,7 @@ impl Ran {
 
     /// Fails unless it exited with `code`.
     #[track_caller]
-    pub fn exits(self, code: i32) -> Ran {
+    pub(crate) fn exits(self, code: i32) -> Ran {
         let Ran { out, err, line, .. } = &self;
         assert_eq!(self.code, code, "looplab {line}\n--- stdout\n{out}\n--- stderr\n{err}");
         self
@@ -144,7 +144,7 @@ impl Ran {
 
     /// Fails unless its standard output holds all of these.
     #[track_caller]
-    pub fn says(self, all: &[&str]) -> Ran {
+    pub(crate) fn says(self, all: &[&str]) -> Ran {
         for text in all {
             assert!(self.out.contains(text), "{text:?} is not in\n{}", self.out);
         }
@@ -153,7 +153,7 @@ impl Ran {
 
     /// Fails unless its standard error holds all of these.
     #[track_caller]
-    pub fn complains(self, all: &[&str]) -> Ran {
+    pub(crate) fn complains(self, all: &[&str]) -> Ran {
         for text in all {
             assert!(self.err.contains(text), "{text:?} is not in\n{}", self.err);
         }
@@ -162,32 +162,32 @@ impl Ran {
 
     /// Fails if it said anything on standard error.
     #[track_caller]
-    pub fn without_complaint(self) -> Ran {
+    pub(crate) fn without_complaint(self) -> Ran {
         assert_eq!(self.err, "");
         self
     }
 }
 
 /// A program that is still there; killed if the test forgets it.
-pub struct Running {
+pub(crate) struct Running {
     child: Child,
     out: BufReader<std::process::ChildStdout>,
     /// What it has said so far.
-    pub said: String,
+    pub(crate) said: String,
 }
 
 impl Running {
-    pub fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }
 
-    pub fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(i32::try_from(self.child.id()).unwrap()).unwrap();
         kill_process(pid, signal).unwrap();
     }
 
     /// Reads on until a line holds `mark`.
-    pub fn until(&mut self, mark: &str) {
+    pub(crate) fn until(&mut self, mark: &str) {
         let from = self.said.len();
         while !self.said[from..].contains(mark) {
             assert_ne!(self.out.read_line(&mut self.said).unwrap(), 0, "no {mark}:\n{}", self.said);
@@ -195,17 +195,17 @@ impl Running {
     }
 
     /// Closes the end of the pipe that this test reads.
-    pub fn stop_reading(self) -> Unread {
+    pub(crate) fn stop_reading(self) -> Unread {
         Unread(self.child)
     }
 
     /// Waits until it was killed.
-    pub fn gone(mut self) {
+    pub(crate) fn gone(mut self) {
         self.child.wait().unwrap();
     }
 
     /// Waits for its end; all that it said is there.
-    pub fn end(mut self) -> Ran {
+    pub(crate) fn end(mut self) -> Ran {
         self.out.read_to_string(&mut self.said).unwrap();
         let mut err = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut err).unwrap();
@@ -220,11 +220,11 @@ impl Running {
 }
 
 /// A program whose output nobody reads any more.
-pub struct Unread(Child);
+pub(crate) struct Unread(Child);
 
 impl Unread {
     /// Waits for its end: the exit code, and what it complained of.
-    pub fn end(self) -> (i32, String) {
+    pub(crate) fn end(self) -> (i32, String) {
         let output = self.0.wait_with_output().unwrap();
         let err = String::from_utf8(output.stderr).unwrap();
         (output.status.code().expect("it ended by itself"), err)
@@ -232,11 +232,11 @@ impl Unread {
 }
 
 /// The ports of a table of addresses.
-pub fn ports_in(text: &str) -> Vec<u16> {
+pub(crate) fn ports_in(text: &str) -> Vec<u16> {
     text.lines().filter_map(|line| line.rsplit_once("  127.0.0.1:")?.1.parse().ok()).collect()
 }
 
 /// A file of the repository.
-pub fn shipped(path: &str) -> String {
+pub(crate) fn shipped(path: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path).display().to_string()
 }

@@ -9,6 +9,7 @@ use super::excerpt::excerpt;
 use super::exchanges::Asked;
 use super::moment::took;
 use super::style::{self, BAD, DIM, GOOD, PLAIN, Style, WARN};
+use super::teller::{Form, Telling};
 use super::text::{escape, plural};
 use crate::base::{ConnId, Direction, NodeId, Time};
 use crate::trace::{
@@ -44,7 +45,17 @@ pub(super) struct Scene<'a> {
     pub(super) tags: bool,
 }
 
-impl Scene<'_> {
+impl<'a> Scene<'a> {
+    pub(super) fn new(
+        header: &'a Header,
+        telling: &Telling,
+        connections: &'a Connections,
+        tags: bool,
+    ) -> Scene<'a> {
+        let everything = matches!(telling.form, Form::List { .. });
+        Scene { header, style: telling.style, connections, everything, tags }
+    }
+
     /// What to tell of an event, if anything; `asked` is the request that it answers.
     pub(super) fn describe<'e>(&self, event: &'e Event, asked: Option<Asked>) -> Option<Told<'e>> {
         match &event.kind {

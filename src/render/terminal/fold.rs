@@ -177,6 +177,11 @@ impl Fold {
         })
     }
 
+    /// True if something was folded and is not told yet, or would be if it came now.
+    pub(super) fn is_folding(&self) -> bool {
+        self.resting || !self.bundles.is_empty()
+    }
+
     /// True if what was folded should be told although nothing else is drawn.
     pub(super) fn due(&self, at: Time) -> bool {
         self.folding == Folding::Renewing

@@ -4,7 +4,7 @@
 //! Event -> Teller -> connections, exchanges   who speaks with whom, which answer belongs to what
 //!                 -> tally                    what the summary counts
 //!                 -> fold                     is this worth a line, or one more of the same?
-//!                 -> diagram | list           lines of text
+//!                 -> picture                  lines of text: a diagram, or a list
 //! ```
 //!
 //! A [`Teller`] is told events in the order of the run and appends finished lines to a `String`; it never
@@ -19,9 +19,11 @@ mod excerpt;
 mod exchanges;
 mod failure;
 mod fold;
+mod kinds;
 mod latencies;
 mod list;
 mod moment;
+mod picture;
 mod progress;
 mod row;
 mod shape;
