@@ -12,5 +12,7 @@
 
 mod links;
 mod pipe;
+#[cfg(test)]
+mod tests;
 
 pub use links::Links;

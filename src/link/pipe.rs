@@ -147,21 +147,19 @@ impl Conduit for Pipe {
             return None;
         }
         let segment = self.queue.pop_front()?;
-        // A conduit that is emptied at the end of time hands over at the times it had planned.
-        let at = if now == Time::MAX { segment.at } else { now };
         for seen in segment.first.into_iter().chain(segment.more) {
-            self.record(at, segment.sent, seen, Fate::Delivered);
+            self.record(now, segment.sent, seen, Fate::Delivered);
         }
         let (conn, by) = (self.wire.conn, self.wire.sender(self.direction));
         match &segment.parcel {
             Parcel::Bytes(bytes) => self.bytes -= bytes.len(),
             Parcel::End => {
                 tracing::debug!(target: "looplab::connection", parent: &self.wire.span, by = self.wire.name(by), "close");
-                self.wire.recorder.record(at, EventKind::Close { conn, by });
+                self.wire.recorder.record(now, EventKind::Close { conn, by });
             }
             Parcel::Reset => {
                 tracing::debug!(target: "looplab::connection", parent: &self.wire.span, by = self.wire.name(by), "reset");
-                self.wire.recorder.record(at, EventKind::Reset { conn, by });
+                self.wire.recorder.record(now, EventKind::Reset { conn, by });
             }
         }
         Some(segment.parcel)

@@ -263,13 +263,16 @@ impl RealStream {
         }
     }
 
+    /// Breaks the connection off, after what is under way: as in the virtual world, a reset overtakes
+    /// nothing.
     pub(super) fn reset(&mut self) {
         let mut out = lock(&self.out);
+        if out.write.is_none() {
+            return;
+        }
         out.ended = true;
         out.conduit.end(self.clock.now(), true);
-        // Whatever latency the conduit gives a reset, the socket is gone with its owner: hand it over.
-        while out.conduit.next(crate::base::Time::MAX).is_some() {}
-        out.break_off();
+        self.drive(out, &mut Context::from_waker(Waker::noop()));
     }
 
     /// Sends what is due, and leaves the rest to the pump.
