@@ -50,9 +50,9 @@ Begin with: looplab new hello && looplab run hello.yaml";
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Run a scenario: start its servers, drive its clients, show what happens, say whether it holds
+    /// Run a scenario, show every message, and say whether what it checks holds
     Run(RunArgs),
-    /// Start a scenario's servers and keep them up for curl, redis-cli, a browser, your program
+    /// Keep a scenario's servers up for curl, redis-cli, a browser, your program
     Up(UpArgs),
     /// Say everything that is wrong with scenarios, without running them
     Check(CheckArgs),
@@ -82,7 +82,7 @@ Examples:
 /// How output looks.
 #[derive(Debug, Clone, Copy, Args)]
 pub struct LookArgs {
-    /// Use colours: auto means on a terminal, unless NO_COLOR is set
+    /// Use colours
     #[arg(long, value_name = "WHEN", value_enum, default_value_t, help_heading = "Look")]
     pub color: When,
     /// Draw with ASCII only; the default where the locale is not UTF-8
@@ -93,7 +93,7 @@ pub struct LookArgs {
 /// When something is done.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
 pub enum When {
-    /// If it makes sense.
+    /// On a terminal, unless NO_COLOR is set.
     #[default]
     Auto,
     /// Always.
@@ -106,7 +106,7 @@ pub enum When {
 #[derive(Debug, Clone, Args)]
 pub struct LogArgs {
     /// Log on standard error what fits this filter, such as `looplab=debug` or
-    /// `looplab::message=info`; by default what LOOPLAB_LOG says, else nothing
+    /// `looplab::message=info`; by default what LOOPLAB_LOG or RUST_LOG says, else nothing
     #[arg(long, value_name = "FILTER", help_heading = "Log")]
     pub log: Option<String>,
     /// The form of the log [default: text]; if no filter is given, `looplab=info` is logged
@@ -139,13 +139,16 @@ Examples:
   looplab run hello.yaml --quiet && echo all holds
   looplab run hello.yaml --log looplab::message=info --log-format json 2> messages.json
 
-What is drawn: the first 200 lines as they come, after that whatever is new; repetition is counted and told
-in a line (`997 more like this`). Everything is in the trace: looplab show --all draws it.
+What is drawn: at most 20 lines that are alike and 200 in all, after that only what is new. The rest is \
+counted and told in a line (`997 more like this`). Everything is in the trace, and `looplab show --all` \
+draws it.
 
-Ctrl-C stops clients and servers in order; the trace is complete up to then. A second Ctrl-C stops at once.
+With --step the telling waits and the run does not: no timeout strikes because somebody explains something.
 
-Exit codes: 0 all holds, 1 something does not hold, 2 the scenario or the command line is wrong,
-3 the machine said no, 130 stopped by Ctrl-C."
+Ctrl-C stops clients and servers in order; the trace is complete up to then. A second one stops at once.
+
+Exit codes: 0 all holds, 1 something does not hold or could not be decided, 2 the scenario or the command \
+line is wrong, 3 the machine said no, 130 stopped by Ctrl-C (143 by SIGTERM)."
 )]
 pub struct RunArgs {
     /// The scenario
@@ -188,12 +191,12 @@ Examples:
   curl $(jq -r '.endpoints[0].url' runs/shop/endpoints.json)/items
   . runs/shop/endpoints.env && redis-cli -u $CACHE_URL PING
 
-The clients of the scenario are not driven. The addresses are printed as a table and as shell variables,
-and written to endpoints.json and endpoints.env beside the trace, whole or not at all, once every server
-can be reached; both files are removed when it ends.
+The clients of the scenario are not driven, and its clock is the real one. The addresses are printed as a \
+table and as shell variables, and written to endpoints.json and endpoints.env beside the trace, whole or \
+not at all, once every server can be reached; both files are removed when it ends.
 
-Ctrl-C or SIGTERM stops the servers in order, and the exit code is 0; so does the end of whoever reads
-the output. A fixed `port:` in the scenario that is taken is an error that names its holder (exit code 3)."
+Ctrl-C or SIGTERM stops the servers in order, and the exit code is 0; so does the end of whoever reads the \
+output. A fixed `port:` in the scenario that is taken is an error that names its holder (exit code 3)."
 )]
 pub struct UpArgs {
     /// The scenario
@@ -241,7 +244,7 @@ pub struct CheckArgs {
   looplab show runs/hello --node 'reader.*' --grep 'GET /items' --all
   looplab show runs/hello --step
 
-An event is shown if it fits all that is asked for. Names may be patterns (`reader.*`), and a client with
+An event is shown if it fits all that is asked for. Names may be patterns (`reader.*`), and a client with \
 a count is meant with all its instances.")]
 pub struct ShowArgs {
     /// The trace, or the folder it lies in

@@ -76,9 +76,8 @@ impl<'a> Scene<'a> {
                 Some(self.note(*node, &format!("{cross} crashed: {text}"), BAD))
             }
             EventKind::Step(step) => self.step(event.at, step),
-            EventKind::Load(load) => {
-                Some(self.note(load.client, &load_words(load, event.at), PLAIN))
-            }
+            // The client says so itself, in its log; the figures are in the summary.
+            EventKind::Load(_) => None,
             EventKind::Log { node, level, text } => self.log(*node, *level, text),
             _ if self.everything => self.other(event),
             _ => None,
