@@ -116,7 +116,7 @@ fn announcement(endpoints: &[Endpoint], plan: &Plan, style: Style, files: &Files
     let mut text = table(endpoints, plan, style);
     text.push_str(&variables(endpoints, &[Part::Url]));
     let files: Vec<String> = files.written.iter().map(|path| path.display().to_string()).collect();
-    let hint = format!("  also in {}; Ctrl-C stops", files.join(" and "));
+    let hint = format!("  also in {}\n  Ctrl-C stops", files.join("\n          "));
     text.push_str(&format!("\n{}\n\n", style.paint(&hint, DIM)));
     text
 }

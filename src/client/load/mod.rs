@@ -26,7 +26,7 @@ use super::runner::{Runner, Shared};
 use super::scope::Scope;
 use crate::base::{Rng, Time, Value};
 use crate::scenario::model::{Load, LoadKind, Step};
-use crate::trace::{EventKind, Level};
+use crate::trace::EventKind;
 
 pub(super) use tally::Tally;
 
@@ -68,7 +68,6 @@ pub(super) async fn run(shared: &Arc<Shared>, load: &Load, scope: Scope) -> u64 
     }
     let now = shared.context.clock.now();
     let event = ongoing.tally.event(shared.context.node, load.span, began);
-    shared.log(Level::Info, tally::describe(&event, now.since(began)));
     let failed = event.failed;
     shared.context.recorder.record(now, EventKind::Load(Box::new(event)));
     failed

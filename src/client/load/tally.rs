@@ -6,7 +6,6 @@ use std::time::Duration;
 use hdrhistogram::Histogram;
 
 use super::FAILURES_TOLD;
-use crate::base::units::show_duration;
 use crate::base::{NodeId, Span, Time};
 use crate::trace::{LoadEvent, LoadLatency};
 
@@ -111,28 +110,4 @@ fn mean(latencies: &Histogram<u64>) -> Duration {
     )]
     let micros = latencies.mean().round() as u64;
     Duration::from_micros(micros)
-}
-
-/// The figures as a line of text.
-pub(super) fn describe(load: &LoadEvent, took: Duration) -> String {
-    let mut text = format!(
-        "load over after {}: {} begun, {} done, {} failed, {} shed",
-        show_duration(took),
-        load.started,
-        load.done,
-        load.failed,
-        load.shed,
-    );
-    if let Some(latency) = &load.latency {
-        let told = ["p50", "p90", "p99", "max"];
-        let figures: Vec<String> = latency
-            .named()
-            .iter()
-            .filter(|(name, _)| told.contains(name))
-            .map(|(name, duration)| format!("{name} {}", show_duration(*duration)))
-            .collect();
-        text.push_str("; latency ");
-        text.push_str(&figures.join(", "));
-    }
-    text
 }

@@ -36,9 +36,7 @@ fn an_open_loop_keeps_its_rate_and_tells_figures_instead_of_steps() {
     assert_eq!(load.span, ran.plan.clients[0].load.as_ref().unwrap().span);
     let latency = load.latency.unwrap();
     assert_eq!(latency.max, DIAL);
-    let text = "load over after 990ms: 100 begun, 100 done, 0 failed, 0 shed; latency p50 1us, p90 1us, \
-                p99 1us, max 1ms";
-    assert_eq!(ran.logs(), [(Level::Info, text)]);
+    assert!(ran.logs().is_empty(), "the event says it all");
 }
 
 #[test]
