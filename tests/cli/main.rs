@@ -4,6 +4,7 @@
 mod bench;
 mod files;
 mod help;
+mod pictures;
 mod ports;
 mod run;
 mod show;

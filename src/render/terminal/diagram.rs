@@ -20,7 +20,7 @@ use super::text;
 use crate::base::{NodeId, Time};
 
 /// The least of a body that is worth showing, in columns.
-const EXCERPT_MIN: usize = 10;
+const EXCERPT_MIN: usize = 16;
 
 /// Draws lines between lifelines.
 pub(super) struct Diagram {
