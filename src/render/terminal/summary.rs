@@ -99,7 +99,7 @@ impl Closing<'_> {
         }
         table(&rows, self.style, out);
         if hidden > 0 {
-            let words = format!("and {} more", plural(hidden as u64, "link", "links"));
+            let words = format!("and {}", plural(hidden as u64, "more link", "more links"));
             out.push_str(&format!("  {}\n", self.style.paint(&words, DIM)));
         }
         if tally.others.requests > 0 {
