@@ -175,21 +175,55 @@ pub(super) static INDEX: LazyLock<Vec<Listed>> = LazyLock::new(|| {
     index
 });
 
-/// Longer than the name of any command.
-const NAME_BYTES: usize = 32;
+/// The longest name of a command.
+const NAME_BYTES: usize = 16;
+/// Places of the lookup table: a power of two, several times the number of commands.
+const SLOTS: usize = 1024;
+
+/// Where each command is found: its packed name and its place in [`INDEX`], in the slot that the name
+/// hashes to or one of the next.
+static LOOKUP: LazyLock<Vec<(u128, Option<Listed>)>> = LazyLock::new(|| {
+    let mut slots = vec![(0, None); SLOTS];
+    for listed in &*INDEX {
+        let name = pack(listed.command.name.as_bytes()).unwrap_or(0);
+        let mut slot = slot(name);
+        while slots[slot].1.is_some() {
+            slot = (slot + 1) % SLOTS;
+        }
+        slots[slot] = (name, Some(*listed));
+    }
+    slots
+});
+
+/// A name as a number, the same in upper and lower case; `None` if no command has one so long.
+///
+/// A byte becomes a small letter by this `|` only if it is a letter, and names are nothing else.
+fn pack(name: &[u8]) -> Option<u128> {
+    let mut bytes = [0; NAME_BYTES];
+    for (byte, from) in bytes.get_mut(..name.len())?.iter_mut().zip(name) {
+        *byte = from | 0x20;
+    }
+    Some(u128::from_le_bytes(bytes))
+}
+
+fn slot(name: u128) -> usize {
+    let folded = (name ^ (name >> 57)) & u128::from(u64::MAX);
+    let mixed = u64::try_from(folded).unwrap_or(0).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    usize::try_from(mixed >> 32).unwrap_or(0) % SLOTS
+}
 
 /// The command of that name, in upper or lower case.
 pub(super) fn find(name: &[u8]) -> Option<Listed> {
-    let mut buffer = [0; NAME_BYTES];
-    let lower = buffer.get_mut(..name.len())?;
-    lower.copy_from_slice(name);
-    lower.make_ascii_lowercase();
-    let lower = &*lower;
-    let index = &*INDEX;
-    index
-        .binary_search_by(|listed| listed.command.name.as_bytes().cmp(lower))
-        .ok()
-        .map(|at| index[at])
+    let name = pack(name)?;
+    let lookup = &*LOOKUP;
+    let mut slot = slot(name);
+    loop {
+        let (other, listed) = &lookup[slot];
+        if listed.is_none() || *other == name {
+            return *listed;
+        }
+        slot = (slot + 1) % SLOTS;
+    }
 }
 
 #[cfg(test)]
@@ -205,9 +239,9 @@ mod tests {
         for pair in INDEX.windows(2) {
             assert!(pair[0].command.name < pair[1].command.name, "{:?}", pair[1].command);
         }
-        for command in all() {
-            assert!(command.name.len() < NAME_BYTES);
-            assert_eq!(command.name, command.name.to_ascii_lowercase());
+        for listed in &*INDEX {
+            assert!(listed.command.name.len() <= NAME_BYTES);
+            assert!(listed.command.name.bytes().all(|byte| byte.is_ascii_lowercase()));
         }
     }
 
@@ -228,10 +262,31 @@ mod tests {
     }
 
     #[test]
-    fn names_are_found_in_any_case() {
-        assert_eq!(find(b"GeT").map(|l| l.command.name), Some("get"));
-        assert!(find(b"nothing").is_none());
+    fn every_name_is_found_in_any_case_and_nothing_else_is() {
+        for listed in &*INDEX {
+            let name = listed.command.name;
+            let found = |name: &[u8]| find(name).map(|listed| listed.command.name);
+            assert_eq!(found(name.as_bytes()), Some(name));
+            assert_eq!(found(name.to_uppercase().as_bytes()), Some(name));
+            assert_eq!(found(&name.as_bytes()[1..]), find_slowly(&name[1..]));
+            assert_eq!(found(format!("{name}x").as_bytes()), find_slowly(&format!("{name}x")));
+            assert_eq!(found(format!("{name}\0").as_bytes()), None);
+        }
         assert!(find(&[b'a'; 1000]).is_none());
         assert!(find(b"").is_none());
+        assert!(find(b"g\x05t").is_none());
+    }
+
+    fn find_slowly(name: &str) -> Option<&'static str> {
+        INDEX.iter().map(|listed| listed.command.name).find(|other| *other == name)
+    }
+
+    #[test]
+    fn most_names_are_found_at_once() {
+        let at_once = |listed: &&Listed| {
+            let name = pack(listed.command.name.as_bytes()).expect("short");
+            LOOKUP[slot(name)].0 == name
+        };
+        assert!(INDEX.iter().filter(at_once).count() * 10 > INDEX.len() * 8);
     }
 }

@@ -19,6 +19,7 @@ struct Parameter {
 pub(super) struct Config {
     parameters: Vec<Parameter>,
     port: u16,
+    memory_bytes_max: usize,
 }
 
 /// Those with a fixed value that tell the truth about this server, and those that may be set but
@@ -80,7 +81,8 @@ impl Config {
         let computed = computed.map(|(name, value)| Parameter { name, value, settable: false });
         let mut parameters: Vec<Parameter> = fixed.into_iter().chain(computed).collect();
         parameters.sort_by_key(|parameter| parameter.name);
-        let mut config = Config { parameters, port: settings.port };
+        let mut config =
+            Config { parameters, port: settings.port, memory_bytes_max: MEMORY_BYTES_MAX };
         if let (Some(password), Some(slot)) = (settings.password, config.slot("requirepass")) {
             slot.value = password;
         }
@@ -106,10 +108,7 @@ impl Config {
 
     /// What the databases may hold; never more than [`MEMORY_BYTES_MAX`].
     pub(super) fn memory_bytes_max(&self) -> usize {
-        match self.value("maxmemory").parse() {
-            Ok(0) | Err(_) => MEMORY_BYTES_MAX,
-            Ok(bytes) => MEMORY_BYTES_MAX.min(bytes),
-        }
+        self.memory_bytes_max
     }
 
     /// The names and values of the parameters whose names match one of `patterns`.
@@ -146,7 +145,11 @@ impl Config {
         let value = String::from_utf8_lossy(value);
         slot.value = match slot.name {
             "maxmemory" => match memory(&value) {
-                Some(bytes) => bytes.to_string(),
+                Some(bytes) => {
+                    let limit = usize::try_from(bytes).ok().filter(|bytes| *bytes > 0);
+                    self.memory_bytes_max = MEMORY_BYTES_MAX.min(limit.unwrap_or(usize::MAX));
+                    bytes.to_string()
+                }
                 None => return refuse(slot.name, "argument must be a memory value"),
             },
             _ => value.into_owned(),
