@@ -1,9 +1,13 @@
 //! The redis server on its connections, in both worlds: bytes in, bytes out.
 
+mod common;
 #[allow(dead_code, reason = "made for http, of which this is a part")]
 #[path = "http_server/lab.rs"]
 mod lab;
 
+use looplab::scenario::model::World;
+
+use common::{complaint, run_text};
 use lab::{Lab, Wire, in_both, in_real, in_virtual, ms};
 use tokio::io::AsyncWriteExt;
 
@@ -212,4 +216,47 @@ fn info_knows_the_connections() {
         let text = lab.exchange("db", "INFO clients\r\nQUIT\r\n").await;
         assert!(text.contains("connected_clients:2\r\n"), "the second has gone: {text}");
     });
+}
+
+/// Clients that wait for, draw from and listen to one server at once.
+const CROWD: &str = r#"
+looplab: 1
+servers:
+  db: { type: redis }
+clients:
+  worker:
+    count: 3
+    steps:
+      - repeat: 4
+        steps:
+          - redis: db BLPOP jobs 5
+          - redis: db RPUSH done x
+            expect: { reply: { gt: 0 } }
+  producer:
+    steps:
+      - repeat: 12
+        steps:
+          - redis: db RPUSH jobs ${iteration}
+          - redis: db PUBLISH news ${iteration}
+  listener:
+    steps:
+      - connect: db
+      - send: "SUBSCRIBE news\r\n"
+      - receive: { until: ":1\r\n" }
+  chance:
+    steps:
+      - redis: db SADD s a b c d e f g h
+      - repeat: 4
+        steps:
+          - redis: db SPOP s
+          - redis: db RANDOMKEY
+"#;
+
+#[test]
+fn the_same_seed_gives_the_same_trace_and_another_one_another() {
+    let run = |seed| run_text(CROWD, World::Virtual, seed);
+    let first = run(1);
+    assert_eq!(complaint(&first), "");
+    assert_eq!(first.trace, run(1).trace);
+    assert_ne!(first.trace, run(2).trace);
 }

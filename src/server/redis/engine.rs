@@ -9,7 +9,9 @@ use super::call::Call;
 use super::command::{Body, Command, Flags, find};
 use super::config::Config;
 use super::db::Db;
-use super::limits::{MAILBOX_BYTES_MAX, QUEUED_BYTES_MAX, REPLY_BYTES_MAX, SWEEP_KEYS};
+use super::limits::{
+    MAILBOX_BYTES_MAX, QUEUED_BYTES_MAX, QUEUED_OVERHEAD, REPLY_BYTES_MAX, SWEEP_KEYS,
+};
 use super::pubsub::PubSub;
 use super::refusal::Refusal;
 use super::session::{Blocked, ClientId, Session, Transaction};
@@ -149,6 +151,7 @@ impl Engine {
     /// Ends all watches of a session.
     pub(super) fn unwatch(&mut self, session: &mut Session) {
         for (db, key) in std::mem::take(&mut session.watched).into_keys() {
+            session.names_bytes -= key.len();
             self.dbs[db].unwatch(&key);
         }
     }
@@ -425,8 +428,8 @@ fn queue(
     words: Words<'_>,
     reply: &mut Writer<'_>,
 ) {
-    transaction.bytes +=
-        words.iter().map(|word| word.len() + size_of::<(usize, usize)>()).sum::<usize>();
+    transaction.bytes += QUEUED_OVERHEAD
+        + words.iter().map(|word| word.len() + size_of::<(usize, usize)>()).sum::<usize>();
     if transaction.bytes > QUEUED_BYTES_MAX {
         transaction.failed = true;
         transaction.queue.clear();

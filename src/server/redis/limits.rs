@@ -11,10 +11,16 @@ pub const REPLY_BYTES_MAX: usize = crate::protocol::resp::FRAME_BYTES_MAX - (8 <
 /// The most that may lie ready for a client that does not read: 32 MiB, as in Redis for subscribers.
 /// Beyond it the client is disconnected.
 pub const MAILBOX_BYTES_MAX: usize = 32 << 20;
-/// The most bytes of commands between `MULTI` and `EXEC`.
+/// The most bytes of commands between `MULTI` and `EXEC`, each with [`QUEUED_OVERHEAD`].
 pub const QUEUED_BYTES_MAX: usize = 64 << 20;
-/// The most channels and patterns that one client may subscribe to, and the most keys it may watch.
+/// What a queued command is taken to cost beyond its words.
+pub const QUEUED_OVERHEAD: usize = 96;
+/// The most channels, patterns and watched keys of one client.
 pub const SUBSCRIPTIONS_MAX: usize = 100_000;
+/// The most bytes of the names that one client listens to or watches: 16 MiB.
+pub const NAMES_BYTES_MAX: usize = 16 << 20;
+/// The longest name that a client may give itself, its library or its library's version.
+pub const CLIENT_NAME_BYTES_MAX: usize = 1024;
 /// The most elements that one command may draw by chance with repetition.
 pub const DRAWS_MAX: u64 = 1 << 20;
 /// How many keys whose time has come are swept away per command and database; the others are gone

@@ -46,9 +46,11 @@ impl PubSub {
 
     pub(super) fn leave_all(&mut self, session: &mut Session) {
         for name in std::mem::take(&mut session.channels) {
+            session.names_bytes -= name.len();
             self.leave(Topic::Channel, &name, session.id);
         }
         for name in std::mem::take(&mut session.patterns) {
+            session.names_bytes -= name.len();
             self.leave(Topic::Pattern, &name, session.id);
         }
     }

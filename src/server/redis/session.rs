@@ -4,8 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::command::Command;
 use super::data::End;
+use super::limits::{NAMES_BYTES_MAX, SUBSCRIPTIONS_MAX};
+use super::refusal::Refusal;
 use crate::base::Time;
-use crate::protocol::resp::{OwnedWords, Version};
+use crate::protocol::resp::{OwnedWords, Version, Words};
 
 /// A connection's number, from 1.
 pub type ClientId = u64;
@@ -31,6 +33,8 @@ pub(super) struct Session {
     pub(super) watched: BTreeMap<(usize, Box<[u8]>), u64>,
     pub(super) channels: BTreeSet<Box<[u8]>>,
     pub(super) patterns: BTreeSet<Box<[u8]>>,
+    /// Bytes of the names in `watched`, `channels` and `patterns`.
+    pub(super) names_bytes: usize,
     pub(super) blocked: Option<Blocked>,
     /// True while `EXEC` executes what was queued: nothing blocks then.
     pub(super) in_exec: bool,
@@ -85,10 +89,21 @@ impl Session {
             watched: BTreeMap::new(),
             channels: BTreeSet::new(),
             patterns: BTreeSet::new(),
+            names_bytes: 0,
             blocked: None,
             in_exec: false,
             closing: false,
         }
+    }
+
+    /// Whether so many more names can be listened to or watched.
+    pub(super) fn has_room_for(&self, names: Words<'_>) -> Result<(), Refusal> {
+        let count = self.subscriptions() + self.watched.len() + names.len();
+        let bytes = self.names_bytes + names.iter().map(<[u8]>::len).sum::<usize>();
+        if count > SUBSCRIPTIONS_MAX || bytes > NAMES_BYTES_MAX {
+            return Err(Refusal::new("ERR too many channels, patterns and watched keys"));
+        }
+        Ok(())
     }
 
     /// How many channels and patterns it is subscribed to.

@@ -3,6 +3,7 @@
 use super::keys::database;
 use super::prelude::*;
 use crate::protocol::resp::Version;
+use crate::server::redis::limits::CLIENT_NAME_BYTES_MAX;
 use crate::server::redis::session::Session;
 
 const ANYTIME: Flags = Flags::NO_AUTH.and(FAST);
@@ -103,9 +104,10 @@ fn auth(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-/// True if a name may be given to a connection: nothing that would break a line of `CLIENT LIST`.
+/// True if a name may be given to a connection: short, and nothing that would break a line of
+/// `CLIENT LIST`.
 pub(super) fn is_plain(name: &[u8]) -> bool {
-    name.iter().all(|byte| (b'!'..=b'~').contains(byte))
+    name.len() <= CLIENT_NAME_BYTES_MAX && name.iter().all(|byte| (b'!'..=b'~').contains(byte))
 }
 
 fn hello(call: &mut Call<'_>) -> Outcome {

@@ -36,11 +36,15 @@ pub(super) const COMMANDS: &[Command] = &[
     Command::new("copy", -3, GROW, FROM_TO, "6.2.0", copy, "Copies a key."),
     Command::new("move", 3, WRITE.and(FAST), ONE_KEY, "1.0.0", move_key, "Moves a key elsewhere."),
     Command::new("randomkey", 1, READ, NO_KEYS, "1.0.0", randomkey, "Returns a key by chance."),
+    Command::container("object", "2.2.3", OBJECT, "Tells how a key is kept."),
+];
+
+/// Those that concern whole databases.
+pub(super) const WHOLE: &[Command] = &[
     Command::new("dbsize", 1, READ.and(FAST), NO_KEYS, "1.0.0", dbsize, "Counts the keys."),
     Command::new("flushdb", -1, WRITE, NO_KEYS, "1.0.0", flushdb, "Empties the database."),
     Command::new("flushall", -1, WRITE, NO_KEYS, "1.0.0", flushall, "Empties all databases."),
     Command::new("swapdb", 3, WRITE.and(FAST), NO_KEYS, "4.0.0", swapdb, "Exchanges databases."),
-    Command::container("object", "2.2.3", OBJECT, "Tells how a key is kept."),
 ];
 
 const OBJECT: &[Command] = &[

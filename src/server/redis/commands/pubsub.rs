@@ -1,8 +1,9 @@
 //! Channels.
 
+use std::collections::BTreeSet;
+
 use super::prelude::*;
 use crate::base::glob;
-use crate::server::redis::limits::SUBSCRIPTIONS_MAX;
 use crate::server::redis::pubsub::{Topic, publish};
 
 const LISTEN: Flags = Flags::PUBSUB.and(Flags::SUBSCRIBER);
@@ -54,41 +55,40 @@ fn confirm(call: &mut Call<'_>, name: Option<&[u8]>) {
 fn join(call: &mut Call<'_>) -> Outcome {
     let topic = topic(call);
     let names = call.words.from(1);
-    if call.session.subscriptions() + names.len() > SUBSCRIPTIONS_MAX {
-        return Err(Refusal::new("ERR too many subscriptions"));
-    }
+    call.session.has_room_for(names)?;
     for name in names.iter() {
-        let mine = match topic {
-            Topic::Channel => &mut call.session.channels,
-            Topic::Pattern => &mut call.session.patterns,
-        };
-        mine.insert(name.into());
-        call.engine.pubsub.join(topic, name, call.session.id);
+        if mine(call, topic).insert(name.into()) {
+            call.session.names_bytes += name.len();
+            call.engine.pubsub.join(topic, name, call.session.id);
+        }
         confirm(call, Some(name));
     }
     Ok(())
 }
 
+/// What the session listens to.
+fn mine<'c>(call: &'c mut Call<'_>, topic: Topic) -> &'c mut BTreeSet<Box<[u8]>> {
+    match topic {
+        Topic::Channel => &mut call.session.channels,
+        Topic::Pattern => &mut call.session.patterns,
+    }
+}
+
 /// `UNSUBSCRIBE` and `PUNSUBSCRIBE`: without names, from all.
 fn leave(call: &mut Call<'_>) -> Outcome {
     let topic = topic(call);
-    let mine = match topic {
-        Topic::Channel => &call.session.channels,
-        Topic::Pattern => &call.session.patterns,
-    };
     let names: Vec<Box<[u8]>> = if call.words.len() > 1 {
         call.words.from(1).iter().map(Into::into).collect()
     } else {
-        mine.iter().cloned().collect()
+        mine(call, topic).iter().cloned().collect()
     };
     if names.is_empty() {
         confirm(call, None);
     }
     for name in &names {
-        match topic {
-            Topic::Channel => call.session.channels.remove(name),
-            Topic::Pattern => call.session.patterns.remove(name),
-        };
+        if mine(call, topic).remove(name) {
+            call.session.names_bytes -= name.len();
+        }
         call.engine.pubsub.leave(topic, name, call.session.id);
         confirm(call, Some(name));
     }

@@ -7,12 +7,14 @@ use crate::base::glob;
 use crate::protocol::resp::{Version, Writer, format_double};
 use crate::server::redis::data::Kind;
 
-pub(super) const COMMANDS: &[Command] = &[
-    Command::new("scan", -2, READ, NO_KEYS, "2.8.0", scan, "Walks through the keys."),
-    Command::new("hscan", -3, READ, ONE_KEY, "2.8.0", hscan, "Walks through a hash."),
-    Command::new("sscan", -3, READ, ONE_KEY, "2.8.0", sscan, "Walks through a set."),
-    Command::new("zscan", -3, READ, ONE_KEY, "2.8.0", zscan, "Walks through a sorted set."),
-];
+pub(super) const OF_KEYS: &[Command] =
+    &[Command::new("scan", -2, READ, NO_KEYS, "2.8.0", scan, "Walks through the keys.")];
+pub(super) const OF_HASHES: &[Command] =
+    &[Command::new("hscan", -3, READ, ONE_KEY, "2.8.0", hscan, "Walks through a hash.")];
+pub(super) const OF_SETS: &[Command] =
+    &[Command::new("sscan", -3, READ, ONE_KEY, "2.8.0", sscan, "Walks through a set.")];
+pub(super) const OF_ZSETS: &[Command] =
+    &[Command::new("zscan", -3, READ, ONE_KEY, "2.8.0", zscan, "Walks through a sorted set.")];
 
 /// What stands behind the cursor.
 struct Options<'a> {

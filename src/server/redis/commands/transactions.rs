@@ -1,7 +1,6 @@
 //! Several commands at once, or none.
 
 use super::prelude::*;
-use crate::server::redis::limits::SUBSCRIPTIONS_MAX;
 use crate::server::redis::session::Transaction;
 
 const UNQUEUED: Flags = FAST.and(Flags::UNQUEUED);
@@ -64,14 +63,13 @@ fn watch(call: &mut Call<'_>) -> Outcome {
         return Err(Refusal::new("ERR WATCH inside MULTI is not allowed"));
     }
     let db = call.session.db;
+    call.session.has_room_for(call.words.from(1))?;
     for key in call.words.from(1).iter() {
         let place = (db, key.into());
         if call.session.watched.contains_key(&place) {
             continue;
         }
-        if call.session.watched.len() >= SUBSCRIPTIONS_MAX {
-            return Err(Refusal::new("ERR too many watched keys"));
-        }
+        call.session.names_bytes += key.len();
         let changes = call.engine.dbs[db].watch(key);
         call.session.watched.insert(place, changes);
     }

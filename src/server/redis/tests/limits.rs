@@ -2,7 +2,10 @@
 
 use super::{Lab, conversation_with};
 use crate::protocol::resp::Frame;
-use crate::server::redis::limits::{DRAWS_MAX, MAILBOX_BYTES_MAX, REPLY_BYTES_MAX, TEXT_BYTES_MAX};
+use crate::server::redis::limits::{
+    DRAWS_MAX, MAILBOX_BYTES_MAX, NAMES_BYTES_MAX, REPLY_BYTES_MAX, SUBSCRIPTIONS_MAX,
+    TEXT_BYTES_MAX,
+};
 
 #[test]
 fn beyond_the_memory_limit_only_what_needs_no_memory_is_done() {
@@ -134,4 +137,21 @@ fn a_transaction_is_bounded() {
     assert!(lab.ask(&[b"SET", &b"k"[..], &large]).error().is_some());
     assert!(lab.ask(&["EXEC"]).error().is_some());
     assert_eq!(lab.ask(&["EXISTS", "k"]), Frame::Integer(0));
+}
+
+#[test]
+fn a_client_listens_to_and_watches_a_bounded_number_of_names() {
+    let mut lab = Lab::new();
+    let long = vec![b'x'; NAMES_BYTES_MAX / 2];
+    let refused = "ERR too many channels, patterns and watched keys";
+    let other = [&long[..], b"y"].concat();
+    assert_eq!(lab.ask(&[b"WATCH", &long[..]]), Frame::Simple("OK".into()));
+    assert_eq!(lab.ask(&[b"WATCH", &other[..]]).error(), Some(refused.as_bytes()));
+    assert_eq!(lab.ask(&[b"SUBSCRIBE", &other[..]]).error(), Some(refused.as_bytes()));
+    lab.ask(&["UNWATCH"]);
+    assert_eq!(lab.ask(&[b"WATCH", &other[..]]), Frame::Simple("OK".into()));
+    let many: Vec<String> = (0..=SUBSCRIPTIONS_MAX).map(|n| n.to_string()).collect();
+    let words: Vec<&str> = std::iter::once("PSUBSCRIBE").chain(many.iter().map(|n| &**n)).collect();
+    assert_eq!(lab.ask(&words).error(), Some(refused.as_bytes()));
+    assert!(lab.ask(&["CLIENT", "SETNAME", &"x".repeat(1025)]).error().is_some());
 }

@@ -11,6 +11,7 @@ mod basics;
 mod collections;
 mod conversations;
 mod limits;
+mod page;
 mod properties;
 
 use std::collections::BTreeMap;
