@@ -1,8 +1,8 @@
 //! The `redis` server: RESP2 and RESP3 over an engine of our own.
 //!
 //! ```text
-//! connection (serve.rs) -> words -> Engine::execute (engine.rs) -> a row of the table (command.rs)
-//!                                     |                              -> its handler (commands/)
+//! connection (serve.rs) -> words -> Engine::execute (dispatch.rs) -> a row of the table (command.rs)
+//!                                     |                               -> its handler (commands/)
 //!                                     |-> Db (db.rs) -> Value (data/)
 //!                                     `-> mailboxes of other clients: messages, awaited elements
 //! ```
@@ -20,6 +20,7 @@ mod commands;
 mod config;
 mod data;
 mod db;
+mod dispatch;
 mod engine;
 mod extended;
 pub mod limits;
