@@ -9,7 +9,6 @@
 //! use looplab::check::Checker;
 //! use looplab::plan::{Overrides, Plan};
 //! use looplab::run::{self, Hooks};
-//! use looplab::scenario::model::Scenario;
 //! use looplab::trace::{Collector, EventKind, Outcome, Recorder};
 //!
 //! let text = "
@@ -26,8 +25,8 @@
 //!       - get: greeter/hello
 //!         expect: { status: 200, $.msg: hi }
 //! ";
-//! let scenario = Scenario::parse("greeter.yaml", text.as_bytes(), None)?;
-//! let plan = Arc::new(Plan::new(scenario, Overrides::default())?);
+//! let plan = Plan::parse("greeter.yaml", text.as_bytes(), None, Overrides::default())?;
+//! let plan = Arc::new(plan);
 //!
 //! let (events, checker) = (Collector::new(), Checker::new(&plan));
 //! let recorder = Recorder::new(vec![Box::new(events.clone()), Box::new(checker.clone())]);

@@ -7,7 +7,6 @@ use std::path::{Path, PathBuf};
 
 use looplab::base::Diagnostics;
 use looplab::plan::{Overrides, Plan};
-use looplab::scenario::model::Scenario;
 
 fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/diagnostics")
@@ -25,11 +24,7 @@ fn cases() -> Vec<PathBuf> {
 fn refusal(case: &Path) -> Diagnostics {
     let name = case.file_name().expect("a name").to_string_lossy();
     let bytes = fs::read(case).expect("a case");
-    let scenario = match Scenario::parse(&name, &bytes, Some(&folder())) {
-        Ok(scenario) => scenario,
-        Err(refusal) => return refusal,
-    };
-    match Plan::new(scenario, Overrides::default()) {
+    match Plan::parse(&name, &bytes, Some(&folder()), Overrides::default()) {
         Ok(_) => panic!("{name} is accepted"),
         Err(refusal) => refusal,
     }

@@ -7,7 +7,7 @@ use looplab::base::Value;
 use looplab::check::verdict_of;
 use looplab::plan::{Overrides, Plan};
 use looplab::render::{Format, export};
-use looplab::scenario::model::{Scenario, World};
+use looplab::scenario::model::World;
 use looplab::trace::{Event, EventKind, Header, Outcome, Reader};
 
 /// A trace read from its text, with the plan of the scenario that it holds.
@@ -15,11 +15,8 @@ fn stored(trace: &str) -> (Header, Plan, Vec<Event>) {
     let mut reader = Reader::new(trace.as_bytes()).expect("a trace");
     let events = reader.by_ref().collect::<Result<_, _>>().expect("whole lines");
     let header = reader.header().clone();
-    let scenario = Scenario::parse(&header.file, header.text.as_bytes(), None)
-        .unwrap_or_else(|errors| panic!("{errors}"));
-    let plan =
-        Plan::new(scenario, Overrides::default()).unwrap_or_else(|errors| panic!("{errors}"));
-    (header, plan, events)
+    let plan = Plan::parse(&header.file, header.text.as_bytes(), None, Overrides::default());
+    (header, plan.unwrap_or_else(|errors| panic!("{errors}")), events)
 }
 
 fn assert_same_verdict(ran: &Ran) {

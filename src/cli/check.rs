@@ -2,20 +2,17 @@
 
 use super::args::CheckArgs;
 use super::exit::{Exit, Failure};
+use super::folder;
 use super::screen;
 use crate::plan::{Overrides, Plan};
 use crate::render::terminal::{GOOD, escape};
-use crate::scenario::model::Scenario;
 
 /// Runs the command.
 pub(super) fn run(args: &CheckArgs) -> Result<Exit, Failure> {
     let style = screen::style(args.look);
     let mut worst = Exit::Ok;
     for file in &args.files {
-        let plan = Scenario::read(file)
-            .map_err(Failure::from)
-            .and_then(|scenario| super::folder::plan(scenario, Overrides::default()));
-        match plan {
+        match folder::read_plan(file, Overrides::default()) {
             Ok(plan) => {
                 let name = file.display().to_string();
                 let line = format!("{}: {}\n", escape(&name, style.ascii), inventory(&plan));

@@ -4,27 +4,15 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use super::exit::{Exit, Failure};
-use super::screen;
+use super::exit::Failure;
 use crate::plan::{Overrides, Plan};
-use crate::scenario::model::Scenario;
-
-/// Binds a scenario.
-///
-/// # Errors
-/// All that is wrong with it, drawn.
-pub(super) fn plan(scenario: Scenario, overrides: Overrides) -> Result<Arc<Plan>, Failure> {
-    Plan::new(scenario, overrides)
-        .map(Arc::new)
-        .map_err(|wrong| Failure::Told(Exit::Wrong, wrong.render(screen::stderr_color())))
-}
 
 /// Reads and binds the scenario in a file.
 ///
 /// # Errors
 /// All that is wrong with it, drawn; or why it could not be read.
 pub(super) fn read_plan(file: &Path, overrides: Overrides) -> Result<Arc<Plan>, Failure> {
-    plan(Scenario::read(file)?, overrides)
+    Ok(Arc::new(Plan::read(file, overrides)?))
 }
 
 /// The folder of a run: `out`, or `runs/NAME`. It is there afterwards.

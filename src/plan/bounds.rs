@@ -6,16 +6,16 @@ use super::findings::Findings;
 use super::limits::{
     CLIENTS_MAX, FLOW_DEPTH_MAX, OPERATIONS_MAX, RATE_MAX, SERVERS_MAX, STEPS_MAX, USERS_MAX,
 };
-use super::names::{Names, each_step};
+use super::names::Names;
 use crate::base::units::grouped;
-use crate::base::{Diagnostic, Span};
+use crate::base::{Diagnostic, Located, Span};
+use crate::scenario::each_step;
 use crate::scenario::model::{Action, DynamicKind, LoadKind, Scenario, ServerKind, Setting, Step};
 
 /// Reports every limit that is passed. True if flows can be put in their place: none of them uses
 /// itself, and the steps stay within their limit.
 pub(super) fn check(scenario: &Scenario, names: &Names<'_>, findings: &mut Findings) -> bool {
     declared(scenario, findings);
-    ports(scenario, findings);
     loads(scenario, findings);
     if recursion(scenario, names, findings) {
         return false;
@@ -74,10 +74,10 @@ fn declared(scenario: &Scenario, findings: &mut Findings) {
     }
 }
 
-/// A port that two servers ask for.
-fn ports(scenario: &Scenario, findings: &mut Findings) {
+/// Reports a port that two servers ask for.
+pub(super) fn ports(asked: &[Located<u16>], findings: &mut Findings) {
     let mut taken: BTreeMap<u16, Span> = BTreeMap::new();
-    for port in scenario.servers.iter().filter_map(|server| server.port) {
+    for port in asked {
         match taken.get(&port.value) {
             Some(first) => {
                 let what = format!("two servers ask for port {}", port.value);

@@ -10,6 +10,7 @@ pub mod limits;
 mod names;
 mod order;
 mod proxies;
+mod read;
 mod routes;
 mod vars;
 mod walk;
@@ -18,8 +19,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::base::{Diagnostic, Diagnostics, Distribution, Located, NodeId, Source, Value};
-use crate::scenario::Lookup;
 use crate::scenario::model::{Check, Client, Dynamic, Flow, Scenario, Server, TraceOptions, World};
+use crate::scenario::{Lookup, Outline};
 
 /// What the command line may say over the scenario.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -109,7 +110,7 @@ impl Plan {
     /// # Errors
     /// All that is wrong with it, each with its place.
     pub fn new(scenario: Scenario, overrides: Overrides) -> Result<Plan, Diagnostics> {
-        let found = check(&scenario);
+        let found = check(&scenario, &Outline::of(&scenario));
         if !found.is_empty() {
             return Err(Diagnostics::new(scenario.source, found));
         }
@@ -253,16 +254,22 @@ impl Plan {
 }
 
 /// All that is wrong with a scenario beyond its form.
-fn check(scenario: &Scenario) -> Vec<Diagnostic> {
+///
+/// Of a file with errors `scenario` has only the entries in which nothing is wrong. Nothing is reported
+/// then that a mended file might not have: what is there is judged, what is missing is not missed.
+fn check(scenario: &Scenario, outline: &Outline) -> Vec<Diagnostic> {
     let mut findings = findings::Findings::default();
-    let names = names::Names::new(scenario, &mut findings);
-    names::check(scenario, &names, &mut findings);
+    let names = names::Names::new(scenario, outline, &mut findings);
+    names::check(outline, &names, &mut findings);
+    bounds::ports(&outline.ports, &mut findings);
     bounds::redis_data(scenario, &mut findings);
-    let checker = vars::Checker::new(scenario, &names);
+    let checker = vars::Checker::new(&names);
     routes::check(scenario, &names, &checker, &mut findings);
     if bounds::check(scenario, &names, &mut findings) {
         vars::check(scenario, &names, &checker, &mut findings);
-        order::check(scenario, &names, &mut findings);
+        if names.all_clients() {
+            order::check(scenario, &names, &mut findings);
+        }
     }
     findings.into_vec()
 }

@@ -1,32 +1,52 @@
 //! Names bound: every server, client and flow that is named must be there, and be of that kind.
+//!
+//! In a file with errors a name may be declared by an entry that could not be read, or in a place
+//! where it means nothing. Then nothing is said of it: what is reported here is wrong whatever becomes
+//! of the other errors.
 
 use std::collections::BTreeMap;
 
 use super::findings::Findings;
 use crate::base::{Diagnostic, Located, Span};
-use crate::scenario::model::{Action, CheckKind, Filter, RouteAction, Scenario, ServerKind, Step};
+use crate::scenario::model::Scenario;
+use crate::scenario::{Mention, Outline, Role};
 
 /// The names of a scenario and what they stand for.
 pub(super) struct Names<'a> {
     nodes: BTreeMap<&'a str, (Kind, Span)>,
-    flows: BTreeMap<&'a str, usize>,
+    flows: BTreeMap<&'a str, Option<usize>>,
+    outline: &'a Outline,
 }
 
-/// What a node's name stands for: an index into the scenario's list.
+/// What a node's name stands for: an index into the scenario's list, unless that entry could not be
+/// read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
-    Server(usize),
-    Client(usize),
+enum Kind {
+    Server(Option<usize>),
+    Client(Option<usize>),
+}
+
+impl Kind {
+    fn is_server(self) -> bool {
+        matches!(self, Kind::Server(_))
+    }
+
+    fn is_client(self) -> bool {
+        matches!(self, Kind::Client(_))
+    }
 }
 
 impl<'a> Names<'a> {
-    /// The names that the scenario declares; one that is given twice is reported.
-    pub(super) fn new(scenario: &'a Scenario, findings: &mut Findings) -> Names<'a> {
+    /// The names that a file declares, and the entries of `scenario` they stand for; a name that is
+    /// given to a server and to a client is reported.
+    pub(super) fn new(
+        scenario: &'a Scenario,
+        outline: &'a Outline,
+        findings: &mut Findings,
+    ) -> Names<'a> {
         let mut nodes: BTreeMap<&str, (Kind, Span)> = BTreeMap::new();
-        let servers = scenario.servers.iter().enumerate();
-        let servers = servers.map(|(at, server)| (&server.name, Kind::Server(at)));
-        let clients = scenario.clients.iter().enumerate();
-        let clients = clients.map(|(at, client)| (&client.name, Kind::Client(at)));
+        let servers = outline.servers.names.iter().map(|name| (name, Kind::Server(None)));
+        let clients = outline.clients.names.iter().map(|name| (name, Kind::Client(None)));
         for (name, kind) in servers.chain(clients) {
             if let Some((_, first)) = nodes.get(name.value.as_str()) {
                 let what = format!("`{}` is the name of a server and of a client", name.value);
@@ -39,56 +59,80 @@ impl<'a> Names<'a> {
             }
             nodes.insert(&name.value, (kind, name.span));
         }
-        let flows = scenario.flows.iter().enumerate();
-        let flows = flows.map(|(at, flow)| (flow.name.value.as_str(), at)).collect();
-        Names { nodes, flows }
+        for (at, server) in scenario.servers.iter().enumerate() {
+            if let Some((Kind::Server(index), _)) = nodes.get_mut(server.name.value.as_str()) {
+                *index = Some(at);
+            }
+        }
+        for (at, client) in scenario.clients.iter().enumerate() {
+            if let Some((Kind::Client(index), _)) = nodes.get_mut(client.name.value.as_str()) {
+                *index = Some(at);
+            }
+        }
+        let declared = outline.flows.names.iter().map(|name| (name.value.as_str(), None));
+        let mut flows: BTreeMap<&str, Option<usize>> = declared.collect();
+        let read = scenario.flows.iter().enumerate();
+        flows.extend(read.map(|(at, flow)| (flow.name.value.as_str(), Some(at))));
+        Names { nodes, flows, outline }
     }
 
-    /// The server of that name.
+    /// The server of that name, if it could be read.
     pub(super) fn server(&self, name: &str) -> Option<usize> {
         match self.nodes.get(name) {
-            Some((Kind::Server(at), _)) => Some(*at),
+            Some((Kind::Server(at), _)) => *at,
             _ => None,
         }
     }
 
-    /// The client of that name.
+    /// The client of that name, if it could be read.
     pub(super) fn client(&self, name: &str) -> Option<usize> {
         match self.nodes.get(name) {
-            Some((Kind::Client(at), _)) => Some(*at),
+            Some((Kind::Client(at), _)) => *at,
             _ => None,
         }
     }
 
-    /// The flow of that name.
+    /// The flow of that name, if it could be read.
     pub(super) fn flow(&self, name: &str) -> Option<usize> {
-        self.flows.get(name).copied()
+        self.flows.get(name).copied().flatten()
+    }
+
+    /// True if a server has that name.
+    pub(super) fn is_server(&self, name: &str) -> bool {
+        self.nodes.get(name).is_some_and(|(kind, _)| kind.is_server())
     }
 
     /// The names of all servers.
     pub(super) fn servers(&self) -> impl Iterator<Item = &'a str> {
-        self.of_kind(|kind| matches!(kind, Kind::Server(_)))
+        self.of_kind(Kind::is_server)
+    }
+
+    /// The names of the scenario's variables.
+    pub(super) fn vars(&self) -> impl Iterator<Item = &'a str> {
+        self.outline.vars.names.iter().map(|name| name.value.as_str())
+    }
+
+    /// True if no client is unknown.
+    pub(super) fn all_clients(&self) -> bool {
+        self.outline.clients.whole
+    }
+
+    /// True if no variable that is known everywhere is unknown.
+    pub(super) fn all_vars(&self) -> bool {
+        self.outline.vars.whole && self.outline.servers.whole
+    }
+
+    /// True if the name stands somewhere else in the file, where it means nothing: what it should
+    /// declare, nobody knows.
+    pub(super) fn is_stray(&self, name: &str) -> bool {
+        self.outline.strays.contains(name)
     }
 
     fn of_kind(&self, fits: impl Fn(Kind) -> bool) -> impl Iterator<Item = &'a str> {
         self.nodes.iter().filter(move |(_, (kind, _))| fits(*kind)).map(|(name, _)| *name)
     }
 
-    /// Reports a name that is not a server's.
-    pub(super) fn expect_server(&self, name: &Located<String>, findings: &mut Findings) {
-        self.expect(name, "server", |kind| matches!(kind, Kind::Server(_)), findings);
-    }
-
-    /// Reports a name that is not a client's.
-    pub(super) fn expect_client(&self, name: &Located<String>, findings: &mut Findings) {
-        self.expect(name, "client", |kind| matches!(kind, Kind::Client(_)), findings);
-    }
-
-    /// Reports a name that is neither.
-    fn expect_node(&self, name: &Located<String>, findings: &mut Findings) {
-        self.expect(name, "server or client", |_| true, findings);
-    }
-
+    /// Reports a name that is not that of a node that fits.
     fn expect(
         &self,
         name: &Located<String>,
@@ -100,9 +144,14 @@ impl<'a> Names<'a> {
         if findings.is_full() || found.is_some_and(|(kind, _)| fits(*kind)) {
             return;
         }
+        let Outline { servers, clients, .. } = self.outline;
+        let missed = !servers.whole && fits(Kind::Server(None));
+        if missed || !clients.whole && fits(Kind::Client(None)) || self.is_stray(&name.value) {
+            return;
+        }
         let error = Diagnostic::new(format!("no {what} is called `{}`", name.value), name.span);
         if let Some((kind, declared)) = found {
-            let other = if matches!(kind, Kind::Server(_)) { "server" } else { "client" };
+            let other = if kind.is_server() { "server" } else { "client" };
             let label = format!("`{}` is a {other}", name.value);
             findings.push(error.label(label).related(*declared, "declared here"));
             return;
@@ -114,6 +163,9 @@ impl<'a> Names<'a> {
     /// Reports a name that is not a flow's.
     fn expect_flow(&self, name: &Located<String>, findings: &mut Findings) {
         if findings.is_full() || self.flows.contains_key(name.value.as_str()) {
+            return;
+        }
+        if !self.outline.flows.whole || self.is_stray(&name.value) {
             return;
         }
         let error = Diagnostic::new(format!("no flow is called `{}`", name.value), name.span);
@@ -142,67 +194,14 @@ pub(super) fn suggest(error: Diagnostic, given: &str, names: &[&str], what: &str
     }
 }
 
-/// Visits steps and the steps inside of them, in the order of the file; flows are not followed.
-pub(super) fn each_step<'a>(steps: &'a [Step], visit: &mut dyn FnMut(&'a Step)) {
-    for step in steps {
-        visit(step);
-        match &step.action {
-            Action::Repeat(_, inner) | Action::ForEach { steps: inner, .. } => {
-                each_step(inner, visit);
-            }
-            Action::Parallel(branches) => {
-                branches.iter().for_each(|branch| each_step(branch, visit));
-            }
-            _ => {}
+/// Reports every name that is used and leads nowhere.
+pub(super) fn check(outline: &Outline, names: &Names<'_>, findings: &mut Findings) {
+    for Mention { role, name } in &outline.mentions {
+        match role {
+            Role::Server => names.expect(name, "server", Kind::is_server, findings),
+            Role::Client => names.expect(name, "client", Kind::is_client, findings),
+            Role::Node => names.expect(name, "server or client", |_| true, findings),
+            Role::Flow => names.expect_flow(name, findings),
         }
     }
-}
-
-/// Reports every reference that leads nowhere, but for those of `after:`.
-pub(super) fn check(scenario: &Scenario, names: &Names<'_>, findings: &mut Findings) {
-    let flows = scenario.flows.iter().map(|flow| flow.steps.as_slice());
-    let clients = scenario.clients.iter().map(|client| client.steps.as_slice());
-    for steps in flows.chain(clients) {
-        each_step(steps, &mut |step| match &step.action {
-            Action::Http(call) => names.expect_server(&call.server, findings),
-            Action::Redis(call) => names.expect_server(&call.server, findings),
-            Action::Connect(connect) => names.expect_server(&connect.server, findings),
-            Action::Use { flow, .. } => names.expect_flow(flow, findings),
-            _ => {}
-        });
-    }
-    for load in scenario.clients.iter().filter_map(|client| client.load.as_ref()) {
-        load.mix.iter().for_each(|(flow, _)| names.expect_flow(flow, findings));
-    }
-    for server in &scenario.servers {
-        let ServerKind::Http(http) = &server.kind else { continue };
-        for route in &http.routes {
-            match &route.action {
-                RouteAction::Proxy(proxy) => names.expect_server(&proxy.to, findings),
-                RouteAction::Redis(redis) => names.expect_server(&redis.call.server, findings),
-                _ => {}
-            }
-        }
-    }
-    for link in &scenario.links {
-        link.from.iter().for_each(|name| names.expect_node(name, findings));
-        link.to.iter().for_each(|name| names.expect_server(name, findings));
-    }
-    for check in &scenario.checks {
-        match &check.kind {
-            CheckKind::Calls { filter, .. } | CheckKind::Latency { filter, .. } => {
-                filter.to.iter().for_each(|name| names.expect_server(name, findings));
-                check_senders(filter, names, findings);
-            }
-            CheckKind::Never { filter } => {
-                filter.to.iter().for_each(|name| names.expect_node(name, findings));
-                check_senders(filter, names, findings);
-            }
-        }
-    }
-}
-
-fn check_senders(filter: &Filter, names: &Names<'_>, findings: &mut Findings) {
-    filter.from.iter().for_each(|name| names.expect_node(name, findings));
-    filter.client.iter().for_each(|name| names.expect_client(name, findings));
 }

@@ -10,11 +10,12 @@
 //!
 //! A circle in it is a run in which nobody could go on, and is told with the `after:`s that make it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::findings::Findings;
 use super::names::{Names, suggest};
 use crate::base::{Diagnostic, Located, Span};
+use crate::scenario::each_step;
 use crate::scenario::model::{Action, After, Client, Scenario, Step};
 
 /// The most waits of a circle that are listed.
@@ -23,7 +24,7 @@ const LISTED_MAX: usize = 8;
 /// The most circles that are told.
 const CIRCLES_MAX: usize = 20;
 
-/// Reports `after:`s that name nothing, and those that wait for one another.
+/// Reports `after:`s that name no step of a client, and those that wait for one another.
 pub(super) fn check(scenario: &Scenario, names: &Names<'_>, findings: &mut Findings) {
     let mut graph = Graph::new(scenario, names);
     scenario.flows.iter().for_each(|flow| twice(&flow.steps, findings));
@@ -55,6 +56,8 @@ struct Graph<'a> {
     ends: Vec<Moment>,
     /// The end of each named step of each client, and where its name stands.
     steps: BTreeMap<(usize, &'a str), (Moment, Span)>,
+    /// Clients with a flow that is not known: they may have steps of any name.
+    open: BTreeSet<usize>,
     /// The names of the steps that are being entered.
     around: Vec<&'a str>,
     waits: Vec<Wait<'a>>,
@@ -69,6 +72,7 @@ impl<'a> Graph<'a> {
             begins: Vec::new(),
             ends: Vec::new(),
             steps: BTreeMap::new(),
+            open: BTreeSet::new(),
             around: Vec::new(),
             waits: Vec::new(),
         }
@@ -123,7 +127,10 @@ impl<'a> Graph<'a> {
                 let steps = self.names.flow(flow).map(|flow| &self.scenario.flows[flow].steps);
                 let last = match steps {
                     Some(steps) => self.sequence(at, steps, start, named),
-                    None => start,
+                    None => {
+                        self.open.insert(at);
+                        start
+                    }
                 };
                 self.moment(Some(last))
             }
@@ -157,19 +164,16 @@ impl<'a> Graph<'a> {
     }
 
     fn target(&self, after: &Located<After>, findings: &mut Findings) -> Option<Moment> {
-        let length = after.value.client.len();
-        let name = Located::new(after.value.client.clone(), after.span.part(0, length));
-        let Some(client) = self.names.client(&name) else {
-            self.names.expect_client(&name, findings);
-            return None;
-        };
+        let name = &after.value.client;
+        let client = self.names.client(name)?;
         let Some(step) = &after.value.step else { return Some(self.ends[client]) };
         let found = self.steps.get(&(client, step.as_str()));
-        if found.is_none() && !findings.is_full() {
+        if found.is_none() && !self.open.contains(&client) && !findings.is_full() {
             let names: Vec<&str> =
                 self.steps.keys().filter(|(at, _)| *at == client).map(|(_, name)| *name).collect();
-            let span = after.span.part(length + 1, length + 1 + step.len());
-            let what = format!("`{}` has no step named `{step}`", name.value);
+            let dot = name.len();
+            let span = after.span.part(dot + 1, dot + 1 + step.len());
+            let what = format!("`{name}` has no step named `{step}`");
             let error = suggest(Diagnostic::new(what, span), step, &names, "step with a name");
             findings.push(match names.is_empty() {
                 true => error.help(format!("a step gets a name by `name: {step}`")),
@@ -269,7 +273,7 @@ impl<'a> Graph<'a> {
 /// Reports a step's name that a client or a flow gives twice.
 fn twice(steps: &[Step], findings: &mut Findings) {
     let mut given: BTreeMap<&str, Span> = BTreeMap::new();
-    super::names::each_step(steps, &mut |step| {
+    each_step(steps, &mut |step| {
         let Some(name) = &step.name else { return };
         if let Some(first) = given.get(name.value.as_str()) {
             let what = format!("two steps are named `{}`", name.value);

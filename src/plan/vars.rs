@@ -42,18 +42,20 @@ pub(super) struct Checker<'a> {
 }
 
 impl<'a> Checker<'a> {
-    pub(super) fn new(scenario: &'a Scenario, names: &'a Names<'a>) -> Checker<'a> {
-        let globals = scenario.vars.iter().map(|(name, _)| name.value.as_str()).collect();
-        Checker { names, globals }
+    pub(super) fn new(names: &'a Names<'a>) -> Checker<'a> {
+        Checker { names, globals: names.vars().collect() }
     }
 
     /// What is wrong with `${text}` at `span`, if anything.
     pub(super) fn check(&self, text: &str, span: Span, here: &dyn Known) -> Option<Diagnostic> {
-        if self.globals.contains(text) || here.knows(text) {
+        if !self.names.all_vars() || self.globals.contains(text) || here.knows(text) {
+            return None;
+        }
+        if self.names.is_stray(text.split('.').next().unwrap_or(text)) {
             return None;
         }
         if let Some((first, rest)) = text.split_once('.') {
-            if self.names.server(first).is_some() {
+            if self.names.is_server(first) {
                 if ADDRESS_PARTS.contains(&rest) {
                     return None;
                 }
@@ -74,7 +76,7 @@ impl<'a> Checker<'a> {
                 error.help("it counts the rounds of a `repeat`, a `for_each` or a `load`"),
             );
         }
-        if self.names.server(text).is_some() {
+        if self.names.is_server(text) {
             return Some(error.label(format!("did you mean `${{{text}.url}}`?")));
         }
         let mut names = here.names();

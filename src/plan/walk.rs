@@ -29,6 +29,8 @@ pub(super) struct Walk<'a> {
     /// Variables without a value, to be reported at the end when all definitions are known.
     unknown: Vec<(&'a str, Diagnostic)>,
     reported: BTreeSet<Span>,
+    /// Whether a flow has been used that is not known, and so may have set and opened anything.
+    open: bool,
 }
 
 /// A set that can be taken back to an earlier state.
@@ -99,6 +101,7 @@ impl<'a> Walk<'a> {
             defined: BTreeMap::new(),
             unknown: Vec::new(),
             reported: BTreeSet::new(),
+            open: false,
         }
     }
 
@@ -170,8 +173,9 @@ impl<'a> Walk<'a> {
                     self.value(value);
                 }
                 let vars: Vec<&'a str> = with.iter().map(|(name, _)| name.value.as_str()).collect();
-                if let Some(at) = self.names.flow(flow) {
-                    self.body(&vars, &self.scenario.flows[at].steps, findings);
+                match self.names.flow(flow) {
+                    Some(at) => self.body(&vars, &self.scenario.flows[at].steps, findings),
+                    None => self.open = true,
                 }
             }
             Action::Set(vars) => {
@@ -250,7 +254,7 @@ impl<'a> Walk<'a> {
     }
 
     fn connection(&mut self, on: &'a str, span: Span, findings: &mut Findings) {
-        if self.connections.knows(on) || !self.reported.insert(span) {
+        if self.open || self.connections.knows(on) || !self.reported.insert(span) {
             return;
         }
         let error = if on.is_empty() {
@@ -276,7 +280,8 @@ impl<'a> Walk<'a> {
     }
 
     fn name(&mut self, name: &'a str, span: Span) {
-        if self.unknown.len() < UNKNOWN_MAX
+        if !self.open
+            && self.unknown.len() < UNKNOWN_MAX
             && !self.reported.contains(&span)
             && let Some(error) = self.checker.check(name, span, &self.known)
         {

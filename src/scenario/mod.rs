@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! bytes -> tree (located YAML, bounded) -> lower (typed; all errors at once) -> model::Scenario
+//!                                            \-> outline (its names; also of a file with errors)
 //! ```
 //!
 //! The language is declared once, in `lower/` with the forms of `form/`: the same declarations read a
@@ -13,6 +14,7 @@
 mod form;
 mod lower;
 pub mod model;
+mod outline;
 mod predicate;
 mod read;
 mod reference;
@@ -25,8 +27,10 @@ mod template;
 mod tree;
 mod yaml;
 
+pub(crate) use outline::{Mention, Outline, Role, each_step};
 pub use predicate::Mismatch;
 pub use read::ReadError;
+pub(crate) use read::{contents, parse};
 pub use reference::reference;
 pub use schema::schema;
 pub use template::{Lookup, RESOLVED_MAX};

@@ -1,4 +1,4 @@
-//! From a file's bytes to a [`Scenario`].
+//! From a file's bytes to a [`Scenario`], or to what could be read of one.
 
 use std::fmt;
 use std::fs::File;
@@ -8,8 +8,9 @@ use std::path::{Path, PathBuf};
 use super::form::Reading;
 use super::lower;
 use super::model::Scenario;
+use super::outline::Outline;
 use super::yaml::{self, FILE_MAX};
-use crate::base::Diagnostics;
+use crate::base::{Diagnostic, Diagnostics, Source};
 
 /// Why a scenario could not be read from a file.
 #[derive(Debug)]
@@ -48,7 +49,8 @@ impl Scenario {
     /// looked for in `folder`.
     ///
     /// # Errors
-    /// All that is wrong with it, each at its place.
+    /// All that is wrong with its form, each at its place. What is wrong beyond that, such as a name that
+    /// nothing has, only a plan can say: `Plan::parse` tells both at once.
     ///
     /// ```
     /// use looplab::scenario::model::Scenario;
@@ -58,21 +60,7 @@ impl Scenario {
     /// assert!(error.to_string().contains("did you mean `servers`?"));
     /// ```
     pub fn parse(name: &str, bytes: &[u8], folder: Option<&Path>) -> Result<Scenario, Diagnostics> {
-        let document = yaml::read(name, bytes);
-        let source = document.source.clone();
-        let mut reading = Reading::new(&source, folder, document.found);
-        let lowered = document.root.and_then(|root| lower::lower(&root, &mut reading));
-        let found = reading.finish();
-        match lowered {
-            Some(mut scenario) if found.is_empty() => {
-                if scenario.name.is_empty() {
-                    scenario.name = lower::name_from(name);
-                }
-                scenario.source = source;
-                Ok(scenario)
-            }
-            _ => Err(Diagnostics::new(source, found)),
-        }
+        parse(name, bytes, folder).map_err(|unread| unread.diagnostics(|_, _| Vec::new()))
     }
 
     /// Reads a scenario from a file, of which no more than [`FILE_MAX`] bytes are looked at.
@@ -80,10 +68,61 @@ impl Scenario {
     /// # Errors
     /// [`ReadError`] if the file cannot be read or is not a scenario.
     pub fn read(path: &Path) -> Result<Scenario, ReadError> {
-        let failed = |error| ReadError::Io { path: path.to_owned(), error };
-        let file = File::open(path).map_err(failed)?;
-        let mut bytes = Vec::new();
-        file.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+        let bytes = contents(path)?;
         Scenario::parse(&path.to_string_lossy(), &bytes, path.parent()).map_err(ReadError::Wrong)
     }
+}
+
+/// A file that is not a scenario.
+pub(crate) struct Unread {
+    source: Source,
+    found: Vec<Diagnostic>,
+    /// What could be read of it, if the text is YAML.
+    rest: Option<Box<(Scenario, Outline)>>,
+}
+
+impl Unread {
+    /// All that is wrong with the file: what was found so far, and what `more` finds in the rest of
+    /// it, given the entries in which nothing is wrong and the names of all.
+    pub(crate) fn diagnostics(
+        self,
+        more: impl FnOnce(&Scenario, &Outline) -> Vec<Diagnostic>,
+    ) -> Diagnostics {
+        let mut found = self.found;
+        if let Some((scenario, outline)) = self.rest.as_deref() {
+            found.extend(more(scenario, outline));
+        }
+        Diagnostics::new(self.source, found)
+    }
+}
+
+/// Reads a scenario; see [`Scenario::parse`].
+pub(crate) fn parse(name: &str, bytes: &[u8], folder: Option<&Path>) -> Result<Scenario, Unread> {
+    let document = yaml::read(name, bytes);
+    let source = document.source.clone();
+    let mut reading = Reading::new(&source, folder, document.found);
+    let lowered = document.root.and_then(|root| lower::lower(&root, &mut reading));
+    let (found, outline) = reading.finish();
+    match lowered {
+        Some(mut scenario) if found.is_empty() => {
+            if scenario.name.is_empty() {
+                scenario.name = lower::name_from(name);
+            }
+            scenario.source = source;
+            Ok(scenario)
+        }
+        rest => {
+            let rest = rest.map(|scenario| Box::new((scenario, outline)));
+            Err(Unread { source, found, rest })
+        }
+    }
+}
+
+/// The contents of a file, of which no more than [`FILE_MAX`] bytes and one are looked at.
+pub(crate) fn contents(path: &Path) -> Result<Vec<u8>, ReadError> {
+    let failed = |error| ReadError::Io { path: path.to_owned(), error };
+    let file = File::open(path).map_err(failed)?;
+    let mut bytes = Vec::new();
+    file.take(FILE_MAX as u64 + 1).read_to_end(&mut bytes).map_err(failed)?;
+    Ok(bytes)
 }

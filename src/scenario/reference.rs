@@ -73,8 +73,9 @@ that read a file and that make up `looplab schema`, so the three agree.
 
 A scenario is one YAML document in UTF-8. YAML's types are those of its core schema: `true` and `false`
 are the only booleans (`yes`, `on` and `off` are text), `null`, `~` and nothing at all are null. A key
-that is unknown or given twice is an error, and all errors of a file are told at once. Anchors and
-aliases work; tags, merge keys (`<<`) and several documents in one file do not.
+that is unknown or given twice is an error. All errors of a file are told at once, but for those that
+may be gone when another one is mended. Anchors and aliases work; tags, merge keys (`<<`) and several
+documents in one file do not.
 
 ";
 

@@ -29,7 +29,13 @@ pub(crate) enum Content {
     /// A list.
     Sequence(Vec<Node>),
     /// A mapping; no key twice.
-    Mapping(Vec<(Located<String>, Node)>),
+    Mapping {
+        /// Its entries, in the order of the file.
+        entries: Vec<(Located<String>, Node)>,
+        /// Keys that were reported and left out with their values: those given twice, and empty ones
+        /// in the place of keys that are not text.
+        refused: Vec<String>,
+    },
     /// Something that was reported and cannot be read.
     Broken,
 }
@@ -55,8 +61,16 @@ impl Node {
     /// The entries, if it is a mapping.
     pub(crate) fn entries(&self) -> Option<&[(Located<String>, Node)]> {
         match self.content() {
-            Content::Mapping(entries) => Some(entries),
+            Content::Mapping { entries, .. } => Some(entries),
             _ => None,
+        }
+    }
+
+    /// The keys of a mapping that were left out, with their values.
+    pub(crate) fn refused(&self) -> &[String] {
+        match self.content() {
+            Content::Mapping { refused, .. } => refused,
+            _ => &[],
         }
     }
 
@@ -82,7 +96,7 @@ impl Node {
     pub(crate) fn described(&self) -> String {
         match self.content() {
             Content::Sequence(_) => "a list".into(),
-            Content::Mapping(_) => "a mapping".into(),
+            Content::Mapping { .. } => "a mapping".into(),
             Content::Broken => "something else".into(),
             Content::Scalar(scalar) => match &scalar.value {
                 Value::Null => "nothing".into(),
@@ -100,7 +114,7 @@ impl Node {
             Content::Broken => Value::Null,
             Content::Scalar(scalar) => scalar.value.clone(),
             Content::Sequence(items) => items.iter().map(Node::to_value).collect(),
-            Content::Mapping(entries) => Value::Object(
+            Content::Mapping { entries, .. } => Value::Object(
                 entries.iter().map(|(key, value)| (key.value.clone(), value.to_value())).collect(),
             ),
         }

@@ -91,6 +91,8 @@ enum OpenKind {
     Mapping {
         entries: Vec<(Located<String>, Node)>,
         places: BTreeMap<String, Span>,
+        /// Keys that were refused.
+        refused: Vec<String>,
         /// The key whose value comes next; `Some(None)` if that key was refused.
         key: Option<Option<Located<String>>>,
     },
@@ -187,8 +189,8 @@ impl<'a> Builder<'a> {
             }
             Event::MappingStart(style, anchor, _) => {
                 let flow = style == granit_parser::StructureStyle::Flow;
-                let kind =
-                    OpenKind::Mapping { entries: Vec::new(), places: BTreeMap::new(), key: None };
+                let (entries, places) = (Vec::new(), BTreeMap::new());
+                let kind = OpenKind::Mapping { entries, places, refused: Vec::new(), key: None };
                 self.begin(kind, flow, anchor, span)
             }
             Event::SequenceEnd | Event::MappingEnd => self.finish(span),
@@ -259,7 +261,7 @@ impl<'a> Builder<'a> {
         }
         let content = match open.kind {
             OpenKind::Sequence(items) => Content::Sequence(items),
-            OpenKind::Mapping { entries, .. } => Content::Mapping(entries),
+            OpenKind::Mapping { entries, refused, .. } => Content::Mapping { entries, refused },
         };
         let node = Node::new(Span::new(open.start, self.end.max(open.start)), content);
         if open.anchor != 0 {
@@ -297,7 +299,7 @@ impl<'a> Builder<'a> {
         open.weight.height = open.weight.height.max(weight.height + 1);
         match &mut open.kind {
             OpenKind::Sequence(items) => items.push(node),
-            OpenKind::Mapping { entries, places, key } => match key.take() {
+            OpenKind::Mapping { entries, places, refused, key } => match key.take() {
                 Some(None) => {}
                 Some(Some(name)) => entries.push((name, node)),
                 None if is_merge(&node) => {
@@ -312,6 +314,8 @@ impl<'a> Builder<'a> {
                     Ok(name) => *key = Some(Some(name)),
                     Err(error) => {
                         *key = Some(None);
+                        refused
+                            .push(node.scalar().map_or_else(String::new, |key| key.text.clone()));
                         self.found.push(error);
                     }
                 },

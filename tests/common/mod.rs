@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use looplab::check::Checker;
 use looplab::plan::{Overrides, Plan};
-use looplab::scenario::model::{Scenario, World};
+use looplab::scenario::model::World;
 use looplab::trace::{Collector, Event, Outcome, Recorder, Writer};
 use looplab::{run, trace};
 
@@ -35,17 +35,15 @@ pub fn scenarios() -> Vec<PathBuf> {
 }
 
 pub fn plan(path: &Path, world: World, seed: u64) -> Arc<Plan> {
-    let scenario = Scenario::read(path).unwrap_or_else(|error| panic!("{error}"));
     let overrides = Overrides { clock: Some(world), seed: Some(seed) };
-    Arc::new(Plan::new(scenario, overrides).unwrap_or_else(|errors| panic!("{errors}")))
+    Arc::new(Plan::read(path, overrides).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// A plan from a text.
 pub fn plan_of(text: &str, world: World, seed: u64) -> Arc<Plan> {
-    let scenario = Scenario::parse("test.yaml", text.as_bytes(), None)
-        .unwrap_or_else(|errors| panic!("{errors}"));
     let overrides = Overrides { clock: Some(world), seed: Some(seed) };
-    Arc::new(Plan::new(scenario, overrides).unwrap_or_else(|errors| panic!("{errors}")))
+    let plan = Plan::parse("test.yaml", text.as_bytes(), None, overrides);
+    Arc::new(plan.unwrap_or_else(|errors| panic!("{errors}")))
 }
 
 pub fn run_plan(plan: Arc<Plan>) -> Ran {

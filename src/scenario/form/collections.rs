@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use super::super::outline::Role;
 use super::super::tree::{Content, Node, shortened};
 use super::scalars::{NAME_PATTERN, bad_name};
-use super::{Book, Form, Reading, Shape};
+use super::{Book, Form, MERGE, Reading, Shape};
 use crate::base::{Diagnostic, Located};
 
 /// A list of a form.
@@ -12,16 +13,23 @@ pub(crate) struct List<F> {
     form: F,
     /// A value that is not a list stands for a list of one.
     one: bool,
+    /// Elements that could not be read are left out.
+    kept: bool,
 }
 
 /// A list of `form`.
 pub(crate) fn list<F: Form>(form: F) -> List<F> {
-    List { form, one: false }
+    List { form, one: false, kept: false }
 }
 
 /// A list of `form`, or one of it.
 pub(crate) fn one_or_many<F: Form>(form: F) -> List<F> {
-    List { form, one: true }
+    List { form, one: true, kept: false }
+}
+
+/// A list of `form` of which those are kept that could be read.
+pub(crate) fn kept<F: Form>(form: F) -> List<F> {
+    List { form, one: false, kept: true }
 }
 
 impl<F: Form> Form for List<F> {
@@ -31,6 +39,9 @@ impl<F: Form> Form for List<F> {
         match node.content() {
             Content::Sequence(items) => {
                 let read: Vec<_> = items.iter().map(|item| self.form.read(item, reading)).collect();
+                if self.kept {
+                    return Some(read.into_iter().flatten().collect());
+                }
                 read.into_iter().collect()
             }
             _ if self.one => self.form.read(node, reading).map(|value| vec![value]),
@@ -54,6 +65,8 @@ impl<F: Form> Form for List<F> {
 pub(crate) enum Keys {
     /// Names: things that other places refer to.
     Names,
+    /// The names of things that the file declares elsewhere.
+    Of(Role),
     /// Any text.
     Any,
 }
@@ -69,31 +82,53 @@ pub(crate) fn pairs<F: Form>(keys: Keys, form: F) -> Pairs<F> {
     Pairs { keys, form }
 }
 
+impl<F: Form> Pairs<F> {
+    /// The entries that could be read, and whether these are all.
+    fn entries(
+        &self,
+        node: &Node,
+        reading: &mut Reading<'_>,
+    ) -> Option<(Vec<(Located<String>, F::Value)>, bool)> {
+        let Some(entries) = node.entries() else {
+            return reading.expected(&of("a mapping", "of names to", self.form.noun()), node);
+        };
+        let (mut read, mut whole) = (Vec::new(), node.refused().is_empty());
+        for (key, value) in entries {
+            if key.value == MERGE {
+                // Reported before; what it would have brought along is not known.
+                whole = false;
+                continue;
+            }
+            let sound = self.keys == Keys::Any || check_name(key, reading);
+            if let Keys::Of(role) = self.keys
+                && sound
+            {
+                reading.outline.mention(role, key);
+            }
+            match self.form.read(value, reading) {
+                Some(value) if sound => read.push((key.clone(), value)),
+                _ => whole = false,
+            }
+        }
+        Some((read, whole))
+    }
+}
+
 impl<F: Form> Form for Pairs<F> {
     type Value = Vec<(Located<String>, F::Value)>;
 
     fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Self::Value> {
-        let Some(entries) = node.entries() else {
-            return reading.expected(&of("a mapping", "of names to", self.form.noun()), node);
-        };
-        let mut out = Some(Vec::new());
-        for (key, value) in entries {
-            let sound = self.keys == Keys::Any || check_name(key, reading);
-            match (self.form.read(value, reading), &mut out) {
-                (Some(value), Some(read)) if sound => read.push((key.clone(), value)),
-                _ => out = None,
-            }
-        }
-        out
+        let (read, whole) = self.entries(node, reading)?;
+        whole.then_some(read)
     }
 
     fn shape(&self, book: &mut Book) -> Shape {
         let inner = self.form.shape(book);
         let mut schema = json!({ "type": "object", "additionalProperties": inner.schema });
-        if self.keys == Keys::Names {
+        if self.keys != Keys::Any {
             schema["propertyNames"] = json!({ "pattern": NAME_PATTERN });
         }
-        let keys = if self.keys == Keys::Names { "names" } else { "keys" };
+        let keys = if self.keys == Keys::Any { "keys" } else { "names" };
         Shape::new(schema, format!("mapping of {keys} to {}", plural(&inner.label)))
     }
 }
@@ -130,7 +165,8 @@ pub(crate) struct Named<F, T, G> {
     result: std::marker::PhantomData<T>,
 }
 
-/// A mapping from names to `form`; `put` gives each value its name.
+/// A mapping from names to `form`, of which those are kept that could be read; `put` gives each value
+/// its name.
 pub(crate) fn named<F: Form, T, G: Fn(Located<String>, F::Value) -> T>(
     form: F,
     put: G,
@@ -142,7 +178,8 @@ impl<F: Form, T, G: Fn(Located<String>, F::Value) -> T> Form for Named<F, T, G> 
     type Value = Vec<T>;
 
     fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Vec<T>> {
-        let read = Pairs { keys: Keys::Names, form: &self.form }.read(node, reading)?;
+        let pairs = Pairs { keys: Keys::Names, form: &self.form };
+        let (read, _) = pairs.entries(node, reading)?;
         Some(read.into_iter().map(|(name, value)| (self.put)(name, value)).collect())
     }
 

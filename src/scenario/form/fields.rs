@@ -4,6 +4,7 @@ use std::marker::PhantomData;
 
 use serde_json::json;
 
+use super::super::outline::Outline;
 use super::super::tree::{Node, shortened};
 use super::{Book, Content, Entry, FieldDoc, Form, Reading, Shape, a};
 use crate::base::{Diagnostic, Located, Span, diagnostic::nearest};
@@ -73,13 +74,14 @@ enum Mode<'f, 'a> {
 }
 
 impl<'f, 'a> Fields<'f, 'a> {
-    pub(super) fn reading(
+    pub(crate) fn reading(
         node: &'f Node,
         name: &'static str,
         reading: &'f mut Reading<'a>,
     ) -> Fields<'f, 'a> {
         let (known, missing, groups) = (Vec::new(), Vec::new(), Vec::new());
-        Fields { mode: Mode::Read { node, name, reading, known, missing, groups, sound: true } }
+        let sound = node.refused().is_empty();
+        Fields { mode: Mode::Read { node, name, reading, known, missing, groups, sound } }
     }
 
     pub(super) fn describing(book: &'f mut Book) -> Fields<'f, 'a> {
@@ -280,6 +282,27 @@ impl<'f, 'a> Fields<'f, 'a> {
         }
     }
 
+    /// Notes something in the file's outline; nothing while describing.
+    pub(crate) fn note(&mut self, note: impl FnOnce(&mut Outline)) {
+        if let Mode::Read { reading, .. } = &mut self.mode {
+            note(&mut reading.outline);
+        }
+    }
+
+    /// True if more may have been meant for `key` than stands there: it is given twice, or it is not
+    /// there and some other key may be meant for it. To be asked when all keys have been.
+    pub(crate) fn is_doubtful(&self, key: &str) -> bool {
+        let Mode::Read { node, known, .. } = &self.mode else { return false };
+        let there = node.get(key).is_some();
+        if node.refused().iter().any(|refused| refused == key || !there && refused.is_empty()) {
+            return true;
+        }
+        let absent = || known.iter().copied().filter(|word| node.get(word).is_none());
+        let mut strays = node.entries().unwrap_or_default().iter().map(|(stray, _)| &*stray.value);
+        let meant = |stray: &str| nearest(stray, absent()).is_none_or(|meant| meant == key);
+        !there && strays.any(|stray| !known.contains(&stray) && meant(stray))
+    }
+
     /// Records an error in what was read; nothing while describing.
     pub(crate) fn error(&mut self, diagnostic: Diagnostic) {
         if let Mode::Read { reading, sound, .. } = &mut self.mode {
@@ -289,17 +312,19 @@ impl<'f, 'a> Fields<'f, 'a> {
     }
 
     /// Reports unknown and missing keys; false if anything at all was wrong with the mapping.
-    pub(super) fn finish(self) -> bool {
+    pub(crate) fn finish(self) -> bool {
         let Mode::Read { node, name, reading, known, mut missing, mut groups, mut sound } =
             self.mode
         else {
             return false;
         };
-        for (key, _) in node.entries().unwrap_or_default() {
+        for (key, value) in node.entries().unwrap_or_default() {
             if known.contains(&key.value.as_str()) {
                 continue;
             }
             sound = false;
+            reading.outline.strays.insert(key.value.clone());
+            reading.pass_over(value);
             if key.value == MERGE {
                 // Reported before; what it would have brought along cannot be said to be missing.
                 missing.clear();

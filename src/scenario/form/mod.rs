@@ -21,14 +21,14 @@ mod scalars;
 mod variants;
 
 pub(crate) use book::{Book, Chapter, Content, Entry, FieldDoc, VariantDoc};
-pub(crate) use collections::{Keys, list, named, one_or_many, pairs};
+pub(crate) use collections::{Keys, kept, list, named, one_or_many, pairs};
 pub(crate) use fields::{Fields, MERGE, Record, record};
 pub(crate) use places::Places;
 pub(crate) use quantity::{DURATION, RATE, SIZE};
 pub(crate) use reading::Reading;
 pub(crate) use scalars::{
-    BOOLEAN, DYNAMIC, NAME, PROSE, STRING, TEXT, bad_name, decimal, integer, located, plain_text,
-    read_text, setting, word,
+    BOOLEAN, DYNAMIC, NAME, PROSE, STRING, TEXT, bad_name, decimal, integer, located, name_of,
+    plain_text, read_text, setting, word,
 };
 pub(crate) use variants::{Select, Variant, Variants, variants};
 
@@ -40,7 +40,8 @@ pub(crate) trait Form {
     /// What reading it gives.
     type Value;
 
-    /// Reads `node`. `None` means that at least one diagnostic has been recorded.
+    /// Reads `node`. `None` means that at least one diagnostic has been recorded, and a value that
+    /// nothing is wrong with it; but for [`named`] and [`kept`], which give what they could read.
     fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Self::Value>;
 
     /// What one of it is called, if it has a name that makes a plural: `step`.

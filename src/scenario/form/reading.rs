@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::super::outline::Outline;
 use super::super::tree::{Content, Node, Scalar};
 use super::Places;
 use crate::base::{Diagnostic, Source, Span};
@@ -15,6 +16,8 @@ pub(crate) struct Reading<'a> {
     pub(crate) regexes: usize,
     /// How many bytes have been read from files.
     pub(crate) file_bytes: u64,
+    /// The names that were seen.
+    pub(crate) outline: Outline,
     found: Vec<Diagnostic>,
 }
 
@@ -24,12 +27,27 @@ impl<'a> Reading<'a> {
         folder: Option<&'a Path>,
         found: Vec<Diagnostic>,
     ) -> Reading<'a> {
-        Reading { source, folder, regexes: 0, file_bytes: 0, found }
+        let outline = Outline::default();
+        Reading { source, folder, regexes: 0, file_bytes: 0, outline, found }
     }
 
     /// Records what is wrong.
     pub(crate) fn error(&mut self, diagnostic: Diagnostic) {
         self.found.push(diagnostic);
+    }
+
+    /// Notes keys that nobody will ask for: those of `node` and beneath it.
+    pub(crate) fn pass_over(&mut self, node: &Node) {
+        match node.content() {
+            Content::Sequence(items) => items.iter().for_each(|item| self.pass_over(item)),
+            Content::Mapping { entries, .. } => {
+                for (key, value) in entries {
+                    self.outline.strays.insert(key.value.clone());
+                    self.pass_over(value);
+                }
+            }
+            Content::Scalar(_) | Content::Broken => {}
+        }
     }
 
     /// Records that `node` is not what was expected; `expected` is a phrase such as `a duration`.
@@ -65,8 +83,8 @@ impl<'a> Reading<'a> {
         if self.head(whole) == whole { whole } else { key }
     }
 
-    /// All that was found.
-    pub(crate) fn finish(self) -> Vec<Diagnostic> {
-        self.found
+    /// All that was found, and the names that were seen.
+    pub(crate) fn finish(self) -> (Vec<Diagnostic>, Outline) {
+        (self.found, self.outline)
     }
 }

@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 use serde_json::json;
 
 use super::super::model::{Dynamic, DynamicKind, Setting, Text};
+use super::super::outline::Role;
 use super::super::tree::{Content, Node, Scalar, shortened};
 use super::fields::or_list;
 use super::{Book, Entry, Form, Reading, Shape};
@@ -149,6 +150,28 @@ impl Form for NameForm {
 
     fn shape(&self, book: &mut Book) -> Shape {
         book.plain(NAME_ENTRY, |_| json!({ "type": "string", "pattern": NAME_PATTERN }))
+    }
+}
+
+/// The name of something that the file declares elsewhere.
+pub(crate) struct NameOf(Role);
+
+/// The name of something that the file declares elsewhere.
+pub(crate) const fn name_of(role: Role) -> NameOf {
+    NameOf(role)
+}
+
+impl Form for NameOf {
+    type Value = Located<String>;
+
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Located<String>> {
+        let name = NAME.read(node, reading)?;
+        reading.outline.mention(self.0, &name);
+        Some(name)
+    }
+
+    fn shape(&self, book: &mut Book) -> Shape {
+        NAME.shape(book)
     }
 }
 
@@ -378,7 +401,7 @@ impl Form for DynamicForm {
                 let read: Vec<_> = items.iter().map(|item| self.read(item, reading)).collect();
                 DynamicKind::Array(read.into_iter().collect::<Option<_>>()?)
             }
-            Content::Mapping(entries) => {
+            Content::Mapping { entries, .. } => {
                 let read = entries.iter().map(|(key, value)| {
                     self.read(value, reading).map(|value| (key.clone(), value))
                 });

@@ -59,9 +59,13 @@ impl<T: Variants> Form for VariantsForm<T> {
         if node.entries().is_none() {
             return reading.expected(&a(T::ENTRY.name), node);
         }
-        let (variant, key) = match T::SELECT {
-            Select::Key => by_key::<T>(node, reading)?,
-            Select::Word(under) => by_word::<T>(under, node, reading)?,
+        let chosen = match T::SELECT {
+            Select::Key => by_key::<T>(node, reading),
+            Select::Word(under) => by_word::<T>(under, node, reading),
+        };
+        let Some((variant, key)) = chosen else {
+            reading.pass_over(node);
+            return None;
         };
         let mut fields = Fields::reading(node, variant.entry.name, reading);
         if let Select::Word(under) = T::SELECT {

@@ -1,9 +1,10 @@
 //! `checks:`.
 
 use super::super::form::{
-    Entry, Fields, NAME, Record, STRING, Select, Variant, Variants, located, record, word,
+    Entry, Fields, Record, STRING, Select, Variant, Variants, located, name_of, record, word,
 };
 use super::super::model::{Check, CheckKind, Filter, Predicate, Statistic};
+use super::super::outline::Role;
 use super::predicate::{DURATION_PREDICATE, PREDICATE};
 use crate::base::{Located, Span};
 
@@ -91,11 +92,11 @@ fn never(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Check> {
     Some(Check { span: f.entry(key), kind: CheckKind::Never { filter: inner?.0 }, violated })
 }
 
-/// The keys that say which messages are meant.
-fn filter(f: &mut Fields<'_, '_>) -> Filter {
-    let from = f.optional("from", "Who sent the request.", NAME);
-    let to = f.optional("to", "The server it was sent to.", NAME);
-    let client = f.optional("client", "The same as `from`, but a client.", NAME);
+/// The keys that say which messages are meant; `to` is what they may be sent to.
+fn filter(f: &mut Fields<'_, '_>, to: Role) -> Filter {
+    let from = f.optional("from", "Who sent the request.", name_of(Role::Node));
+    let to = f.optional("to", "The server it was sent to.", name_of(to));
+    let client = f.optional("client", "The same as `from`, but a client.", name_of(Role::Client));
     f.at_most_one(&["from", "client"]);
     let doc = "A pattern that the message's one-line summary fits: `*` is any text, `?` any \
                character, `[ab]` one of these.";
@@ -116,7 +117,7 @@ impl Record for Calls {
         Entry { name: "call count", doc: "Requests and their number.", example: "" };
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Calls> {
-        let filter = filter(f);
+        let filter = filter(f, Role::Server);
         let count = f.required("count", "How many there are.", PREDICATE);
         Some(Calls { filter, count: count? })
     }
@@ -146,7 +147,7 @@ impl Record for Latency {
     };
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Latency> {
-        let filter = filter(f);
+        let filter = filter(f, Role::Server);
         let mut bounds: Vec<(Located<Statistic>, Predicate)> = Vec::new();
         for (key, doc, statistic) in STATISTICS {
             if let Some(bound) = f.optional(key, doc, DURATION_PREDICATE) {
@@ -170,6 +171,6 @@ impl Record for Never {
     };
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Never> {
-        Some(Never(filter(f)))
+        Some(Never(filter(f, Role::Node)))
     }
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::super::form::{
     BOOLEAN, DURATION, DYNAMIC, Entry, Fields, Keys, NAME, Record, Select, TEXT, Variant, Variants,
-    integer, list, pairs, record, variants, word,
+    integer, list, name_of, pairs, record, variants, word,
 };
 use super::super::model::{
     Collection, HttpServer, Proxy, RedisRoute, Respond, Route, RouteAction, SequenceItem, Then,
 };
+use super::super::outline::Role;
 use super::body::{HEADERS, body};
 use super::distribution::DISTRIBUTION;
 use super::field::REQUEST;
@@ -150,7 +151,7 @@ fn collection(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Route> {
 }
 
 fn proxy(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Route> {
-    let to = f.required(key, "The server behind.", NAME);
+    let to = f.required(key, "The server behind.", name_of(Role::Server));
     let doc = "The path asked for there; by default the same, with its query.";
     let path = f.optional("path", doc, TEXT);
     let doc = "How long that may take; then 504 is answered.";

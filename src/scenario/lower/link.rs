@@ -2,8 +2,11 @@
 
 use serde_json::json;
 
-use super::super::form::{Book, Entry, Fields, Form, NAME, Reading, Record, Shape, one_or_many};
+use super::super::form::{
+    Book, Entry, Fields, Form, NAME, Reading, Record, Shape, name_of, one_or_many,
+};
 use super::super::model::Link;
+use super::super::outline::Role;
 use super::super::tree::Node;
 use super::distribution::DISTRIBUTION;
 use crate::base::Located;
@@ -21,11 +24,11 @@ impl Record for Link {
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Link> {
         let doc = "The clients or servers that connect; all by default.";
-        let from = f.or("from", doc, NODES, "\"*\"", Vec::new());
+        let from = f.or("from", doc, NodesForm(Role::Node), "\"*\"", Vec::new());
         let to = f.or(
             "to",
             "The servers that are connected to; all by default.",
-            NODES,
+            NodesForm(Role::Server),
             "\"*\"",
             Vec::new(),
         );
@@ -47,9 +50,8 @@ impl Record for Link {
     }
 }
 
-/// Names of nodes; empty is all.
-struct NodesForm;
-const NODES: NodesForm = NodesForm;
+/// Names of nodes of some kind; empty is all.
+struct NodesForm(Role);
 
 const NODES_ENTRY: Entry = Entry {
     name: "nodes",
@@ -66,7 +68,7 @@ impl Form for NodesForm {
         if node.string() == Some("*") {
             return Some(Vec::new());
         }
-        one_or_many(NAME).read(node, reading)
+        one_or_many(name_of(self.0)).read(node, reading)
     }
 
     fn shape(&self, book: &mut Book) -> Shape {

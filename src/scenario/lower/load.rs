@@ -6,6 +6,7 @@ use super::super::form::{
     DURATION, Entry, Fields, Keys, RATE, Select, Variant, Variants, integer, pairs, word,
 };
 use super::super::model::{Load, LoadKind};
+use super::super::outline::Role;
 use super::distribution::DISTRIBUTION;
 use crate::base::{Diagnostic, Located};
 
@@ -49,7 +50,8 @@ impl Variants for Load {
 fn mix(f: &mut Fields<'_, '_>) -> Vec<(Located<String>, u32)> {
     let doc = "Flows and their weights, drawn from for each arrival or iteration; by default the \
                client's own steps.";
-    f.optional("mix", doc, pairs(Keys::Names, integer(1..=1_000_000_u32))).unwrap_or_default()
+    f.optional("mix", doc, pairs(Keys::Of(Role::Flow), integer(1..=1_000_000_u32)))
+        .unwrap_or_default()
 }
 
 fn open(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Load> {

@@ -9,7 +9,7 @@ use super::super::form::{
     plain_text, record, word,
 };
 use super::super::model::{Dynamic, DynamicKind, Expectation, Predicate, Test};
-use super::super::tree::{Content, Node, shortened};
+use super::super::tree::{Node, shortened};
 use super::field::{FieldSet, fields_chapter};
 use crate::base::{Diagnostic, Located, Span, Value};
 
@@ -297,10 +297,10 @@ impl Form for ExpectationsForm {
     type Value = Vec<Expectation>;
 
     fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Vec<Expectation>> {
-        let Content::Mapping(entries) = node.content() else {
+        let Some(entries) = node.entries() else {
             return reading.expected("a mapping of fields to what is expected", node);
         };
-        let mut out = Some(Vec::new());
+        let mut out = node.refused().is_empty().then(Vec::new);
         for (key, value) in entries {
             let field = match self.0.parse(&key.value, bare(key, reading)) {
                 Ok(field) => Some(Located::new(field, key.span)),

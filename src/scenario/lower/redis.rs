@@ -45,7 +45,7 @@ impl Form for CommandForm {
             Content::Sequence(items) => from_list(items, node, reading)?,
             _ => return reading.expected(expected, node),
         };
-        check_server(&server.value, server.span, reading)?;
+        check_server(&server, reading)?;
         if words.is_empty() {
             let error = Diagnostic::new("there is no command behind the server's name", span);
             reading.error(error.help("as in `cache GET item:42`"));

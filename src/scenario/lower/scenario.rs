@@ -6,10 +6,11 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::super::form::{
-    Book, DURATION, DYNAMIC, Entry, Fields, Form, Keys, PROSE, Reading, Record, SIZE, Shape,
-    integer, list, named, pairs, record, variants, word,
+    Book, DURATION, DYNAMIC, Entry, Fields, Form, Keys, PROSE, Reading, Record, SIZE, Shape, a,
+    bad_name, integer, kept, named, pairs, record, variants, word,
 };
 use super::super::model::{Check, Client, Flow, Link, Scenario, Server, TraceOptions, World};
+use super::super::outline::Section;
 use super::super::tree::Node;
 use super::step::steps;
 use crate::base::{Diagnostic, Source};
@@ -20,9 +21,46 @@ pub(super) const TRACE_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// The longest that a run may be told to take, on its own clock.
 const RUN_MAX: Duration = Duration::from_secs(24 * 3600);
 
-/// Lowers the root of a file. Everything wrong with it is in `reading`.
+/// Lowers the root of a file. Everything wrong with it is in `reading`, and all names; if anything is
+/// wrong, the scenario has only those entries that nothing is wrong with.
 pub(in super::super) fn lower(root: &Node, reading: &mut Reading<'_>) -> Option<Scenario> {
-    record::<Scenario>().read(root, reading)
+    if root.entries().is_none() {
+        return reading.expected(&a(Scenario::ENTRY.name), root);
+    }
+    let mut fields = Fields::reading(root, Scenario::ENTRY.name, reading);
+    let scenario = Scenario::fields(&mut fields);
+    let doubtful = SECTIONS.map(|key| fields.is_doubtful(key));
+    fields.finish();
+    declared(root, doubtful, reading);
+    scenario
+}
+
+/// The parts of a file that declare names.
+const SECTIONS: [&str; 4] = ["servers", "clients", "flows", "vars"];
+
+/// Notes the names that the file declares. A section is whole if nothing in it, and nothing elsewhere,
+/// may declare more; one that is not there has no names.
+fn declared(root: &Node, doubtful: [bool; 4], reading: &mut Reading<'_>) {
+    let names = |key: &str| root.get(key).and_then(Node::entries).unwrap_or_default();
+    let misplaced = |key: &str| {
+        SECTIONS.iter().any(|other| names(other).iter().any(|(name, _)| name.value == key))
+    };
+    let strays = &reading.outline.strays;
+    let section = |at: usize| {
+        let key = SECTIONS[at];
+        let read = match root.get(key) {
+            Some(node) => {
+                let sound = names(key).iter().all(|(name, _)| bad_name(&name.value).is_none());
+                sound && node.entries().is_some() && node.refused().is_empty()
+            }
+            None => !misplaced(key),
+        };
+        let names = names(key).iter().map(|(name, _)| name.clone()).collect();
+        Section { names, whole: read && !doubtful[at] && !strays.contains(key) }
+    };
+    let sections = [0, 1, 2, 3].map(section);
+    let outline = &mut reading.outline;
+    [outline.servers, outline.clients, outline.flows, outline.vars] = sections;
 }
 
 impl Record for Scenario {
@@ -54,14 +92,14 @@ impl Record for Scenario {
         let form = named(variants::<Server>(), |name, server| Server { name, ..server });
         let servers = f.optional("servers", "What listens.", form).unwrap_or_default();
         let doc = "How messages travel.";
-        let links = f.optional("links", doc, list(record::<Link>())).unwrap_or_default();
+        let links = f.optional("links", doc, kept(record::<Link>())).unwrap_or_default();
         let doc = "Lists of steps that `use` and `mix` refer to by name.";
         let form = named(steps(), |name, steps| Flow { name, steps });
         let flows = f.optional("flows", doc, form).unwrap_or_default();
         let form = named(record::<Client>(), |name, client| Client { name, ..client });
         let clients = f.optional("clients", "Who does things.", form).unwrap_or_default();
         let doc = "What must hold of the run.";
-        let checks = f.optional("checks", doc, list(variants::<Check>())).unwrap_or_default();
+        let checks = f.optional("checks", doc, kept(variants::<Check>())).unwrap_or_default();
         let doc = "What the trace keeps.";
         let trace = f.optional("trace", doc, record::<TraceOptions>()).unwrap_or_default();
         f.reserved(&[
@@ -70,7 +108,10 @@ impl Record for Scenario {
             ("unused_faults", "faults come with a later version"),
             ("script", "scripts come with a later version"),
         ]);
-        version?;
+        if f.has("looplab") {
+            // Another version may mean anything.
+            version?;
+        }
         Some(Scenario {
             source: Source::new("", ""),
             name: name.unwrap_or_default(),

@@ -106,6 +106,7 @@ fn finish(
     let about = f.optional("about", "What it is there for.", PROSE);
     let doc = "A fixed port; by default any that is free.";
     let port = f.optional("port", doc, located(integer(1..=u16::MAX)));
+    f.note(|outline| outline.ports.extend(port));
     let doc = "How many connections it serves at once; more wait to be accepted.";
     let limit = integer(1..=1_000_000_u32);
     let connections_max = f.or("connections", doc, limit, "20000", CONNECTIONS_DEFAULT);

@@ -3,9 +3,11 @@
 use serde_json::json;
 
 use super::super::form::{
-    Book, Entry, Fields, Form, NAME, Reading, Record, STRING, Shape, TEXT, integer, record, word,
+    Book, Entry, Fields, Form, NAME, Reading, Record, STRING, Shape, TEXT, integer, name_of,
+    record, word,
 };
 use super::super::model::{Action, Body, Close, Connect, Receive, Send, Step, Until};
+use super::super::outline::Role;
 use super::super::tree::Node;
 use super::body::body;
 use super::field::{DONE, RECEIVED};
@@ -21,7 +23,7 @@ fn on(f: &mut Fields<'_, '_>) -> String {
 }
 
 pub(super) fn connect(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Step> {
-    let server = f.required(key, "The server.", NAME);
+    let server = f.required(key, "The server.", name_of(Role::Server));
     let doc = "The connection's name, for `on`; one without a name is the default.";
     let name = f.optional("as", doc, NAME).map(|name| name.value).unwrap_or_default();
     let common = Common::operation(f, &DONE);

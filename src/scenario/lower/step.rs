@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use super::super::form::{
     BOOLEAN, DURATION, DYNAMIC, Entry, Fields, Form, Keys, NAME, Record, Select, TEXT, Variant,
-    Variants, decimal, integer, list, one_or_many, pairs, record, setting, variants,
+    Variants, decimal, integer, list, name_of, one_or_many, pairs, record, setting, variants,
 };
 use super::super::model::{
     Action, After, Expectation, Field, HttpCall, Op, OpValue, Retry, Setting, Step,
 };
+use super::super::outline::Role;
 use super::body::{HEADERS, body};
 use super::field::{FieldForm, FieldSet, HTTP_REPLY, VARIABLES};
 use super::predicate::ExpectationsForm;
@@ -306,7 +307,7 @@ fn parallel(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Step> {
 }
 
 fn use_flow(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Step> {
-    let flow = f.required(key, "The flow's name.", NAME);
+    let flow = f.required(key, "The flow's name.", name_of(Role::Flow));
     let doc = "Variables for it; afterwards they are as before.";
     let with = f.optional("with", doc, pairs(Keys::Names, DYNAMIC)).unwrap_or_default();
     let common = Common::plain(f);

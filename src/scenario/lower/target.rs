@@ -4,8 +4,9 @@ use serde_json::json;
 
 use super::super::form::{Book, Entry, Form, Reading, Shape, bad_name, read_text};
 use super::super::model::{After, Text, TextPart};
+use super::super::outline::{Role, waited_for};
 use super::super::tree::{Node, shortened};
-use crate::base::{Diagnostic, Located, Span};
+use crate::base::{Diagnostic, Located};
 
 /// A server and a path.
 pub(super) struct TargetForm;
@@ -35,14 +36,15 @@ impl Form for TargetForm {
             reading.error(error.help("write the server's name from `servers:`, as in `app/items`"));
             return None;
         }
-        check_server(name, span, reading)?;
+        let server = Located::new(name.to_owned(), span);
+        check_server(&server, reading)?;
         let path = if slash == text.len() {
             Text::literal("/", span)
         } else {
             read_text(node, scalar, slash, reading)?
         };
         check_path(&path, node, reading)?;
-        Some((Located::new(name.to_owned(), span), path))
+        Some((server, path))
     }
 
     fn shape(&self, book: &mut Book) -> Shape {
@@ -53,9 +55,13 @@ impl Form for TargetForm {
     }
 }
 
-/// Reports a server's name that cannot be one.
-pub(super) fn check_server(name: &str, span: Span, reading: &mut Reading<'_>) -> Option<()> {
-    let Some(rule) = bad_name(name) else { return Some(()) };
+/// Notes the name of a server, or reports that it cannot be one.
+pub(super) fn check_server(server: &Located<String>, reading: &mut Reading<'_>) -> Option<()> {
+    let (name, span) = (server.value.as_str(), server.span);
+    let Some(rule) = bad_name(name) else {
+        reading.outline.mention(Role::Server, server);
+        return Some(());
+    };
     let error = if name.is_empty() {
         Diagnostic::new("the name of a server is missing", span)
             .help("a step names its server first, as in `app/items`")
@@ -121,7 +127,9 @@ impl Form for AfterForm {
             }
         }
         let after = After { client: client.to_owned(), step: step.map(str::to_owned) };
-        Some(Located::new(after, span))
+        let after = Located::new(after, span);
+        reading.outline.mention(Role::Client, &waited_for(&after));
+        Some(after)
     }
 
     fn shape(&self, book: &mut Book) -> Shape {
