@@ -8,6 +8,7 @@
 //! ```
 //!
 //! `LOOPLAB_UPDATE=1` writes anew what the program prints, but never in CI.
+#![expect(clippy::unwrap_used, reason = "a panic is how a test says no")]
 
 mod common;
 
@@ -341,7 +342,7 @@ fn thousands(value: u64) -> String {
     let digits = value.to_string();
     let mut out = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             out.push(',');
         }
         out.push(digit);

@@ -58,7 +58,7 @@ impl<S: Subscriber + for<'a> LookupSpan<'a>> Layer<S> for Capture {
             .map(|scope| scope.from_root().map(|span| span.name().to_owned()).collect())
             .unwrap_or_default();
         let target = event.metadata().target().to_owned();
-        self.0.lock().unwrap().push(Seen { target, fields, spans });
+        self.0.lock().expect("nobody has panicked").push(Seen { target, fields, spans });
     }
 }
 
@@ -70,7 +70,7 @@ fn captured(filter: Targets, world: World) -> Vec<Seen> {
     tracing::subscriber::with_default(subscriber, || {
         assert_eq!(common::run_text(SCENARIO, world, 1).outcome, Outcome::Ok);
     });
-    let seen = capture.0.lock().unwrap();
+    let seen = capture.0.lock().expect("nobody has panicked");
     seen.clone()
 }
 

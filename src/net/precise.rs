@@ -39,7 +39,13 @@ impl Precise {
     pub(super) fn start() -> Option<Precise> {
         let flags = TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC;
         let fd = timerfd_create(TimerfdClockId::Monotonic, flags).ok()?;
-        let shared = Shared { fd: AsyncFd::new(fd).ok()?, state: Mutex::default() };
+        #[expect(
+            deprecated,
+            reason = "what replaces it is unsafe, for things that lend a descriptor they do not own; \
+                      an `OwnedFd` owns its one and keeps it"
+        )]
+        let fd = AsyncFd::new(fd).ok()?;
+        let shared = Shared { fd, state: Mutex::default() };
         let precise = Precise { shared: Arc::new(shared) };
         tokio::spawn(precise.clone().drive());
         Some(precise)

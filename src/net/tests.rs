@@ -134,8 +134,7 @@ fn timers_of_the_same_moment_fire_in_the_order_in_which_they_were_set() {
         for task in tasks {
             task.await.unwrap();
         }
-        let order = order.lock().unwrap().clone();
-        order
+        Arc::into_inner(order).expect("all tasks are done").into_inner().unwrap()
     });
     assert_eq!(order, Ok(vec![1, 3, 2, 0, 4]));
 }

@@ -58,13 +58,16 @@ pub enum Mode {
 /// A future that completes when the run is to stop early.
 pub type Interrupt = Pin<Box<dyn Future<Output = ()> + Send>>;
 
+/// What is called, once, with the addresses of all servers.
+pub type Ready = Box<dyn FnOnce(&[Endpoint]) + Send>;
+
 /// What the caller of a run brings besides the plan.
 #[derive(Default)]
 pub struct Hooks {
     /// Run or up.
     pub mode: Mode,
     /// Called once, when all servers can be reached.
-    pub ready: Option<Box<dyn FnOnce(&[Endpoint]) + Send>>,
+    pub ready: Option<Ready>,
     /// Completes when the run is to stop early, in order. Polled on the run's own runtime.
     pub interrupt: Option<Interrupt>,
 }

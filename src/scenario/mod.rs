@@ -6,7 +6,7 @@
 //! ```
 //!
 //! The language is declared once, in `lower/` with the forms of `form/`: the same declarations read a
-//! file, print its JSON Schema ([`schema`]) and write its reference ([`reference`]).
+//! file, print its JSON Schema ([`schema`]) and write its reference ([`reference()`]).
 //!
 //! This layer knows the language and nothing of what runs it. Names are not bound here: whether a
 //! step's server exists is for the plan to say.

@@ -12,17 +12,17 @@ use looplab::trace::{Collector, Event, Outcome, Recorder, Writer};
 use looplab::{run, trace};
 
 /// A run through the library.
-pub struct Ran {
+pub(crate) struct Ran {
     /// The trace as the file would have it.
-    pub trace: String,
+    pub(crate) trace: String,
     /// The same, as events.
-    pub events: Vec<Event>,
-    pub outcome: Outcome,
-    pub plan: Arc<Plan>,
+    pub(crate) events: Vec<Event>,
+    pub(crate) outcome: Outcome,
+    pub(crate) plan: Arc<Plan>,
 }
 
 /// The scenarios that are shipped, by name of their file.
-pub fn scenarios() -> Vec<PathBuf> {
+pub(crate) fn scenarios() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
     let entries = std::fs::read_dir(folder).expect("the scenarios are there");
     let mut paths: Vec<PathBuf> = entries
@@ -34,19 +34,19 @@ pub fn scenarios() -> Vec<PathBuf> {
     paths
 }
 
-pub fn plan(path: &Path, world: World, seed: u64) -> Arc<Plan> {
+pub(crate) fn plan(path: &Path, world: World, seed: u64) -> Arc<Plan> {
     let overrides = Overrides { clock: Some(world), seed: Some(seed) };
     Arc::new(Plan::read(path, overrides).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// A plan from a text.
-pub fn plan_of(text: &str, world: World, seed: u64) -> Arc<Plan> {
+pub(crate) fn plan_of(text: &str, world: World, seed: u64) -> Arc<Plan> {
     let overrides = Overrides { clock: Some(world), seed: Some(seed) };
     let plan = Plan::parse("test.yaml", text.as_bytes(), None, overrides);
     Arc::new(plan.unwrap_or_else(|errors| panic!("{errors}")))
 }
 
-pub fn run_plan(plan: Arc<Plan>) -> Ran {
+pub(crate) fn run_plan(plan: Arc<Plan>) -> Ran {
     let (sink, collector, checker) = (Sink::default(), Collector::new(), Checker::new(&plan));
     let writer = Writer::new(&run::header(&plan), sink.clone());
     let recorder = Recorder::new(vec![
@@ -60,16 +60,16 @@ pub fn run_plan(plan: Arc<Plan>) -> Ran {
     Ran { trace: sink.text(), events: collector.take(), outcome, plan }
 }
 
-pub fn run_file(path: &Path, world: World, seed: u64) -> Ran {
+pub(crate) fn run_file(path: &Path, world: World, seed: u64) -> Ran {
     run_plan(plan(path, world, seed))
 }
 
-pub fn run_text(text: &str, world: World, seed: u64) -> Ran {
+pub(crate) fn run_text(text: &str, world: World, seed: u64) -> Ran {
     run_plan(plan_of(text, world, seed))
 }
 
 /// Why a run was not as it should be, for a test's message.
-pub fn complaint(ran: &Ran) -> String {
+pub(crate) fn complaint(ran: &Ran) -> String {
     let mut out = String::new();
     for event in &ran.events {
         match &event.kind {
@@ -89,17 +89,18 @@ pub fn complaint(ran: &Ran) -> String {
 
 /// A writer into memory.
 #[derive(Clone, Default)]
-pub struct Sink(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Sink(Arc<Mutex<Vec<u8>>>);
 
 impl Sink {
-    pub fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).expect("traces are text")
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8(self.0.lock().expect("no writer has panicked").clone())
+            .expect("traces are text")
     }
 }
 
 impl Write for Sink {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
+        self.0.lock().expect("no writer has panicked").extend_from_slice(bytes);
         Ok(bytes.len())
     }
 
@@ -109,7 +110,7 @@ impl Write for Sink {
 }
 
 /// Compares with a golden file; `LOOPLAB_UPDATE=1` rewrites it, but never in CI.
-pub fn golden(path: &Path, actual: &str) {
+pub(crate) fn golden(path: &Path, actual: &str) {
     let update = std::env::var_os("LOOPLAB_UPDATE").is_some_and(|value| value == "1");
     if update && std::env::var_os("CI").is_none() {
         std::fs::create_dir_all(path.parent().expect("a folder")).expect("writable");

@@ -82,13 +82,12 @@ pub(crate) fn pairs<F: Form>(keys: Keys, form: F) -> Pairs<F> {
     Pairs { keys, form }
 }
 
+/// The entries of a mapping, by their keys.
+type Entries<T> = Vec<(Located<String>, T)>;
+
 impl<F: Form> Pairs<F> {
     /// The entries that could be read, and whether these are all.
-    fn entries(
-        &self,
-        node: &Node,
-        reading: &mut Reading<'_>,
-    ) -> Option<(Vec<(Located<String>, F::Value)>, bool)> {
+    fn entries(&self, node: &Node, reading: &mut Reading<'_>) -> Option<(Entries<F::Value>, bool)> {
         let Some(entries) = node.entries() else {
             return reading.expected(&of("a mapping", "of names to", self.form.noun()), node);
         };
@@ -115,7 +114,7 @@ impl<F: Form> Pairs<F> {
 }
 
 impl<F: Form> Form for Pairs<F> {
-    type Value = Vec<(Located<String>, F::Value)>;
+    type Value = Entries<F::Value>;
 
     fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Self::Value> {
         let (read, whole) = self.entries(node, reading)?;
