@@ -8,6 +8,7 @@
 //!
 //! Nothing here opens a file, asks for the time or knows of a socket.
 
+mod excerpt;
 mod json;
 mod mermaid;
 #[cfg(test)]

@@ -273,14 +273,8 @@ fn step(before: &Moment, next: &Moment) -> f64 {
     match (before.what, next.what) {
         (What::Noted, What::Noted) => NOTE + 8.0,
         (What::Noted, _) | (_, What::Noted) => NOTE,
-        // What comes in and what goes out because of it meet in one point, or nearly.
-        (What::Came, What::Sent) if before.node == next.node => {
-            if before.at == next.at {
-                2.0
-            } else {
-                10.0
-            }
-        }
+        // What comes in and what goes out because of it nearly meet, with room for a label between.
+        (What::Came, What::Sent) if before.node == next.node => 16.0,
         (What::Sent | What::SentInVain, What::Sent | What::SentInVain) => 20.0,
         _ => 24.0,
     }

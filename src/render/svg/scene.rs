@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use unicode_width::UnicodeWidthChar;
 
 use crate::base::{ConnId, Direction, NodeId, Seq, Time};
+use crate::render::excerpt::excerpt;
 use crate::trace::{Event, EventKind, Fate, Header, Message, Outcome};
 
 /// How many items are drawn from the beginning of a trace.
@@ -21,6 +22,9 @@ pub(super) const CHECKS_MAX: usize = 20;
 
 /// The widest label, in columns of a terminal.
 const LABEL_WIDTH_MAX: usize = 44;
+
+/// The widest body that stands beside its message's summary, in columns.
+const BODY_WIDTH_MAX: usize = 24;
 
 /// The widest title, which even the narrowest picture has room for.
 pub(super) const TITLE_WIDTH_MAX: usize = 40;
@@ -218,9 +222,17 @@ fn arrow(message: &Message) -> Arrow {
         conn: message.conn,
         is_reply: message.direction == Direction::Response,
         came: !matches!(message.fate, Fate::Dropped | Fate::Held | Fate::Lost),
-        label: cut(&message.summary, LABEL_WIDTH_MAX),
+        label: cut(&label(message), LABEL_WIDTH_MAX),
         tag,
         cause: message.cause,
+    }
+}
+
+/// What a message says: its summary, and the beginning of its body if that is text and short.
+fn label(message: &Message) -> String {
+    match excerpt(message).filter(|body| width(body) <= BODY_WIDTH_MAX) {
+        Some(body) => format!("{} {body}", message.summary),
+        None => message.summary.clone(),
     }
 }
 

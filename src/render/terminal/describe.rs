@@ -5,13 +5,13 @@ use anstyle::Style as Ink;
 use super::columns::{CLIENT, number};
 use super::connections::{Connections, Ending};
 use super::diagram::{Arrow, End};
-use super::excerpt::excerpt;
 use super::exchanges::Asked;
 use super::moment::took;
 use super::style::{self, BAD, DIM, GOOD, PLAIN, Style, WARN};
 use super::teller::{Form, Telling};
 use super::text::{escape, plural};
 use crate::base::{ConnId, Direction, NodeId, Time};
+use crate::render::excerpt::excerpt;
 use crate::trace::{
     Event, EventKind, Fate, Header, Level, LoadEvent, Message, OpEvent, OpPhase, Outcome, StepEvent,
 };
@@ -76,8 +76,9 @@ impl<'a> Scene<'a> {
                 Some(self.note(*node, &format!("{cross} crashed: {text}"), BAD))
             }
             EventKind::Step(step) => self.step(event.at, step),
-            // The client says so itself, in its log; the figures are in the summary.
-            EventKind::Load(_) => None,
+            EventKind::Load(load) => {
+                Some(self.note(load.client, &load_words(load, event.at), PLAIN))
+            }
             EventKind::Log { node, level, text } => self.log(*node, *level, text),
             _ if self.everything => self.other(event),
             _ => None,

@@ -42,7 +42,7 @@ impl Kinds<'_> {
                 Outcome::Ok if is_plain(step) && !self.everything => return None,
                 _ => shape::of_text(NOTE, group(step.client), &step.summary),
             },
-            EventKind::Load(_) => return None,
+            EventKind::Load(load) => shape::of_text(NOTE, load.client.index(), "load"),
             EventKind::Log { node, level, text } => {
                 let node = node.unwrap_or(NodeId::OUTSIDE);
                 let server = self.header.nodes.get(node.index()).is_some_and(|n| n.kind != CLIENT);

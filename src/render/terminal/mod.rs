@@ -15,7 +15,6 @@ mod columns;
 mod connections;
 mod describe;
 mod diagram;
-mod excerpt;
 mod exchanges;
 mod failure;
 mod fold;
@@ -43,4 +42,4 @@ pub use text::{cut, escape, plural};
 pub use wanted::{Choice, Wanted};
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -15,7 +15,7 @@ use crate::trace::{
 };
 
 /// A request from node 1 to node 0.
-pub(super) fn message(seq: u64, summary: &str) -> Message {
+pub(in crate::render) fn message(seq: u64, summary: &str) -> Message {
     Message {
         seq: Seq(seq),
         sent: Time::ZERO,

@@ -67,8 +67,8 @@ fn dechunk(mut bytes: &[u8]) -> Cow<'_, [u8]> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::tests::message;
     use super::*;
+    use crate::render::terminal::tests::message;
 
     fn shown(bytes: &[u8]) -> Option<String> {
         let mut message = message(1, "200 OK");
