@@ -1,6 +1,6 @@
 //! `looplab run FILE`: one scenario, from its first port to its verdict.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -19,7 +19,7 @@ use crate::plan::{Overrides, Plan};
 use crate::render::terminal::{BOLD, Closing, DIM, Folding, Form, Style, Teller, Telling, escape};
 use crate::run::{self, Ended, Endpoint, Hooks, Mode, RunError};
 use crate::scenario::model::World;
-use crate::trace::{Outcome, Recorder, Writer};
+use crate::trace::{Observer as _, Outcome, Recorder, Writer};
 
 /// Runs the command.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
@@ -120,17 +120,45 @@ pub(super) struct Trace {
 }
 
 impl Trace {
-    /// Begins the trace of a plan's run in `folder`; an older one is gone.
+    /// Begins the trace of a plan's run in `folder`; an older one is gone. Its header is in the file
+    /// afterwards, so that it can be read however the run ends.
     ///
     /// # Errors
-    /// If the file cannot be made.
+    /// If the file cannot be made or written, or another run writes it just now.
     pub(super) fn create(folder: &Path, plan: &Plan) -> Result<Trace, Failure> {
         let path = folder.join(TRACE);
-        let file = File::create(&path).map_err(|error| Failure::io("write", &path, &error))?;
-        let writer = Writer::new(&run::header(plan), file);
+        let file = open(&path).map_err(|error| Failure::io("write", &path, &error))?;
+        let Some(file) = file else { return Err(taken(&path)) };
+        let mut writer = Writer::new(&run::header(plan), file);
         let failure = writer.failure();
+        writer.flush();
+        if let Some(error) = failure.get() {
+            return Err(Failure::io("write", &path, error));
+        }
         Ok(Trace { path, writer, failure })
     }
+}
+
+/// Opens the file of a trace and empties it; `None` if another run writes it just now. The lock goes
+/// with the file, so a run that was killed keeps nobody out.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    // A pipe or a device has nothing to be emptied, and may be shared.
+    if !file.metadata()?.is_file() {
+        return Ok(Some(file));
+    }
+    // Where files cannot be locked at all, runs must look out for themselves.
+    if let Err(TryLockError::WouldBlock) = file.try_lock() {
+        return Ok(None);
+    }
+    file.set_len(0)?;
+    Ok(Some(file))
+}
+
+fn taken(path: &Path) -> Failure {
+    let message = format!("cannot write {}: another run is writing it", path.display());
+    let help = "give this run a folder of its own with --out";
+    Failure::Told(Exit::Machine, screen::error_text(&message, Some(help)))
 }
 
 /// A teller of a plan's run, of all its nodes or of some.

@@ -1,5 +1,6 @@
 //! One run in one world, from the first port to the last task.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use crate::client;
 use crate::link::Links;
 use crate::net::{Clock, Dial, Listener, Net, Stuck, Tasks, holder_of_port};
 use crate::plan::Plan;
-use crate::scenario::Lookup;
 use crate::scenario::model::ServerKind;
+use crate::scenario::{self, Lookup};
 use crate::server;
 use crate::trace::{EventKind, Recorder};
 
@@ -19,6 +20,10 @@ const LAST_MESSAGES: Duration = Duration::from_secs(1);
 
 /// How long servers may take to finish what they are answering.
 const GRACE: Duration = Duration::from_secs(2);
+
+/// How long what happened may take to reach the trace's file, in the real world: whoever follows the
+/// file waits no longer, and a run that is killed loses no more.
+const FLUSH_EVERY: Duration = Duration::from_millis(500);
 
 /// A run.
 pub(super) struct World {
@@ -86,6 +91,7 @@ impl World {
                 () = interrupt => Middle::Interrupted,
                 () = self.servers.any_panicked() => Middle::Done,
                 () = self.clients.any_panicked() => Middle::Done,
+                never = self.keep_flushing() => match never {},
                 middle = work => middle,
             }
         };
@@ -146,6 +152,18 @@ impl World {
             server::accept_loop(listener, handler, context, server::connections_max(server));
         self.servers.spawn(node, tracing::Instrument::instrument(accepting, span));
         Ok(())
+    }
+
+    /// Sees to it that the trace keeps up with what happens. The virtual world, whose hours are over in
+    /// no time, needs none of that.
+    async fn keep_flushing(&self) -> Infallible {
+        if self.plan.clock == scenario::model::World::Virtual {
+            return std::future::pending().await;
+        }
+        loop {
+            self.clock.sleep(FLUSH_EVERY).await;
+            self.recorder.flush();
+        }
     }
 
     /// Drives all clients at once, to their ends.

@@ -1,0 +1,270 @@
+//! The programs that people have at hand, against `looplab up`: curl, redis-cli, redis-benchmark and
+//! redis-py. Where one of them is missing its tests say so and pass; the gate installs them, and there
+//! a missing one is a failure.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what goes wrong with the tools fails the test, as it should"
+)]
+
+#[path = "common/up.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+pub mod up;
+
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::process::{Command, Output, Stdio};
+
+use up::Up;
+
+const SERVERS: &str = r#"looplab: 1
+name: at-hand
+servers:
+  web:
+    type: http
+    routes:
+      - { on: GET /hello, respond: { json: { msg: hi } } }
+      - { on: "* /items", collection: items }
+  store: { type: redis }
+  safe: { type: redis, password: sesame }
+"#;
+
+/// Whether a program of that name can be had; if not, the test is over.
+fn have(tool: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    let found = std::env::split_paths(&paths).any(|folder| folder.join(tool).is_file());
+    found || missing(tool)
+}
+
+/// Says that a test is skipped. In the gate nothing is.
+#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
+fn missing(tool: &str) -> bool {
+    assert!(
+        std::env::var_os("CI").is_none(),
+        "{tool} is not installed, and the gate skips nothing"
+    );
+    eprintln!("SKIPPED: {tool} is not installed");
+    false
+}
+
+/// Runs a program to its end, with a text for its standard input.
+fn ran(tool: &str, args: &[&str], input: &str) -> Output {
+    let mut child = Command::new(tool)
+        .args(args)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    // A program that does not read its input is no failure.
+    let _ = stdin.write_all(input.as_bytes());
+    drop(stdin);
+    child.wait_with_output().unwrap()
+}
+
+/// What a program says, if it is content.
+#[track_caller]
+fn said(tool: &str, args: &[&str], input: &str) -> String {
+    let output = ran(tool, args, input);
+    let (out, err) = (String::from_utf8(output.stdout).unwrap(), output.stderr);
+    assert!(output.status.success(), "{tool} {args:?}\n{out}{}", String::from_utf8_lossy(&err));
+    out
+}
+
+/// What curl prints of an exchange, head included where `-i` is among `args`.
+#[track_caller]
+fn curl(args: &[&str]) -> String {
+    said("curl", &[&["-sS", "--max-time", "60", "--noproxy", "*"], args].concat(), "")
+}
+
+#[test]
+fn curl_gets_posts_and_asks_for_heads() {
+    if !have("curl") {
+        return;
+    }
+    let up = Up::new(SERVERS, "");
+    let web = format!("http://127.0.0.1:{}", up.port("web"));
+    assert_eq!(curl(&[&format!("{web}/hello")]), r#"{"msg":"hi"}"#);
+    let json = ["-H", "content-type: application/json", "-d", r#"{"qty":9}"#];
+    let posted = curl(&[&json[..], &["-i", &format!("{web}/items")]].concat());
+    assert!(posted.starts_with("HTTP/1.1 201 Created\r\n"), "{posted}");
+    assert!(posted.contains("\r\nLocation: /items/1\r\n"), "{posted}");
+    assert!(posted.ends_with(r#"{"id":1,"qty":9}"#), "{posted}");
+    let head = curl(&["-I", &format!("{web}/hello")]);
+    assert!(head.starts_with("HTTP/1.1 200 OK\r\n"), "{head}");
+    assert!(head.contains("\r\nContent-Length: 12\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+    let lost = curl(&["-w", "%{http_code}", "-o", "/dev/null", &format!("{web}/nowhere")]);
+    assert_eq!(lost, "404");
+    let old = curl(&["--http1.0", "-i", &format!("{web}/hello")]);
+    assert!(old.ends_with(r#"{"msg":"hi"}"#), "{old}");
+    let asked: Vec<String> = up.stop().messages("web");
+    let asked: Vec<&str> = asked.iter().step_by(2).map(|m| first_words(m)).collect();
+    let expected = ["GET /hello", "POST /items", "HEAD /hello", "GET /nowhere", "GET /hello"];
+    assert_eq!(asked, expected);
+}
+
+/// The method and the target of a request's summary.
+fn first_words(summary: &str) -> &str {
+    summary.match_indices(' ').nth(1).map_or(summary, |(end, _)| &summary[..end])
+}
+
+#[test]
+fn curl_sends_chunks_and_keeps_its_connection() {
+    if !have("curl") {
+        return;
+    }
+    let up = Up::new(SERVERS, "");
+    let web = format!("http://127.0.0.1:{}", up.port("web"));
+    let big = format!("{{\"text\":\"{}\"}}", "x".repeat(200_000));
+    let args = [
+        "-sS",
+        "--noproxy",
+        "*",
+        "-o",
+        "/dev/null",
+        "-w",
+        "%{http_code}",
+        "-T",
+        "-",
+        "-X",
+        "POST",
+        "-H",
+        "transfer-encoding: chunked",
+        "-H",
+        "content-type: application/json",
+        &format!("{web}/items"),
+    ];
+    assert_eq!(said("curl", &args, &big), "201");
+    let stored = curl(&[&format!("{web}/items/1")]);
+    assert!(stored.contains(&"x".repeat(200_000)), "{} bytes came back", stored.len());
+    let urls = [format!("{web}/hello"), format!("{web}/items/1")];
+    let format = "%{num_connects} ";
+    let connects = curl(&["-w", format, "-o", "/dev/null", &urls[0], "-o", "/dev/null", &urls[1]]);
+    assert_eq!(connects, "1 0 ", "the second request takes the connection of the first");
+    up.stop();
+}
+
+#[test]
+fn a_browsers_request_is_answered_and_is_in_the_trace() {
+    let up = Up::new(SERVERS, "");
+    let mut stream = up.connect("web");
+    let request = format!(
+        "GET /hello HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nConnection: keep-alive\r\n\
+         Cache-Control: max-age=0\r\nsec-ch-ua: \"Chromium\";v=\"130\", \"Not?A_Brand\";v=\"99\"\r\n\
+         sec-ch-ua-mobile: ?0\r\nsec-ch-ua-platform: \"Linux\"\r\nUpgrade-Insecure-Requests: 1\r\n\
+         User-Agent: Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)\r\n\
+         Accept: text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8\r\n\
+         Sec-Fetch-Site: none\r\nSec-Fetch-Mode: navigate\r\nSec-Fetch-User: ?1\r\n\
+         Sec-Fetch-Dest: document\r\nAccept-Encoding: gzip, deflate, br, zstd\r\n\
+         Accept-Language: en-GB,en;q=0.9,ne;q=0.8\r\nCookie: {}\r\nIf-None-Match: \"0\"\r\n\
+         Connection: close\r\n\r\n",
+        up.port("web"),
+        "session=0123456789abcdef; ".repeat(100),
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).unwrap();
+    assert!(reply.starts_with("HTTP/1.1 200 OK\r\n") && reply.ends_with(r#"{"msg":"hi"}"#));
+    let stopped = up.stop();
+    assert!(stopped.ran.out.contains("outside"), "{}", stopped.ran.out);
+    let messages = stopped.messages("web");
+    assert_eq!(messages.len(), 2, "{messages:?}");
+    assert!(messages[0].starts_with("GET /hello") && messages[1].starts_with("200 OK"));
+}
+
+#[test]
+fn redis_cli_works_by_argument_by_pipe_and_with_its_options() {
+    if !have("redis-cli") {
+        return;
+    }
+    let up = Up::new(SERVERS, "");
+    let (store, safe) = (up.port("store").to_string(), up.port("safe").to_string());
+    let cli = |args: &[&str], input: &str| {
+        said("redis-cli", &[&["-h", "127.0.0.1", "-p", &store], args].concat(), input)
+    };
+    assert_eq!(cli(&["PING"], ""), "PONG\n");
+    assert_eq!(cli(&["SET", "k", "hello world"], ""), "OK\n");
+    assert_eq!(cli(&["-3", "HSET", "h", "a", "1"], ""), "1\n");
+    assert_eq!(cli(&["-3", "--json", "HGETALL", "h"], ""), "{\"a\":\"1\"}\n");
+    assert_eq!(cli(&["-n", "3", "SET", "elsewhere", "1"], ""), "OK\n");
+    assert_eq!(cli(&["EXISTS", "elsewhere"], ""), "0\n");
+    assert_eq!(cli(&["-n", "3", "DBSIZE"], ""), "1\n");
+    assert_eq!(cli(&["-x", "SET", "piped"], "from a pipe"), "OK\n");
+    assert_eq!(cli(&["GET", "piped"], ""), "from a pipe\n");
+    assert_eq!(cli(&[], "INCR n\nINCR n\nGET k\n"), "1\n2\nhello world\n");
+    let queued = "MULTI\nINCR n\nAPPEND k !\nEXEC\n";
+    assert_eq!(cli(&[], queued), "OK\nQUEUED\nQUEUED\n3\n12\n");
+    cli(&[], &(0..500).map(|n| format!("SET scanned:{n} {n}\n")).collect::<String>());
+    let scanned = cli(&["--scan", "--pattern", "scanned:*"], "");
+    assert_eq!(scanned.lines().collect::<std::collections::BTreeSet<_>>().len(), 500);
+    let pipe: String = (0..100).map(|n| format!("*2\r\n$4\r\nINCR\r\n$2\r\n{n:02}\r\n")).collect();
+    assert!(cli(&["--pipe"], &pipe).contains("errors: 0, replies: 100"));
+    assert!(cli(&["NONSENSE"], "").starts_with("ERR unknown command 'NONSENSE'"));
+
+    let kept_out = said("redis-cli", &["-p", &safe, "GET", "k"], "");
+    assert_eq!(kept_out, "NOAUTH Authentication required.\n\n");
+    let args = ["-p", &safe, "-a", "sesame", "--no-auth-warning", "PING"];
+    assert_eq!(said("redis-cli", &args, ""), "PONG\n");
+
+    let messages = up.stop().messages("store");
+    let at = messages.iter().position(|m| m == "SET k \"hello world\"").expect("it was recorded");
+    assert_eq!(messages[at + 1], "+OK");
+    assert!(messages.iter().any(|m| m == "APPEND k !"), "pipes are recorded as well");
+}
+
+#[test]
+fn redis_cli_hears_what_another_publishes() {
+    if !have("redis-cli") {
+        return;
+    }
+    let up = Up::new(SERVERS, "");
+    let store = up.port("store").to_string();
+    let mut subscriber = Command::new("redis-cli")
+        .args(["-p", &store, "SUBSCRIBE", "news"])
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(subscriber.stdout.take().unwrap()).lines().map(Result::unwrap);
+    assert_eq!(lines.by_ref().take(3).collect::<Vec<_>>(), ["subscribe", "news", "1"]);
+    let told = said("redis-cli", &["-p", &store, "PUBLISH", "news", "it rains"], "");
+    assert_eq!(told, "1\n");
+    assert_eq!(lines.by_ref().take(3).collect::<Vec<_>>(), ["message", "news", "it rains"]);
+    subscriber.kill().unwrap();
+    subscriber.wait().unwrap();
+    up.stop();
+}
+
+#[test]
+fn redis_benchmark_ends_well() {
+    if !have("redis-benchmark") {
+        return;
+    }
+    let up = Up::new(SERVERS, "--quiet");
+    let port = up.port("store").to_string();
+    let tests = "set,get,incr,lpush,sadd,hset";
+    let args = ["-h", "127.0.0.1", "-p", &port, "-c", "32", "-n", "20000", "-t", tests, "-q"];
+    let out = said("redis-benchmark", &args, "");
+    assert_eq!(out.matches("requests per second").count(), 6, "{out}");
+    let (sets, pops) = (said("redis-cli", &["-p", &port, "LLEN", "mylist"], ""), "20000\n");
+    assert_eq!(sets, pops);
+    let messages = up.stop().messages("store");
+    let sets = messages.iter().filter(|message| message.starts_with("SET key:")).count();
+    assert_eq!(sets, 20_000, "every one of them is in the trace");
+}
+
+#[test]
+fn redis_py_works_in_both_protocols() {
+    if !have("python3") {
+        return;
+    }
+    if !ran("python3", &["-c", "import redis"], "").status.success() {
+        missing("redis-py");
+        return;
+    }
+    let up = Up::new(SERVERS, "--quiet");
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/clients/redis_py.py");
+    let out = said("python3", &[script, "127.0.0.1", &up.port("store").to_string()], "");
+    assert_eq!(out, "ok\n");
+    let messages = up.stop().messages("store");
+    assert!(messages.iter().any(|message| message == "WATCH t"), "{}", messages.len());
+}
