@@ -32,6 +32,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let style = screen::style(args.look);
     let stop = Stop::on_signals();
     let out = folder::folder(args.out.as_deref(), &plan)?;
+    stop.listens();
     let trace = Trace::create(&out, &plan)?;
     let form = match (args.quiet, args.step) {
         (true, _) => Form::Failures,

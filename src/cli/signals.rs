@@ -81,10 +81,16 @@ impl Stop {
         self.token.is_cancelled()
     }
 
-    /// Completes when it is asked for. From here on signals are listened for.
-    pub(super) fn interrupt(&self) -> Interrupt {
+    /// Waits until signals are listened for: before the first file is written that one of them could
+    /// leave behind half.
+    pub(super) fn listens(&self) {
         let listening = self.listening.lock().unwrap_or_else(PoisonError::into_inner);
         let _ = listening.recv();
+    }
+
+    /// Completes when it is asked for. From here on signals are listened for.
+    pub(super) fn interrupt(&self) -> Interrupt {
+        self.listens();
         Box::pin(self.token.clone().cancelled_owned())
     }
 

@@ -26,6 +26,7 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     let style = screen::style(args.look);
     let stop = Stop::on_signals();
     let out = folder::folder(args.out.as_deref(), &plan)?;
+    stop.listens();
     let trace = Trace::create(&out, &plan)?;
     let form = if args.quiet { Form::Failures } else { Form::Diagram };
     // Clients do nothing here; whoever comes is a stranger.

@@ -44,6 +44,11 @@ impl Wire {
     }
 }
 
+/// What a segment, and each further message in it, counts besides its bytes: about the memory that it
+/// takes. Somebody who sends byte by byte to one who never reads fills the window by what is kept of
+/// it, as a kernel's buffers are filled by the room of the packets.
+const SEGMENT_BYTES: usize = 256;
+
 /// One direction of a connection: latency, first in, first out, every message recorded.
 pub(super) struct Pipe {
     wire: Arc<Wire>,
@@ -53,7 +58,8 @@ pub(super) struct Pipe {
     queue: VecDeque<Segment>,
     /// When the last segment is delivered; no later one may overtake it.
     last: Time,
-    bytes: usize,
+    /// What all of the queue takes.
+    held: usize,
 }
 
 /// What was written at once, and the messages that end in it.
@@ -65,6 +71,15 @@ struct Segment {
     more: Vec<Seen>,
 }
 
+impl Segment {
+    fn size(&self) -> usize {
+        match &self.parcel {
+            Parcel::Bytes(bytes) => bytes.len() + SEGMENT_BYTES * (1 + self.more.len()),
+            Parcel::End | Parcel::Reset => 0,
+        }
+    }
+}
+
 impl Pipe {
     pub(super) fn new(
         wire: Arc<Wire>,
@@ -72,7 +87,7 @@ impl Pipe {
         latency: Distribution,
         rng: Rng,
     ) -> Pipe {
-        Pipe { wire, direction, latency, rng, queue: VecDeque::new(), last: Time::ZERO, bytes: 0 }
+        Pipe { wire, direction, latency, rng, queue: VecDeque::new(), last: Time::ZERO, held: 0 }
     }
 
     /// When what is sent now arrives.
@@ -119,7 +134,6 @@ impl Pipe {
 impl Conduit for Pipe {
     fn push(&mut self, now: Time, bytes: Bytes) {
         let at = self.arrival(now);
-        self.bytes += bytes.len();
         let (mut first, mut more) = (None, Vec::new());
         let recorder = &self.wire.recorder;
         self.wire.tap().push(self.direction, &bytes, &|| recorder.next_seq(), &mut |seen| {
@@ -128,7 +142,9 @@ impl Conduit for Pipe {
                 Some(_) => more.push(seen),
             }
         });
-        self.queue.push_back(Segment { at, sent: now, parcel: Parcel::Bytes(bytes), first, more });
+        let segment = Segment { at, sent: now, parcel: Parcel::Bytes(bytes), first, more };
+        self.held += segment.size();
+        self.queue.push_back(segment);
     }
 
     fn end(&mut self, now: Time, reset: bool) {
@@ -147,12 +163,13 @@ impl Conduit for Pipe {
             return None;
         }
         let segment = self.queue.pop_front()?;
+        self.held -= segment.size();
         for seen in segment.first.into_iter().chain(segment.more) {
             self.record(now, segment.sent, seen, Fate::Delivered);
         }
         let (conn, by) = (self.wire.conn, self.wire.sender(self.direction));
         match &segment.parcel {
-            Parcel::Bytes(bytes) => self.bytes -= bytes.len(),
+            Parcel::Bytes(_) => {}
             Parcel::End => {
                 tracing::debug!(target: "looplab::connection", parent: &self.wire.span, by = self.wire.name(by), "close");
                 self.wire.recorder.record(now, EventKind::Close { conn, by });
@@ -170,7 +187,7 @@ impl Conduit for Pipe {
     }
 
     fn in_flight(&self) -> usize {
-        self.bytes
+        self.held
     }
 
     fn accepted(&mut self, now: Time) {

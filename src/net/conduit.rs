@@ -34,7 +34,7 @@ pub trait Conduit: Send {
     /// When the next parcel is due, if one is under way.
     fn deadline(&self) -> Option<Time>;
 
-    /// How many bytes are under way.
+    /// How many bytes are under way, with what is kept beside them: it may be more than was pushed.
     fn in_flight(&self) -> usize;
 
     /// The receiver's program has taken the connection.

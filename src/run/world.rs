@@ -73,6 +73,7 @@ impl World {
         if let Some(ready) = hooks.ready {
             ready(&endpoints);
         }
+        let mode = hooks.mode;
         let middle = {
             let interrupt = async {
                 match hooks.interrupt {
@@ -81,7 +82,7 @@ impl World {
                 }
             };
             let work = async {
-                match hooks.mode {
+                match mode {
                     Mode::Run => self.drive_clients(vars).await,
                     Mode::Up => std::future::pending().await,
                 }
@@ -95,7 +96,7 @@ impl World {
                 middle = work => middle,
             }
         };
-        Ok(self.finish(middle).await)
+        Ok(self.finish(mode, middle).await)
     }
 
     /// Opens all ports before anybody is served, so that every address is known to everybody.
@@ -202,11 +203,14 @@ impl World {
     }
 
     /// Brings everything to its end, in order as far as it can be had.
-    async fn finish(self, middle: Middle) -> Ended {
+    async fn finish(self, mode: Mode, middle: Middle) -> Ended {
         if !matches!(middle, Middle::Done) {
             let _ = self.clock.timeout(GRACE, self.clients.abort()).await;
         }
-        let _ = self.clock.timeout(LAST_MESSAGES, self.links.callers_gone()).await;
+        // People from outside stay for as long as they like, and nobody waits for them.
+        if mode == Mode::Run {
+            let _ = self.clock.timeout(LAST_MESSAGES, self.links.callers_gone()).await;
+        }
         if self.clock.timeout(GRACE, self.servers.stop()).await.is_err() {
             let _ = self.clock.timeout(GRACE, self.servers.abort()).await;
         }
