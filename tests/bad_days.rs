@@ -3,8 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "what goes wrong in the bench fails the test, as it should")]
 
 #[path = "common/up.rs"]
-#[allow(dead_code, reason = "each test binary uses a part of it")]
-pub mod up;
+#[allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+mod up;
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};

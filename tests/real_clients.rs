@@ -7,8 +7,8 @@
 )]
 
 #[path = "common/up.rs"]
-#[allow(dead_code, reason = "each test binary uses a part of it")]
-pub mod up;
+#[allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+mod up;
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, Output, Stdio};

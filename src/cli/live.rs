@@ -17,6 +17,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+
 use super::exit::Failure;
 use super::screen;
 use super::signals::Stop;
@@ -167,6 +169,9 @@ fn print_all(shared: &Shared, said: &Receiver<Say>, printing: &Printing) {
                 return;
             }
             Err(RecvTimeoutError::Timeout) => {
+                if printing.stop.is_some() && nobody_reads() {
+                    give_up(shared, printing);
+                }
                 if let Some(line) = progress.tick(shared, printing) {
                     write(shared, printing, &line);
                 }
@@ -181,16 +186,30 @@ fn write(shared: &Shared, printing: &Printing, text: &str) {
     }
     let mut out = io::stdout().lock();
     let Err(error) = out.write_all(text.as_bytes()).and_then(|()| out.flush()) else { return };
-    shared.broken.store(true, Ordering::Relaxed);
-    if let Some(stop) = &printing.stop {
-        stop.ask();
-    }
+    give_up(shared, printing);
     match screen::output_failure(&error) {
         Failure::BrokenPipe => {}
         failure => {
             *shared.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(failure);
         }
     }
+}
+
+/// Prints no more.
+fn give_up(shared: &Shared, printing: &Printing) {
+    shared.broken.store(true, Ordering::Relaxed);
+    if let Some(stop) = &printing.stop {
+        stop.ask();
+    }
+}
+
+/// Whether standard output is a pipe that nobody holds the other end of. The last line may have gone
+/// into it while somebody still did, and there may never be another one to find it out by.
+fn nobody_reads() -> bool {
+    let out = io::stdout();
+    let mut fds = [PollFd::new(&out, PollFlags::empty())];
+    let at_once = Timespec { tv_sec: 0, tv_nsec: 0 };
+    poll(&mut fds, Some(&at_once)).is_ok() && fds[0].revents().contains(PollFlags::ERR)
 }
 
 /// Draws the progress line, and takes it away before anything else is printed.

@@ -33,8 +33,9 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     let servers = plan.nodes.iter().take(plan.servers.len()).map(|node| node.id);
     let shown = servers.chain([NodeId::OUTSIDE]).collect();
     let teller = teller(&plan, style, form, Folding::Renewing, Some(shown));
-    let printing =
-        Printing { progress: None, virtual_time: false, stop: Some(stop.clone()), direct: false };
+    // Whoever starts it quietly may read the addresses and turn away.
+    let reader = (!args.quiet).then(|| stop.clone());
+    let printing = Printing { progress: None, virtual_time: false, stop: reader, direct: false };
     let (live, printer) = live::tell(teller, printing);
     let recorder = Recorder::new(vec![Box::new(trace.writer), Box::new(live.clone())]);
     live.say(title(&plan, style));

@@ -86,3 +86,25 @@ fn it_ends_when_nobody_reads_any_more() {
     ask(port, "/hello");
     assert_eq!(unread.end(), (0, String::new()));
 }
+
+#[test]
+fn it_ends_when_nobody_reads_even_if_nothing_happens() {
+    let bench = Bench::new(&[("good.yaml", GOOD)]);
+    assert_eq!(up(&bench).stop_reading().end(), (0, String::new()));
+}
+
+#[test]
+fn quiet_goes_on_when_nobody_reads_any_more() {
+    let bench = Bench::new(&[("good.yaml", GOOD)]);
+    let running = bench.start("up good.yaml --quiet", "Ctrl-C stops");
+    let (port, pid) = (ports_in(&running.said)[0], running.pid());
+    let unread = running.stop_reading();
+    // Longer than it takes to notice.
+    let watch = looplab::net::Stopwatch::start();
+    while watch.elapsed() < std::time::Duration::from_millis(300) {
+        assert!(ask(port, "/hello").ends_with(r#"{"msg":"hi"}"#));
+    }
+    let pid = rustix::process::Pid::from_raw(i32::try_from(pid).unwrap()).unwrap();
+    rustix::process::kill_process(pid, Signal::INT).unwrap();
+    assert_eq!(unread.end(), (0, String::new()));
+}

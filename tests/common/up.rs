@@ -1,6 +1,7 @@
 //! `looplab up` for tests: servers that are there until they are stopped, and what remains of them.
 
 #[path = "../cli/bench.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
 pub mod bench;
 
 use std::collections::BTreeMap;
