@@ -25,6 +25,7 @@ use tokio::sync::Semaphore;
 pub use context::Context;
 
 use crate::base::Diagnostic;
+use crate::base::units::show_duration;
 use crate::net::{Listener, Stream};
 use crate::plan::Plan;
 use crate::scenario::model::{Server, ServerKind};
@@ -38,6 +39,11 @@ pub trait Handler: Send + Sync {
     /// Serves one connection to its end. When `context.stopping()` completes, it finishes what it is
     /// answering and returns.
     fn serve(self: Arc<Self>, stream: Stream, context: Context) -> Serving;
+
+    /// True if its access log has a line for each request; otherwise it gets one for each connection.
+    fn logs_requests(&self) -> bool {
+        false
+    }
 }
 
 /// Makes what serves the connections of `server`. Call it when `context.vars` knows the addresses of
@@ -91,10 +97,17 @@ pub async fn accept_loop(
         match accepted {
             Ok(stream) => {
                 failing = false;
+                let (peer, began) = (stream.peer_addr().port(), context.clock.now());
                 let serving = handler.clone().serve(stream, context.clone());
+                let logged = (!handler.logs_requests()).then(|| context.clone());
                 context.tasks.spawn(context.node, async move {
                     serving.await;
                     drop(place);
+                    if let Some(context) = logged {
+                        let took = show_duration(context.clock.now().since(began));
+                        let text = format!("the connection from :{peer} ended after {took}");
+                        context.log(Level::Info, text);
+                    }
                 });
             }
             // Too many open files, or a connection that was gone before it was taken: say so once,

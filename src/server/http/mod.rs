@@ -54,6 +54,10 @@ impl Http {
 }
 
 impl Handler for Http {
+    fn logs_requests(&self) -> bool {
+        true
+    }
+
     fn serve(self: Arc<Self>, stream: Stream, context: Context) -> Serving {
         Box::pin(async move {
             connection::Connection::new(&self.service, &context, stream).run().await;
