@@ -41,7 +41,7 @@ fn a_line_without_end_is_cut_off_at_the_limit() {
         assert!(wire.is_silent(ms(1)).await);
         wire.send("x".repeat(1_000)).await;
         assert_eq!(wire.rest().await, "");
-        assert_eq!(lab.log(), ["a line is longer than 65536 bytes: closed"]);
+        assert_eq!(lab.log()[0], "a line is longer than 65536 bytes: closed");
     });
 }
 
