@@ -97,17 +97,23 @@ fn round(number: f64) -> u64 {
 #[must_use]
 pub fn show_duration(duration: Duration) -> String {
     let nanos = duration.as_nanos();
-    #[expect(clippy::cast_precision_loss, reason = "for people, three digits")]
-    let float = nanos as f64;
-    let (value, unit) = match nanos {
+    let (one, unit): (u64, &str) = match nanos {
         0 => return "0".into(),
-        1..1_000 => return format!("{nanos}ns"),
-        1_000..1_000_000 => (float / 1e3, "us"),
-        1_000_000..1_000_000_000 => (float / 1e6, "ms"),
-        1_000_000_000..120_000_000_000 => (float / 1e9, "s"),
-        120_000_000_000..7_200_000_000_000 => (float / 60e9, "m"),
-        _ => (float / 3600e9, "h"),
+        1..1_000 => (1, "ns"),
+        1_000..1_000_000 => (1_000, "us"),
+        1_000_000..1_000_000_000 => (1_000_000, "ms"),
+        1_000_000_000..120_000_000_000 => (1_000_000_000, "s"),
+        120_000_000_000..7_200_000_000_000 => (60_000_000_000, "m"),
+        _ => (3_600_000_000_000, "h"),
     };
+    // Most durations that a scenario names are whole, and digits are dear in a simulation's inner loop.
+    if nanos.is_multiple_of(u128::from(one)) {
+        let mut text = (nanos / u128::from(one)).to_string();
+        text.push_str(unit);
+        return text;
+    }
+    #[expect(clippy::cast_precision_loss, reason = "for people, three digits")]
+    let value = nanos as f64 / one as f64;
     let digits = if value >= 99.95 {
         0
     } else if value >= 9.995 {
@@ -188,6 +194,9 @@ mod tests {
             (12_345_678, "12.3ms"),
             (1_000_000_000, "1s"),
             (100_000_000, "100ms"),
+            (99_960_000, "100ms"),
+            (61_000_000_000, "61s"),
+            (150_000_000_000, "2.5m"),
         ] {
             assert_eq!(show_duration(Duration::from_nanos(nanos)), text);
         }
