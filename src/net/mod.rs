@@ -16,6 +16,7 @@
 mod clock;
 mod conduit;
 mod holder;
+mod hyper_io;
 mod listener;
 #[cfg(target_os = "linux")]
 mod precise;
@@ -33,6 +34,7 @@ mod world;
 pub use clock::{Clock, Elapsed, Sleep, Stopwatch, Stuck};
 pub use conduit::{Conduit, Conduits, Direct, Parcel};
 pub use holder::{Holder, holder_of_port, listening_ports};
+pub use hyper_io::{Counts, HyperIo};
 pub use listener::{Listener, Outside};
 pub use stream::{Dial, DialFuture, Stream};
 pub use tasks::{Panicked, Tasks};

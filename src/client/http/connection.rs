@@ -16,14 +16,13 @@ use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 
-use super::io::{Counts, Io};
 use crate::client::reply::{ErrorKind, OpError};
-use crate::net::Stream;
+use crate::net::{Counts, HyperIo, Stream};
 
 /// The largest body of a response that is taken, in bytes: 64 MiB.
 pub(super) const BODY_BYTES_MAX: usize = 64 << 20;
 
-type Driver = http1::Connection<Io, Full<Bytes>>;
+type Driver = http1::Connection<HyperIo, Full<Bytes>>;
 
 /// A connection that may carry another exchange.
 pub(in crate::client) struct Connection {
@@ -70,7 +69,7 @@ impl Connection {
     /// Begins to speak HTTP.
     pub(super) async fn new(stream: Stream) -> Result<Connection, OpError> {
         let counts = Arc::new(Counts::default());
-        let io = Io::new(stream, counts.clone());
+        let io = HyperIo::new(stream, counts.clone());
         let (sender, driver) = http1::handshake(io).await.map_err(|error| classify(&error))?;
         Ok(Connection { sender, driver: Some(driver), counts, exchanges: 0, over: None })
     }

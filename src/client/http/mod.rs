@@ -13,7 +13,6 @@
 //! The body of a response is at most [`BODY_BYTES_MAX`] long.
 
 mod connection;
-mod io;
 mod target;
 
 use std::borrow::Cow;

@@ -11,7 +11,6 @@
 //! once more on a new one.
 
 mod headers;
-mod io;
 mod target;
 mod upload;
 

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use hyper::client::conn::http1::{self, SendRequest};
 
-use super::io::Io;
 use super::upload::Upload;
 use crate::base::NodeId;
-use crate::net::Stream;
+use crate::net::{HyperIo, Stream};
 use crate::scenario::model::{self, Text};
 use crate::server::Context;
 use crate::server::http::limits::{HEAD_MAX, IDLE_MAX, UPSTREAM_BUFFER};
@@ -67,7 +66,7 @@ impl Target {
             .title_case_headers(true)
             .max_buf_size(UPSTREAM_BUFFER)
             .max_header_size(HEAD_MAX)
-            .handshake(Io(stream))
+            .handshake(HyperIo::new(stream, std::sync::Arc::default()))
             .await?;
         let (idle, stopping) = (self.idle.clone(), context.clone());
         context.tasks.spawn(context.node, async move {

@@ -1,4 +1,4 @@
-//! A [`Stream`] as hyper wants it, which counts what passes.
+//! A [`Stream`] as hyper wants it, which counts what passes: for clients and for servers that ask others.
 
 use std::io;
 use std::mem::MaybeUninit;
@@ -10,40 +10,49 @@ use std::task::{Context, Poll, ready};
 use hyper::rt::ReadBufCursor;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-use crate::net::Stream;
+use super::Stream;
 
 /// How much is read from the connection at once, in bytes.
 const READ_CHUNK: usize = 16 * 1024;
 
 /// How many bytes a connection has carried so far.
 #[derive(Debug, Default)]
-pub(super) struct Counts {
+pub struct Counts {
     read: AtomicU64,
     written: AtomicU64,
 }
 
 impl Counts {
-    pub(super) fn read(&self) -> u64 {
+    /// Bytes that were read.
+    #[must_use]
+    pub fn read(&self) -> u64 {
         self.read.load(Ordering::Relaxed)
     }
 
-    pub(super) fn written(&self) -> u64 {
+    /// Bytes that were written.
+    #[must_use]
+    pub fn written(&self) -> u64 {
         self.written.load(Ordering::Relaxed)
     }
 }
 
-pub(super) struct Io {
+/// A stream that hyper can use.
+pub struct HyperIo {
     stream: Stream,
     counts: Arc<Counts>,
 }
 
-impl Io {
-    pub(super) fn new(stream: Stream, counts: Arc<Counts>) -> Io {
-        Io { stream, counts }
+impl HyperIo {
+    /// `stream`, with what it carries counted in `counts`.
+    #[must_use]
+    pub fn new(stream: Stream, counts: Arc<Counts>) -> HyperIo {
+        HyperIo { stream, counts }
     }
 }
 
-impl hyper::rt::Read for Io {
+impl hyper::rt::Read for HyperIo {
+    /// What is read passes over the stack: the one copy costs less than 1 us for the 16 KiB it is at
+    /// most, and hyper's own buffer cannot be filled by safe code without it.
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -59,7 +68,7 @@ impl hyper::rt::Read for Io {
     }
 }
 
-impl hyper::rt::Write for Io {
+impl hyper::rt::Write for HyperIo {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
