@@ -4,7 +4,7 @@ use crate::base::{Diagnostic, Direction, NodeId, Span, Time};
 use crate::plan::Plan;
 use crate::scenario::Lookup;
 use crate::scenario::model::{self, CheckKind};
-use crate::trace::{Fate, Message, Outcome};
+use crate::trace::{Message, Outcome};
 
 use super::CheckVerdict;
 use super::calls::Calls;
@@ -148,7 +148,7 @@ impl Judges {
         }
         let Some(pairs) = &mut self.pairs else { return };
         // Nobody answers what never came.
-        if matches!(message.fate, Fate::Dropped | Fate::Held | Fate::Lost) {
+        if !message.fate.came() {
             return self.give_up(&wanting);
         }
         let waiting = Waiting { conn: message.conn, sent: message.sent, judges: wanting };

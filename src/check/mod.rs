@@ -171,7 +171,7 @@ impl State {
         match &event.kind {
             EventKind::Message(message) => self.judges.message(message, event.at),
             EventKind::Step(step) => self.steps = worse(self.steps, step.outcome),
-            EventKind::Crash { node, text } => {
+            EventKind::Crash { node, text, fault: None } => {
                 let name = self.judges.node_name(*node);
                 let _ = self.broken.get_or_insert_with(|| format!("{name} crashed: {text}"));
             }

@@ -165,6 +165,7 @@ fn request(seq: u64, from: NodeId, to: NodeId, summary: &str) -> Message {
         cause: None,
         length: 0,
         bytes: bytes::Bytes::new(),
+        arrived: None,
     }
 }
 
@@ -428,7 +429,7 @@ fn a_failed_step_a_crash_or_a_failed_load_fails_the_run() {
     assert_eq!(story().verdict(Vec::new()).outcome, Outcome::Ok);
     let stepped = Story::default().other(step(Outcome::Ok)).other(step(Outcome::Failed)).end();
     assert_eq!(stepped.verdict(Vec::new()).outcome, Outcome::Failed);
-    let crash = EventKind::Crash { node: DB, text: "out of cheese".into() };
+    let crash = EventKind::Crash { node: DB, text: "out of cheese".into(), fault: None };
     let verdict = Story::default().other(crash).end().verdict(Vec::new());
     assert_eq!(verdict.outcome, Outcome::Failed);
     assert_eq!(verdict.text, "db crashed: out of cheese");

@@ -161,6 +161,10 @@ fn pauses(event: &Event) -> bool {
             | EventKind::Refused { .. }
             | EventKind::Reset { .. }
             | EventKind::Crash { .. }
+            | EventKind::Restart { .. }
+            | EventKind::Pause { .. }
+            | EventKind::Resume { .. }
+            | EventKind::Fault(_)
             | EventKind::Step(_)
     )
 }

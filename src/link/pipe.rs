@@ -126,6 +126,7 @@ impl Pipe {
             cause: seen.cause,
             length: seen.length,
             bytes: seen.bytes,
+            arrived: None,
         };
         self.wire.recorder.record(at, EventKind::Message(Box::new(message)));
     }

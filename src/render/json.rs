@@ -39,7 +39,7 @@ const CONNECTIONS_MAX: usize = 100_000;
 const LINES_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// The lists of lines, in the order of the document.
-const LISTS: [&str; 6] = ["steps", "loads", "ops", "logs", "crashes", "checks"];
+const LISTS: [&str; 7] = ["steps", "loads", "ops", "logs", "crashes", "checks", "faults"];
 
 pub(super) fn write(
     header: &Header,
@@ -126,7 +126,11 @@ impl<'a> Document<'a> {
             EventKind::Load(_) => self.line(1, &event),
             EventKind::Op(_) => self.line(2, &event),
             EventKind::Log { .. } => self.line(3, &event),
-            EventKind::Crash { .. } => self.line(4, &event),
+            EventKind::Crash { .. }
+            | EventKind::Restart { .. }
+            | EventKind::Pause { .. }
+            | EventKind::Resume { .. } => self.line(4, &event),
+            EventKind::Fault(_) => self.line(6, &event),
             EventKind::Check { .. } => self.line(5, &event),
             EventKind::End { .. } => self.end = Some(self.told(&event)),
         }

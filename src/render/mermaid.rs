@@ -60,7 +60,7 @@ impl<'a> Diagram<'a> {
                 self.arrow(*from, *to, "-x", &label);
             }
             EventKind::Reset { conn, by } => self.note(*by, &format!("resets {conn}")),
-            EventKind::Crash { node, text } => self.note(*node, &format!("crashed: {text}")),
+            EventKind::Crash { node, text, .. } => self.note(*node, &format!("crashed: {text}")),
             EventKind::Step(step) if step.outcome != Outcome::Ok => {
                 let why: Vec<&str> = step.failures.iter().map(|(_, why)| why.as_str()).collect();
                 let text =
@@ -75,7 +75,7 @@ impl<'a> Diagram<'a> {
     }
 
     fn message(&mut self, message: &Message) {
-        let came = !matches!(message.fate, Fate::Dropped | Fate::Held | Fate::Lost);
+        let came = message.fate.came();
         let arrow = match (message.direction, came) {
             (Direction::Request, true) => "->>",
             (Direction::Response, true) => "-->>",

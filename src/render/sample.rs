@@ -70,6 +70,7 @@ impl Run {
             cause: cause.map(Seq),
             length: 150,
             bytes: Bytes::from(format!("{summary}\r\n")),
+            arrived: None,
         };
         self.event(at, EventKind::Message(Box::new(message)));
         match self.events.last_mut().map(|event| &mut event.kind) {
@@ -131,7 +132,7 @@ pub(super) fn events() -> Vec<Event> {
     run.event(103_960, log);
     run.event(103_970, EventKind::Reset { conn: ConnId(4), by: BOB });
     run.event(103_980, EventKind::Close { conn: ConnId(1), by: ALICE });
-    run.event(103_990, EventKind::Crash { node: DB, text: "out of cheese".into() });
+    run.event(103_990, EventKind::Crash { node: DB, text: "out of cheese".into(), fault: None });
     for (outcome, text) in [
         (Outcome::Ok, "1 call to db matches \"SET *\""),
         (

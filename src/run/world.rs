@@ -221,7 +221,7 @@ impl World {
         for panicked in self.servers.panicked().into_iter().chain(self.clients.panicked()) {
             let name = self.plan.node_name(panicked.node);
             failure.get_or_insert_with(|| format!("`{name}` panicked: {}", panicked.text));
-            let kind = EventKind::Crash { node: panicked.node, text: panicked.text };
+            let kind = EventKind::Crash { node: panicked.node, text: panicked.text, fault: None };
             self.recorder.record(at, kind);
         }
         let interrupted = matches!(middle, Middle::Interrupted);

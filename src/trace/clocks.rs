@@ -193,6 +193,7 @@ mod tests {
             cause: None,
             length: 0,
             bytes: bytes::Bytes::new(),
+            arrived: None,
         }
     }
 

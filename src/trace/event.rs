@@ -109,13 +109,32 @@ pub enum EventKind {
         /// The side that broke it off.
         by: NodeId,
     },
-    /// A node's program has failed: a panic in a server, which fails the run.
+    /// A node's program is gone: a fault let it crash, or it failed by itself, which fails the run.
     Crash {
         /// The node.
         node: NodeId,
-        /// What it said.
+        /// What it said, or what became of it.
         text: String,
+        /// The fault that did it; `None` if nobody wanted it.
+        fault: Option<String>,
     },
+    /// A node that was gone is back, with what it keeps over a crash.
+    Restart {
+        /// The node.
+        node: NodeId,
+    },
+    /// A node stands still: it reads nothing, writes nothing, and none of its timers is heard.
+    Pause {
+        /// The node.
+        node: NodeId,
+    },
+    /// A node that stood still goes on.
+    Resume {
+        /// The node.
+        node: NodeId,
+    },
+    /// A fault is let loose, or is over.
+    Fault(Box<FaultEvent>),
     /// A step of a client is done.
     Step(Box<StepEvent>),
     /// An operation of a history begins or ends.
@@ -180,6 +199,55 @@ pub struct Message {
     pub length: u64,
     /// Its first bytes, up to the bound of the trace.
     pub bytes: Bytes,
+    /// What arrived in its place, if a fault changed it.
+    pub arrived: Option<Box<Arrived>>,
+}
+
+/// What the receiver got in place of what was sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Arrived {
+    /// One line, as for what was sent.
+    pub summary: String,
+    /// Its length in bytes.
+    pub length: u64,
+    /// Its first bytes, up to the bound of the trace.
+    pub bytes: Bytes,
+}
+
+/// One end of a fault's life.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FaultEvent {
+    /// Its name: `name:`, or its kind and number, `drop.1`.
+    pub name: String,
+    /// Let loose, or over.
+    pub phase: FaultPhase,
+    /// What it does, in the scenario's language, on one line: `{ drop: request, from: app, to: db }`.
+    pub text: String,
+    /// Where it stands in the scenario; `None` if somebody added it while the run went on.
+    pub span: Option<Span>,
+    /// How many messages (connections, nodes) it has touched so far.
+    pub touched: u64,
+}
+
+/// The phases of a fault.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FaultPhase {
+    /// It is let loose.
+    Start,
+    /// It is over: its time has passed, it was removed, or the run has ended. A fault that was never let
+    /// loose has this one only, at the end of the run.
+    End,
+}
+
+impl FaultPhase {
+    /// The word in the trace.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            FaultPhase::Start => "start",
+            FaultPhase::End => "end",
+        }
+    }
 }
 
 /// What became of a message.
@@ -195,6 +263,8 @@ pub enum Fate {
     Duplicated,
     /// A fault changed its bytes.
     Corrupted,
+    /// A fault put another message in its place.
+    Edited,
     /// A fault cut it short.
     Truncated,
     /// A fault kept it back until the run ended.
@@ -205,12 +275,13 @@ pub enum Fate {
 
 impl Fate {
     /// All fates with their words in the trace.
-    pub const ALL: [(Fate, &'static str); 8] = [
+    pub const ALL: [(Fate, &'static str); 9] = [
         (Fate::Delivered, "delivered"),
         (Fate::Dropped, "dropped"),
         (Fate::Delayed, "delayed"),
         (Fate::Duplicated, "duplicated"),
         (Fate::Corrupted, "corrupted"),
+        (Fate::Edited, "edited"),
         (Fate::Truncated, "truncated"),
         (Fate::Held, "held"),
         (Fate::Lost, "lost"),
@@ -226,6 +297,12 @@ impl Fate {
     #[must_use]
     pub fn arrived(self) -> bool {
         matches!(self, Fate::Delivered | Fate::Delayed | Fate::Duplicated)
+    }
+
+    /// True if the receiver got anything at all in its place.
+    #[must_use]
+    pub fn came(self) -> bool {
+        !matches!(self, Fate::Dropped | Fate::Held | Fate::Lost)
     }
 }
 

@@ -19,8 +19,8 @@ mod write;
 
 pub use clocks::{Clocks, Stamp, Stamps, VECTOR_ENTRIES_MAX};
 pub use event::{
-    Event, EventKind, Fate, Header, HeaderNode, Level, LoadEvent, LoadLatency, Message, OpEvent,
-    OpPhase, Outcome, StepEvent,
+    Arrived, Event, EventKind, Fate, FaultEvent, FaultPhase, Header, HeaderNode, Level, LoadEvent,
+    LoadLatency, Message, OpEvent, OpPhase, Outcome, StepEvent,
 };
 pub use read::{ReadError, Reader};
 pub use recorder::{Collector, Observer, Recorder};

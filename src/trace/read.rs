@@ -10,8 +10,8 @@ use bytes::Bytes;
 
 use super::write::{FORMAT_VERSION, OUTSIDE};
 use super::{
-    Event, EventKind, Fate, Header, HeaderNode, Level, LoadEvent, LoadLatency, Message, OpEvent,
-    OpPhase, Outcome, StepEvent,
+    Arrived, Event, EventKind, Fate, FaultEvent, FaultPhase, Header, HeaderNode, Level, LoadEvent,
+    LoadLatency, Message, OpEvent, OpPhase, Outcome, StepEvent,
 };
 use crate::base::{ConnId, Direction, NodeId, Seq, Span, Time, Value};
 
@@ -204,7 +204,15 @@ impl Line<'_> {
             "message" => EventKind::Message(Box::new(self.message()?)),
             "close" => EventKind::Close { conn: self.conn()?, by: self.node("by")? },
             "reset" => EventKind::Reset { conn: self.conn()?, by: self.node("by")? },
-            "crash" => EventKind::Crash { node: self.node("node")?, text: self.text("text")? },
+            "crash" => EventKind::Crash {
+                node: self.node("node")?,
+                text: self.text("text")?,
+                fault: self.optional("fault")?,
+            },
+            "restart" => EventKind::Restart { node: self.node("node")? },
+            "pause" => EventKind::Pause { node: self.node("node")? },
+            "resume" => EventKind::Resume { node: self.node("node")? },
+            "fault" => EventKind::Fault(Box::new(self.fault()?)),
             "step" => EventKind::Step(Box::new(self.step()?)),
             "op" => EventKind::Op(Box::new(self.op()?)),
             "load" => EventKind::Load(Box::new(self.load()?)),
@@ -230,12 +238,12 @@ impl Line<'_> {
     }
 
     fn message(&self) -> Field<Message> {
-        let bytes = if self.has("text") {
-            Bytes::from(self.text("text")?)
-        } else {
-            let text = self.str("base64")?;
-            base64::engine::general_purpose::STANDARD.decode(text).map_err(|_| "base64")?.into()
+        let arrived = |value| -> Field<Box<Arrived>> {
+            let inner = Line { value, ids: self.ids };
+            let (summary, length) = (inner.text("summary")?, inner.number("length")?);
+            Ok(Box::new(Arrived { summary, length, bytes: inner.bytes()? }))
         };
+        let arrived = self.value.get("arrived").map(|value| arrived(value).map_err(|_| "arrived"));
         let directions = [Direction::Request, Direction::Response];
         let fate = self.str("fate")?;
         Ok(Message {
@@ -252,10 +260,31 @@ impl Line<'_> {
                 .find(|(_, word)| *word == fate)
                 .map(|(f, _)| *f)
                 .ok_or("fate")?,
-            fault: self.has("fault").then(|| self.text("fault")).transpose()?,
+            fault: self.optional("fault")?,
             cause: self.has("cause").then(|| self.number("cause").map(Seq)).transpose()?,
             length: self.number("length")?,
-            bytes,
+            bytes: self.bytes()?,
+            arrived: arrived.transpose()?,
+        })
+    }
+
+    fn bytes(&self) -> Field<Bytes> {
+        if self.has("text") {
+            return self.text("text").map(Bytes::from);
+        }
+        let text = self.str("base64")?;
+        let decoded = base64::engine::general_purpose::STANDARD.decode(text);
+        decoded.map(Bytes::from).map_err(|_| "base64")
+    }
+
+    fn fault(&self) -> Field<FaultEvent> {
+        let phases = [FaultPhase::Start, FaultPhase::End];
+        Ok(FaultEvent {
+            name: self.text("name")?,
+            phase: word("phase", self.str("phase")?, &phases, FaultPhase::as_str)?,
+            text: self.text("text")?,
+            span: self.has("span").then(|| span(&self.value["span"]).ok_or("span")).transpose()?,
+            touched: self.number("touched")?,
         })
     }
 
@@ -270,13 +299,13 @@ impl Line<'_> {
         };
         Ok(StepEvent {
             client: self.node("client")?,
-            name: self.has("name").then(|| self.text("name")).transpose()?,
+            name: self.optional("name")?,
             span: span(&self.value["span"]).ok_or("span")?,
             summary: self.text("summary")?,
             began: self.time("began")?,
             attempts: u32::try_from(self.number("attempts")?).map_err(|_| "attempts")?,
             outcome: self.outcome()?,
-            error: self.has("error").then(|| self.text("error")).transpose()?,
+            error: self.optional("error")?,
             failures,
         })
     }
@@ -336,6 +365,10 @@ impl Line<'_> {
 
     fn text(&self, key: &'static str) -> Field<String> {
         self.str(key).map(str::to_owned)
+    }
+
+    fn optional(&self, key: &'static str) -> Field<Option<String>> {
+        self.has(key).then(|| self.text(key)).transpose()
     }
 
     fn number(&self, key: &'static str) -> Field<u64> {

@@ -32,7 +32,17 @@ pub(super) fn tell(kind: &EventKind) {
         EventKind::Check { check, outcome, text, .. } => tracing::info!(
             target: "looplab::check", %check, outcome = outcome.as_str(), "{text}"
         ),
-        EventKind::Crash { text, .. } => tracing::error!(target: "looplab::node", "crash: {text}"),
+        EventKind::Crash { text, fault: None, .. } => {
+            tracing::error!(target: "looplab::node", "crash: {text}");
+        }
+        EventKind::Crash { text, .. } => tracing::info!(target: "looplab::node", "crash: {text}"),
+        EventKind::Restart { .. } => tracing::info!(target: "looplab::node", "restart"),
+        EventKind::Pause { .. } => tracing::info!(target: "looplab::node", "pause"),
+        EventKind::Resume { .. } => tracing::info!(target: "looplab::node", "resume"),
+        EventKind::Fault(fault) => tracing::info!(
+            target: "looplab::fault",
+            name = fault.name, phase = fault.phase.as_str(), touched = fault.touched, "{}", fault.text
+        ),
         EventKind::End { outcome, text } => {
             tracing::info!(target: "looplab::run", outcome = outcome.as_str(), "end {text}");
         }

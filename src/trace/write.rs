@@ -8,7 +8,9 @@ use std::net::SocketAddr;
 
 use base64::Engine as _;
 
-use super::{Event, EventKind, Header, LoadEvent, Message, Observer, OpEvent, StepEvent};
+use super::{
+    Event, EventKind, FaultEvent, Header, LoadEvent, Message, Observer, OpEvent, StepEvent,
+};
 use crate::base::{NodeId, Span, Time, write_json_string};
 
 /// The version of the format; the reader accepts this one and older ones.
@@ -94,11 +96,27 @@ impl Line<'_> {
                 self.number("conn", u64::from(conn.0));
                 self.node("by", *by);
             }
-            EventKind::Crash { node, text } => {
+            EventKind::Crash { node, text, fault } => {
                 self.event("crash");
                 self.node("node", *node);
                 self.text("text", text);
+                if let Some(fault) = fault {
+                    self.text("fault", fault);
+                }
             }
+            EventKind::Restart { node } => {
+                self.event("restart");
+                self.node("node", *node);
+            }
+            EventKind::Pause { node } => {
+                self.event("pause");
+                self.node("node", *node);
+            }
+            EventKind::Resume { node } => {
+                self.event("resume");
+                self.node("node", *node);
+            }
+            EventKind::Fault(fault) => self.fault(fault),
             EventKind::Step(step) => self.step(step),
             EventKind::Op(op) => self.op(op),
             EventKind::Load(load) => self.load(load),
@@ -144,13 +162,38 @@ impl Line<'_> {
             self.number("cause", cause.0);
         }
         self.number("length", message.length);
-        if let Ok(text) = std::str::from_utf8(&message.bytes) {
+        self.bytes(&message.bytes);
+        if let Some(arrived) = &message.arrived {
+            self.key("arrived");
+            self.out.extend_from_slice(b"{\"summary\":");
+            write_json_string(&arrived.summary, self.out);
+            self.number("length", arrived.length);
+            self.bytes(&arrived.bytes);
+            self.out.push(b'}');
+        }
+    }
+
+    /// `text` or `base64`.
+    #[inline]
+    fn bytes(&mut self, bytes: &[u8]) {
+        if let Ok(text) = std::str::from_utf8(bytes) {
             self.text("text", text);
         } else {
             self.key("base64");
-            let encoded = base64::engine::general_purpose::STANDARD.encode(&message.bytes);
+            let encoded = base64::engine::general_purpose::STANDARD.encode(bytes);
             write_json_string(&encoded, self.out);
         }
+    }
+
+    fn fault(&mut self, fault: &FaultEvent) {
+        self.event("fault");
+        self.text("name", &fault.name);
+        self.text("phase", fault.phase.as_str());
+        self.text("text", &fault.text);
+        if let Some(span) = fault.span {
+            self.span("span", span);
+        }
+        self.number("touched", fault.touched);
     }
 
     fn step(&mut self, step: &StepEvent) {

@@ -127,7 +127,7 @@ impl<'a> Scene<'a> {
             EventKind::Reset { conn, by } => {
                 self.note(event.at, *by, &format!("resets connection {}", conn.0))
             }
-            EventKind::Crash { node, text } => {
+            EventKind::Crash { node, text, .. } => {
                 let text = cut(&format!("crashed: {text}"), NOTE_WIDTH_MAX);
                 let note = Note { node: *node, text, is_crash: true };
                 self.push(event.at, ItemKind::Note(note));
@@ -221,7 +221,7 @@ fn arrow(message: &Message) -> Arrow {
         to: message.to,
         conn: message.conn,
         is_reply: message.direction == Direction::Response,
-        came: !matches!(message.fate, Fate::Dropped | Fate::Held | Fate::Lost),
+        came: message.fate.came(),
         label: cut(&label(message), LABEL_WIDTH_MAX),
         tag,
         cause: message.cause,

@@ -71,7 +71,7 @@ impl<'a> Scene<'a> {
                 Some(peer) => self.broken(*conn, *by, peer, "reset", self.is_back(*conn, *by)),
                 None => self.note(*by, &format!("resets {conn}"), BAD),
             }),
-            EventKind::Crash { node, text } => {
+            EventKind::Crash { node, text, .. } => {
                 let cross = self.style.glyphs().cross;
                 Some(self.note(*node, &format!("{cross} crashed: {text}"), BAD))
             }
@@ -97,7 +97,7 @@ impl<'a> Scene<'a> {
 
     fn message<'e>(&self, at: Time, message: &Message, asked: Option<Asked>) -> Told<'e> {
         let ink = style::connection(message.conn);
-        let arrives = !matches!(message.fate, Fate::Dropped | Fate::Held | Fate::Lost);
+        let arrives = message.fate.came();
         let mut label = String::new();
         if self.is_tagged(message.conn) {
             label = format!("{} ", message.conn);

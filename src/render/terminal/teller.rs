@@ -258,7 +258,7 @@ impl Teller {
 fn is_failure(event: &Event) -> bool {
     match &event.kind {
         EventKind::Step(step) => step.outcome == Outcome::Failed,
-        EventKind::Crash { .. } => true,
+        EventKind::Crash { fault, .. } => fault.is_none(),
         _ => false,
     }
 }

@@ -30,6 +30,7 @@ pub(in crate::render) fn message(seq: u64, summary: &str) -> Message {
         cause: None,
         length: 10,
         bytes: Bytes::new(),
+        arrived: None,
     }
 }
 

@@ -78,7 +78,11 @@ impl Wanted {
             None => vec![by],
         };
         match &event.kind {
-            EventKind::Listen { node, .. } | EventKind::Crash { node, .. } => vec![*node],
+            EventKind::Listen { node, .. }
+            | EventKind::Crash { node, .. }
+            | EventKind::Restart { node }
+            | EventKind::Pause { node }
+            | EventKind::Resume { node } => vec![*node],
             EventKind::Connect { from, to, .. } | EventKind::Refused { from, to, .. } => {
                 vec![*from, *to]
             }
@@ -92,7 +96,7 @@ impl Wanted {
             EventKind::Op(op) => vec![op.client],
             EventKind::Load(load) => vec![load.client],
             EventKind::Log { node, .. } => node.iter().copied().collect(),
-            EventKind::Check { .. } | EventKind::End { .. } => Vec::new(),
+            EventKind::Check { .. } | EventKind::End { .. } | EventKind::Fault(_) => Vec::new(),
         }
     }
 
