@@ -84,6 +84,8 @@ fn plan(checks: Vec<Check>) -> Plan {
         vars: vec![(located("once".into()), value(1))],
         servers: vec![server("app"), server("db")],
         links: Vec::new(),
+        timeline: Vec::new(),
+        unused_faults: crate::scenario::model::UnusedFaults::default(),
         flows: Vec::new(),
         clients: vec![client("alice", None), client("reader", Some(2))],
         checks: Vec::new(),

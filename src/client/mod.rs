@@ -28,6 +28,7 @@
 //! Variables of the client beside those of the scenario: `client` (its name), `index` (its number, from
 //! 1) and `iteration` (in `repeat:` and `for_each:`, and of a load's iterations, from 1).
 
+mod fault;
 mod http;
 mod load;
 mod pool;
@@ -54,6 +55,7 @@ use self::scope::Scope;
 use crate::base::{NodeId, Rng, Time, Value};
 use crate::net::{Clock, Dial};
 use crate::plan::Plan;
+use crate::plan::fault::Stage;
 use crate::scenario::Lookup;
 use crate::trace::{EventKind, Level, Outcome, Recorder, StepEvent};
 
@@ -76,6 +78,8 @@ pub struct Context {
     pub dial: Arc<dyn Dial>,
     /// The scenario's variables and the servers' addresses (`app.address`, `app.url`).
     pub vars: Arc<dyn Lookup + Send + Sync>,
+    /// Where steps let faults loose.
+    pub stage: Arc<dyn Stage>,
     /// What the clients of the run have done.
     pub progress: Arc<Progress>,
 }

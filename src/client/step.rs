@@ -185,6 +185,12 @@ impl Runner<'_> {
                 self.log(Level::Info, text.resolve_string(&self.scope)?);
                 return Ok(Reply::empty());
             }
+            Action::Fault(_) => {
+                if let Some(act) = self.shared.plan.act(step.span) {
+                    self.shared.context.stage.act(act);
+                }
+                return Ok(Reply::empty());
+            }
             // The containers are not done here.
             Action::Check
             | Action::Repeat(..)

@@ -41,6 +41,7 @@ pub(super) fn summarize(step: &Step, scope: &Scope) -> String {
             format!("set {}", names.join(", "))
         }
         Action::Log(line) => format!("log {}", text(line, scope)),
+        Action::Fault(doing) => super::fault::summary(doing),
         Action::Check => expect(&step.expect),
         Action::Repeat(..) => "repeat".into(),
         Action::ForEach { var, .. } => format!("for each {}", var.value),

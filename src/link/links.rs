@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio_util::task::TaskTracker;
 
+use super::faults::Faults;
 use super::pipe::{Pipe, Wire};
 use crate::base::{ConnId, Direction, NodeId, Rng};
 use crate::net::{Clock, Conduits, Dial, DialFuture, Listener, Net};
@@ -31,6 +32,7 @@ struct Shared {
     /// The connections that clients or strangers made, and those that servers made.
     callers: TaskTracker,
     servers: TaskTracker,
+    faults: Faults,
     state: Mutex<State>,
 }
 
@@ -49,8 +51,29 @@ impl Links {
         let rng = Rng::new(plan.seed);
         let (callers, servers) = (TaskTracker::new(), TaskTracker::new());
         let state = Mutex::default();
-        let shared = Shared { plan, net, clock, recorder, rng, names, callers, servers, state };
+        let faults = Faults::new(clock.clone(), recorder.clone());
+        let shared =
+            Shared { plan, net, clock, recorder, rng, names, callers, servers, faults, state };
         Links { shared: Arc::new(shared) }
+    }
+
+    /// The faults that are in force on these links.
+    #[must_use]
+    pub fn faults(&self) -> &Faults {
+        &self.shared.faults
+    }
+
+    /// Where the server `node`, a program that looplab did not write, really listens. To be called before
+    /// anybody connects to it, and again when it is somewhere else.
+    pub fn foreign(&self, _node: NodeId, _address: SocketAddr) {}
+
+    /// An address of its own at which `from`, a program that looplab did not write, reaches the server
+    /// `to` over the link between them. The same one each time.
+    ///
+    /// # Errors
+    /// What the kernel says when no port is free.
+    pub fn door(&self, _from: NodeId, to: NodeId) -> io::Result<SocketAddr> {
+        self.address(to).ok_or_else(|| io::ErrorKind::NotFound.into())
     }
 
     /// Opens the port of a server, so that others can reach it.

@@ -10,9 +10,11 @@
 //! from outside has no such side, and the server's end carries both. A message is recorded when its
 //! last byte is handed over to the network of the receiver.
 
+mod faults;
 mod links;
 mod pipe;
 #[cfg(test)]
 mod tests;
 
+pub use faults::{Faults, Fired, NodeState, Status};
 pub use links::Links;

@@ -4,6 +4,7 @@
 //! take every name, variable and order of steps for granted.
 
 mod bounds;
+pub mod fault;
 mod findings;
 mod graph;
 pub mod limits;
@@ -16,10 +17,13 @@ mod vars;
 mod walk;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::base::{Diagnostic, Diagnostics, Distribution, Located, NodeId, Source, Value};
-use crate::scenario::model::{Check, Client, Dynamic, Flow, Scenario, Server, TraceOptions, World};
+use crate::base::{Diagnostic, Diagnostics, Distribution, Located, NodeId, Source, Span, Value};
+use crate::scenario::model::{
+    Check, Client, Dynamic, Flow, Scenario, Server, TraceOptions, UnusedFaults, World,
+};
 use crate::scenario::{Lookup, Outline};
 
 /// What the command line may say over the scenario.
@@ -60,6 +64,14 @@ pub struct Plan {
     pub checks: Vec<Check>,
     /// What the trace keeps.
     pub trace: TraceOptions,
+    /// All faults of the file, in its order: of links, of the timeline (chaos expanded), of steps.
+    pub faults: Vec<Arc<fault::Fault>>,
+    /// What happens when: the timeline, and the starts of the links' own faults.
+    pub timeline: Vec<fault::Moment>,
+    /// What a fault that touched nothing means.
+    pub unused_faults: UnusedFaults,
+    /// What the steps that let faults loose do, by where they begin in the file.
+    acts: BTreeMap<u32, fault::Act>,
     /// The scenario's variables; each may refer to those before it and to servers' addresses.
     pub vars: Vec<(String, Dynamic)>,
     links: Vec<PlanLink>,
@@ -156,6 +168,10 @@ impl Plan {
             checks: scenario.checks,
             trace: scenario.trace,
             vars: scenario.vars.into_iter().map(|(name, value)| (name.value, value)).collect(),
+            faults: Vec::new(),
+            timeline: Vec::new(),
+            unused_faults: scenario.unused_faults,
+            acts: BTreeMap::new(),
             links: Vec::new(),
             named,
         };
@@ -224,6 +240,12 @@ impl Plan {
     #[must_use]
     pub fn server(&self, id: NodeId) -> Option<&Server> {
         self.servers.get(id.index())
+    }
+
+    /// What the step at `span` does, if it lets faults loose or ends them.
+    #[must_use]
+    pub fn act(&self, span: Span) -> Option<&fault::Act> {
+        self.acts.get(&span.start)
     }
 
     /// The flow of that name.

@@ -151,7 +151,7 @@ impl<'a> Walk<'a> {
             Action::Receive(receive) => self.connection(&receive.on, step.span, findings),
             Action::Close(close) => self.connection(&close.on, step.span, findings),
             Action::Wait(Setting::Text(text)) | Action::Log(text) => self.text(text),
-            Action::Wait(Setting::Fixed(_)) | Action::Check => {}
+            Action::Wait(Setting::Fixed(_)) | Action::Check | Action::Fault(_) => {}
             Action::Repeat(times, steps) => {
                 if let Setting::Text(text) = times {
                     self.text(text);

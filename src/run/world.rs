@@ -181,6 +181,7 @@ impl World {
                 recorder: self.recorder.clone(),
                 dial: Arc::new(self.links.clone()) as Arc<dyn Dial>,
                 vars: vars.clone(),
+                stage: Arc::new(crate::plan::fault::NoStage),
                 progress: progress.clone(),
             };
             let span = tracing::info_span!(target: "looplab::node", "node", node = %name);

@@ -3,9 +3,17 @@
 //! Lists of pairs stand where YAML has mappings, in the order of the file, so that nothing depends
 //! on a hash.
 
+mod fault;
+
 use std::time::Duration;
 
 use crate::base::{Distribution, Located, Source, Span, Value};
+
+pub use fault::{
+    Chaos, Choice, Condition, Corruption, Directions, Doing, Edit, EditValue, Fault, FaultKind,
+    Flap, Harm, LinkFault, Moment, Named, NodeFault, NodeHarm, Partition, Shape, Trigger,
+    TriggerEvent, UnusedFaults, When,
+};
 
 /// A whole scenario file.
 #[derive(Debug, Clone)]
@@ -28,6 +36,10 @@ pub struct Scenario {
     pub servers: Vec<Server>,
     /// `links:`, in the order of the file; of those that fit a pair the last one counts.
     pub links: Vec<Link>,
+    /// `timeline:`, in the order of the file.
+    pub timeline: Vec<Moment>,
+    /// `unused_faults:`.
+    pub unused_faults: UnusedFaults,
     /// `flows:`, step lists that `use:` refers to.
     pub flows: Vec<Flow>,
     /// `clients:`, in the order of the file.
@@ -449,6 +461,19 @@ pub struct Link {
     pub to: Vec<Located<String>>,
     /// `latency:`, one way, for each segment that is sent; each direction has its own draws.
     pub latency: Option<Distribution>,
+    /// `faults:`, in force from the start, or between their `start:` and `end:`.
+    pub faults: Vec<LinkMoment>,
+}
+
+/// One of a link's own faults.
+#[derive(Debug, Clone)]
+pub struct LinkMoment {
+    /// The fault; its `from` and `to` are the link's.
+    pub fault: Fault,
+    /// `start:`. Default 0.
+    pub start: Duration,
+    /// `end:`; `for:` is counted from the start instead.
+    pub end: Option<Duration>,
 }
 
 // ---- clients and steps --------------------------------------------------------------------
@@ -591,6 +616,8 @@ pub enum Action {
     Set(Vec<(Located<String>, Dynamic)>),
     /// `log: text`, a line in the trace.
     Log(Text),
+    /// `fault:`, `heal:`, `release:`, `restart:`, `resume:`.
+    Fault(Box<Doing>),
     /// Only `expect:`, about variables.
     Check,
 }

@@ -201,6 +201,7 @@ async fn play(plan: Arc<Plan>, servers: Vec<(String, Server)>, net: Net, clock: 
             recorder: recorder.clone(),
             dial: direct.clone(),
             vars: Arc::new(move |name: &str| variable(&named, &dial, name)),
+            stage: Arc::new(crate::plan::fault::NoStage),
             progress: progress.clone(),
         };
         let driving = drive(plan.clone(), index, context);

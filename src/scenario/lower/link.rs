@@ -46,7 +46,7 @@ impl Record for Link {
             ("fault", FAULT),
             ("faults", FAULT),
         ]);
-        Some(Link { span: f.lead(), from, to, latency })
+        Some(Link { span: f.lead(), from, to, latency, faults: Vec::new() })
     }
 }
 

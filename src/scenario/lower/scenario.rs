@@ -9,7 +9,9 @@ use super::super::form::{
     Book, DURATION, DYNAMIC, Entry, Fields, Form, Keys, PROSE, Reading, Record, SIZE, Shape, a,
     bad_name, integer, kept, named, pairs, record, variants, word,
 };
-use super::super::model::{Check, Client, Flow, Link, Scenario, Server, TraceOptions, World};
+use super::super::model::{
+    Check, Client, Flow, Link, Scenario, Server, TraceOptions, UnusedFaults, World,
+};
 use super::super::outline::Section;
 use super::super::tree::Node;
 use super::step::steps;
@@ -122,6 +124,8 @@ impl Record for Scenario {
             vars,
             servers,
             links,
+            timeline: Vec::new(),
+            unused_faults: UnusedFaults::default(),
             flows,
             clients,
             checks,
