@@ -1,12 +1,14 @@
 //! What servers say: the variables of their routes and their state.
 
+use std::collections::BTreeSet;
+
 use super::findings::Findings;
 use super::names::{Names, suggest};
 use super::vars::{Checker, Known, Nothing, body_vars, predicate_vars};
 use crate::base::{Diagnostic, Located};
 use crate::scenario::model::{
-    Dynamic, DynamicKind, Field, HttpServer, Pattern, Respond, Route, RouteAction, Scenario,
-    Segment, ServerKind, Text, TextPart,
+    Durable, Dynamic, DynamicKind, Field, HttpServer, Pattern, Respond, Route, RouteAction,
+    Scenario, Segment, ServerKind, Text, TextPart,
 };
 
 /// Names that a request brings along; the state cannot have them.
@@ -42,8 +44,29 @@ fn check_http(http: &HttpServer, checker: &Checker<'_>, findings: &mut Findings)
         }
         checker.value(value, &Nothing, findings);
     }
+    durable(http, findings);
     for route in &http.routes {
         check_route(route, http, checker, findings);
+    }
+}
+
+/// Reports a name of `durable:` that nothing of the server has.
+fn durable(http: &HttpServer, findings: &mut Findings) {
+    let Durable::Some(kept) = &http.durable else { return };
+    let collections = http.routes.iter().filter_map(|route| match &route.action {
+        RouteAction::Collection(collection) => Some(&collection.name),
+        _ => None,
+    });
+    let names: BTreeSet<&str> =
+        http.state.iter().map(|(name, _)| name).chain(collections).map(|n| &*n.value).collect();
+    let names: Vec<&str> = names.into_iter().collect();
+    for name in kept.iter().filter(|name| !names.contains(&&*name.value)) {
+        let what = format!("the server has no state and no collection `{}`", name.value);
+        let error = Diagnostic::new(what, name.span);
+        findings.push(match names.is_empty() {
+            true => error.help("it has no data at all"),
+            false => suggest(error, &name.value, &names, "such data"),
+        });
     }
 }
 

@@ -276,6 +276,39 @@ pub struct RedisServer {
     pub password: Option<String>,
     /// `delay:` before each reply.
     pub delay: Option<Distribution>,
+    /// `durable:`, never [`Durable::Some`].
+    pub durable: Durable,
+}
+
+/// `durable:`, what of a server's data a crash leaves: by default nothing, it begins again with what
+/// the file says.
+#[derive(Debug, Clone, Default)]
+pub enum Durable {
+    /// Nothing.
+    #[default]
+    No,
+    /// `durable: true`, everything.
+    All,
+    /// `durable: [hits, items]`, these variables of an http server's state and these of its collections.
+    Some(Vec<Located<String>>),
+}
+
+impl Durable {
+    /// True if a crash leaves anything.
+    #[must_use]
+    pub fn is_any(&self) -> bool {
+        !matches!(self, Durable::No)
+    }
+
+    /// True if a crash leaves the variable or the collection of that name.
+    #[must_use]
+    pub fn keeps(&self, name: &str) -> bool {
+        match self {
+            Durable::No => false,
+            Durable::All => true,
+            Durable::Some(names) => names.iter().any(|kept| kept.value == name),
+        }
+    }
 }
 
 /// `type: http`.
@@ -287,6 +320,8 @@ pub struct HttpServer {
     pub routes: Vec<Route>,
     /// `serial: true`: handles one request at a time, over all connections.
     pub serial: bool,
+    /// `durable:`.
+    pub durable: Durable,
 }
 
 /// One route of an http server.

@@ -2,14 +2,18 @@
 
 use std::time::Duration;
 
+use serde_json::json;
+
 use super::super::form::{
-    BOOLEAN, DURATION, DYNAMIC, Entry, Fields, Keys, NAME, Record, Select, TEXT, Variant, Variants,
-    integer, list, name_of, pairs, record, variants, word,
+    BOOLEAN, Book, DURATION, DYNAMIC, Entry, Fields, Form, Keys, NAME, Reading, Record, Select,
+    Shape, TEXT, Variant, Variants, integer, list, name_of, pairs, record, variants, word,
 };
 use super::super::model::{
-    Collection, HttpServer, Proxy, RedisRoute, Respond, Route, RouteAction, SequenceItem, Then,
+    Collection, Durable, HttpServer, Proxy, RedisRoute, Respond, Route, RouteAction, SequenceItem,
+    Then,
 };
 use super::super::outline::Role;
+use super::super::tree::{Content, Node};
 use super::body::{HEADERS, body};
 use super::distribution::DISTRIBUTION;
 use super::field::REQUEST;
@@ -29,7 +33,34 @@ pub(super) fn http(f: &mut Fields<'_, '_>) -> Option<HttpServer> {
     let routes = f.optional("routes", doc, list(variants::<Route>())).unwrap_or_default();
     let doc = "Handles one request at a time, over all connections.";
     let serial = f.or("serial", doc, BOOLEAN, "false", false);
-    Some(HttpServer { state, routes, serial })
+    let doc = "What of its state and its collections it keeps when it crashes: `true` for all, or \
+               their names. The rest begins again as the file says.";
+    let durable = f.or("durable", doc, DURABLE, "false", Durable::No);
+    Some(HttpServer { state, routes, serial, durable })
+}
+
+/// `durable:` of an http server.
+struct DurableForm;
+const DURABLE: DurableForm = DurableForm;
+
+impl Form for DurableForm {
+    type Value = Durable;
+
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Durable> {
+        match node.content() {
+            Content::Sequence(_) => list(NAME).read(node, reading).map(Durable::Some),
+            Content::Scalar(scalar) if scalar.value.is_boolean() => {
+                Some(if scalar.value == true { Durable::All } else { Durable::No })
+            }
+            _ => reading.expected("`true`, `false` or a list of names", node),
+        }
+    }
+
+    fn shape(&self, book: &mut Book) -> Shape {
+        let names = list(NAME).shape(book);
+        let schema = json!({ "anyOf": [{ "type": "boolean" }, names.schema] });
+        Shape::new(schema, format!("`true`, `false` or a {}", names.label))
+    }
 }
 
 impl Variants for Route {

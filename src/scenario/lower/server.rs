@@ -4,7 +4,7 @@ use super::super::form::{
     BOOLEAN, DYNAMIC, Entry, Fields, Keys, PROSE, STRING, Select, Variant, Variants, integer,
     located, pairs, word,
 };
-use super::super::model::{EchoServer, RedisServer, Server, ServerKind};
+use super::super::model::{Durable, EchoServer, RedisServer, Server, ServerKind};
 use super::distribution::DISTRIBUTION;
 use super::http::http;
 use crate::base::{Located, Span};
@@ -114,7 +114,6 @@ fn finish(
     f.reserved(&[
         ("script", SCRIPT),
         ("env", "it belongs to scripts, which come with a later version"),
-        ("durable", "crashes, and what survives them, come with a later version"),
     ]);
     let name = Located::new(String::new(), Span::default());
     Some(Server { name, about, port, connections_max, kind: kind? })
@@ -141,6 +140,9 @@ fn redis(f: &mut Fields<'_, '_>, _: &'static str) -> Option<Server> {
         let data = f.optional("data", doc, pairs(Keys::Any, DYNAMIC)).unwrap_or_default();
         let password = f.optional("password", "What AUTH must give.", STRING);
         let delay = f.optional("delay", "The pause before each reply.", DISTRIBUTION);
-        Some(ServerKind::Redis(RedisServer { data, password, delay }))
+        let doc = "Keeps its data when it crashes; otherwise it begins again with `data`.";
+        let durable = f.or("durable", doc, BOOLEAN, "false", false);
+        let durable = if durable { Durable::All } else { Durable::No };
+        Some(ServerKind::Redis(RedisServer { data, password, delay, durable }))
     })
 }
