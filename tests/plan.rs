@@ -214,7 +214,7 @@ clients:
     assert_eq!(latency("bob.2", "app"), ms(2));
     assert_eq!(latency("app", "db"), ms(3));
     let scenario = Scenario::parse("x.yaml", text.as_bytes(), None).unwrap();
-    let over = Overrides { clock: Some(World::Virtual), seed: Some(9) };
+    let over = Overrides { clock: Some(World::Virtual), seed: Some(9), ..Overrides::default() };
     let plan = Plan::new(scenario, over).unwrap();
     assert_eq!((plan.clock, plan.seed), (World::Virtual, 9));
 }

@@ -164,6 +164,9 @@ pub struct RunArgs {
     /// Where the trace goes; by default runs/NAME
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
+    /// Refuse a scenario that starts programs
+    #[arg(long)]
+    pub no_exec: bool,
     /// Show one message at a time and wait for a key; the run itself is not held up
     #[arg(long, conflicts_with = "quiet")]
     pub step: bool,
@@ -208,6 +211,9 @@ pub struct UpArgs {
     /// Where the trace and the endpoints go; by default runs/NAME
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
+    /// Refuse a scenario that starts programs
+    #[arg(long)]
+    pub no_exec: bool,
     /// Print the addresses and nothing after that
     #[arg(long, short)]
     pub quiet: bool,

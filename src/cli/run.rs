@@ -27,7 +27,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         return Err(no_terminal(side));
     }
     logging::install(&args.log)?;
-    let overrides = Overrides { clock: args.clock, seed: args.seed };
+    let overrides = Overrides { clock: args.clock, seed: args.seed, no_exec: args.no_exec };
     let plan = folder::read_plan(&args.file, overrides)?;
     let style = screen::style(args.look);
     let stop = Stop::on_signals();

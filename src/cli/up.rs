@@ -21,7 +21,7 @@ use crate::trace::{EventKind, Outcome, Recorder};
 /// Runs the command.
 pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     logging::install(&args.log)?;
-    let overrides = Overrides { clock: Some(World::Real), seed: args.seed };
+    let overrides = Overrides { clock: Some(World::Real), seed: args.seed, no_exec: args.no_exec };
     let plan = folder::read_plan(&args.file, overrides)?;
     let style = screen::style(args.look);
     let stop = Stop::on_signals();

@@ -170,6 +170,10 @@ impl Runner<'_> {
                 clock.timeout(limit, pin!(self.receive(receive, step.span))).await
             }
             Action::Close(close) => return self.close(close, step.span).await,
+            Action::Run(_) => {
+                let what = "nobody runs programs here";
+                return Ok(Reply::failed(OpError::new(ErrorKind::Unreachable, what)));
+            }
             Action::Wait(pause) => {
                 clock.sleep(self.duration(pause)?).await;
                 return Ok(Reply::empty());

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use super::scope::Scope;
 use crate::base::units::show_duration;
 use crate::scenario::model::{
-    Action, Body, Expectation, Field, HttpCall, PathPart, RedisCall, Setting, Step, Text, TextPart,
-    Until,
+    Action, Body, Command, Expectation, Field, HttpCall, PathPart, RedisCall, Setting, Step, Text,
+    TextPart, Until,
 };
 
 /// The longest summary, in characters; a longer one is cut, and ends with `…`.
@@ -19,6 +19,7 @@ pub(super) fn summarize(step: &Step, scope: &Scope) -> String {
     let text = match &step.action {
         Action::Http(call) => http(call, scope),
         Action::Redis(call) => redis(call, scope),
+        Action::Run(run) => program(&run.command, scope),
         Action::Connect(connect) => {
             named(format!("connect {}", connect.server.value), " as ", &connect.name)
         }
@@ -61,7 +62,29 @@ fn http(call: &HttpCall, scope: &Scope) -> String {
 
 fn redis(call: &RedisCall, scope: &Scope) -> String {
     let mut out = format!("redis {}", call.server.value);
-    for word in &call.words {
+    words(&mut out, &call.words, scope);
+    out
+}
+
+fn program(command: &Command, scope: &Scope) -> String {
+    let mut out = "run".to_owned();
+    match command {
+        Command::Shell(line) => {
+            out.push(' ');
+            let line = text(line, scope);
+            out.push_str(line.lines().next().unwrap_or_default());
+            if line.lines().nth(1).is_some() {
+                out.push_str(" …");
+            }
+        }
+        Command::Words(parts) => words(&mut out, parts, scope),
+    }
+    out
+}
+
+/// Adds words to a line, those in quotes that would not be one word otherwise.
+fn words(out: &mut String, words: &[Text], scope: &Scope) {
+    for word in words {
         let word = text(word, scope);
         let plain = !word.is_empty()
             && word.chars().all(|c| !c.is_whitespace() && !c.is_control() && c != '"');
@@ -76,7 +99,6 @@ fn redis(call: &RedisCall, scope: &Scope) -> String {
             break;
         }
     }
-    out
 }
 
 fn bytes(body: &Body, scope: &Scope) -> String {

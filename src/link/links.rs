@@ -13,7 +13,7 @@ use crate::base::{ConnId, Direction, NodeId, Rng};
 use crate::net::{Clock, Conduits, Dial, DialFuture, Listener, Net};
 use crate::plan::Plan;
 use crate::protocol::{Protocol, Tap};
-use crate::scenario::model::ServerKind;
+use crate::scenario::model::{ServerKind, Speaks};
 use crate::trace::{EventKind, Recorder};
 
 /// All links of a run. Cheap to clone.
@@ -217,5 +217,17 @@ fn protocol_of(kind: &ServerKind) -> Protocol {
         ServerKind::Redis(_) => Protocol::Redis,
         ServerKind::Echo(echo) if echo.line => Protocol::Line,
         ServerKind::Echo(_) | ServerKind::Closed | ServerKind::Silent => Protocol::Raw,
+        ServerKind::Process(process) => spoken(process.protocol),
+        ServerKind::External(external) => spoken(external.protocol),
+    }
+}
+
+/// The protocol that a program of the user's speaks.
+fn spoken(speaks: Speaks) -> Protocol {
+    match speaks {
+        Speaks::Http => Protocol::Http,
+        Speaks::Redis => Protocol::Redis,
+        Speaks::Line => Protocol::Line,
+        Speaks::Raw => Protocol::Raw,
     }
 }

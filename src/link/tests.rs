@@ -26,7 +26,7 @@ where
 {
     for world in [World::Virtual, World::Real] {
         let scenario = Scenario::parse("t.yaml", TEXT.as_bytes(), None).expect("a good scenario");
-        let overrides = Overrides { clock: Some(world), seed: None };
+        let overrides = Overrides { clock: Some(world), ..Overrides::default() };
         let plan = Arc::new(Plan::new(scenario, overrides).expect("a good plan"));
         let collector = Collector::new();
         let recorder = Recorder::new(vec![Box::new(collector.clone())]);

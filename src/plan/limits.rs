@@ -28,3 +28,6 @@ pub const JOURNEYS_MAX: usize = 4_000;
 
 /// How deep flows may use flows.
 pub const FLOW_DEPTH_MAX: usize = 32;
+
+/// The most programs of the user's own that a scenario starts, servers and instances of clients.
+pub const PROGRAMS_MAX: u64 = 200;

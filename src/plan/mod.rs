@@ -10,6 +10,7 @@ mod graph;
 pub mod limits;
 mod names;
 mod order;
+mod programs;
 mod proxies;
 mod read;
 mod routes;
@@ -33,6 +34,8 @@ pub struct Overrides {
     pub clock: Option<World>,
     /// `--seed`.
     pub seed: Option<u64>,
+    /// `--no-exec`: a scenario that starts programs is refused.
+    pub no_exec: bool,
 }
 
 /// A scenario that can be run.
@@ -122,7 +125,7 @@ impl Plan {
     /// # Errors
     /// All that is wrong with it, each with its place.
     pub fn new(scenario: Scenario, overrides: Overrides) -> Result<Plan, Diagnostics> {
-        let found = check(&scenario, &Outline::of(&scenario));
+        let found = check(&scenario, &Outline::of(&scenario), overrides);
         if !found.is_empty() {
             return Err(Diagnostics::new(scenario.source, found));
         }
@@ -153,11 +156,12 @@ impl Plan {
                 instances.push(Instance { node: add(name, "client"), client: index, number });
             }
         }
+        let clock = clock(&scenario, overrides);
         let mut plan = Plan {
             source: scenario.source,
             name: scenario.name,
             about: scenario.about,
-            clock: overrides.clock.or(scenario.clock).unwrap_or(World::Real),
+            clock,
             seed: overrides.seed.or(scenario.seed).unwrap_or(1),
             timeout: scenario.timeout.unwrap_or(TIMEOUT_DEFAULT),
             nodes,
@@ -275,11 +279,16 @@ impl Plan {
     }
 }
 
+/// The world that a scenario runs in.
+fn clock(scenario: &Scenario, overrides: Overrides) -> World {
+    overrides.clock.or(scenario.clock).unwrap_or(World::Real)
+}
+
 /// All that is wrong with a scenario beyond its form.
 ///
 /// Of a file with errors `scenario` has only the entries in which nothing is wrong. Nothing is reported
 /// then that a mended file might not have: what is there is judged, what is missing is not missed.
-fn check(scenario: &Scenario, outline: &Outline) -> Vec<Diagnostic> {
+fn check(scenario: &Scenario, outline: &Outline, overrides: Overrides) -> Vec<Diagnostic> {
     let mut findings = findings::Findings::default();
     let names = names::Names::new(scenario, outline, &mut findings);
     names::check(outline, &names, &mut findings);
@@ -287,6 +296,7 @@ fn check(scenario: &Scenario, outline: &Outline) -> Vec<Diagnostic> {
     bounds::redis_data(scenario, &mut findings);
     let checker = vars::Checker::new(&names);
     routes::check(scenario, &names, &checker, &mut findings);
+    programs::check(scenario, overrides, &checker, &mut findings);
     if bounds::check(scenario, &names, &mut findings) {
         vars::check(scenario, &names, &checker, &mut findings);
         if names.all_clients() {

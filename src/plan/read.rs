@@ -35,7 +35,9 @@ impl Plan {
     ) -> Result<Plan, Diagnostics> {
         match scenario::parse(name, bytes, folder) {
             Ok(scenario) => Plan::new(scenario, overrides),
-            Err(unread) => Err(unread.diagnostics(check)),
+            Err(unread) => {
+                Err(unread.diagnostics(|scenario, outline| check(scenario, outline, overrides)))
+            }
         }
     }
 

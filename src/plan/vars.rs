@@ -95,7 +95,7 @@ impl<'a> Checker<'a> {
         value.each_var(&mut |name| self.report(name, here, findings));
     }
 
-    fn report(&self, name: &Located<String>, here: &dyn Known, findings: &mut Findings) {
+    pub(super) fn report(&self, name: &Located<String>, here: &dyn Known, findings: &mut Findings) {
         if !findings.is_full()
             && let Some(error) = self.check(name, name.span, here)
         {

@@ -13,7 +13,7 @@ use crate::trace::{Collector, Event, EventKind, Recorder};
 fn plan(text: &str, world: World) -> Arc<Plan> {
     let scenario =
         Scenario::parse("t.yaml", text.as_bytes(), None).unwrap_or_else(|e| panic!("{e}"));
-    let overrides = Overrides { clock: Some(world), seed: None };
+    let overrides = Overrides { clock: Some(world), ..Overrides::default() };
     Arc::new(Plan::new(scenario, overrides).unwrap_or_else(|e| panic!("{e}")))
 }
 

@@ -4,6 +4,7 @@
 //! on a hash.
 
 mod fault;
+mod process;
 
 use std::time::Duration;
 
@@ -14,6 +15,7 @@ pub use fault::{
     Flap, Harm, LinkFault, Moment, Named, NodeFault, NodeHarm, Partition, Shape, Trigger,
     TriggerEvent, UnusedFaults, When,
 };
+pub use process::{Command, ExternalServer, Invocation, ProcessServer, Ready, Sign, Speaks};
 
 /// A whole scenario file.
 #[derive(Debug, Clone)]
@@ -237,6 +239,10 @@ pub enum ServerKind {
     Closed,
     /// `silent`: accepts, reads and never answers.
     Silent,
+    /// `process`: a program that looplab starts.
+    Process(Box<ProcessServer>),
+    /// `external`: a server that runs already.
+    External(Box<ExternalServer>),
 }
 
 impl ServerKind {
@@ -249,6 +255,18 @@ impl ServerKind {
             ServerKind::Redis(_) => "redis",
             ServerKind::Closed => "closed",
             ServerKind::Silent => "silent",
+            ServerKind::Process(_) => "process",
+            ServerKind::External(_) => "external",
+        }
+    }
+
+    /// What a program that looplab did not write speaks; `None` for looplab's own servers.
+    #[must_use]
+    pub fn foreign(&self) -> Option<Speaks> {
+        match self {
+            ServerKind::Process(process) => Some(process.protocol),
+            ServerKind::External(external) => Some(external.protocol),
+            _ => None,
         }
     }
 }
@@ -651,6 +669,8 @@ pub enum Action {
     Set(Vec<(Located<String>, Dynamic)>),
     /// `log: text`, a line in the trace.
     Log(Text),
+    /// A client of `type: process`: runs a program to its end.
+    Run(Box<Invocation>),
     /// `fault:`, `heal:`, `release:`, `restart:`, `resume:`.
     Fault(Box<Doing>),
     /// Only `expect:`, about variables.

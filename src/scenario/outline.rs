@@ -11,7 +11,9 @@
 
 use std::collections::BTreeSet;
 
-use super::model::{Action, After, CheckKind, Filter, RouteAction, Scenario, ServerKind, Step};
+use super::model::{
+    Action, After, CheckKind, Filter, RouteAction, Scenario, Server, ServerKind, Step,
+};
 use crate::base::Located;
 
 /// The names of a file.
@@ -79,7 +81,7 @@ impl Outline {
             clients: Section::of(scenario.clients.iter().map(|client| &client.name)),
             flows: Section::of(scenario.flows.iter().map(|flow| &flow.name)),
             vars: Section::of(scenario.vars.iter().map(|(name, _)| name)),
-            ports: scenario.servers.iter().filter_map(|server| server.port).collect(),
+            ports: scenario.servers.iter().flat_map(ports).collect(),
             ..Outline::default()
         };
         outline.of_servers(scenario);
@@ -146,6 +148,15 @@ impl Outline {
         filter.to.iter().for_each(|name| self.mention(to, name));
         filter.client.iter().for_each(|name| self.mention(Role::Client, name));
     }
+}
+
+/// The fixed ports of a server: its own, and that of the program that it is.
+fn ports(server: &Server) -> impl Iterator<Item = Located<u16>> {
+    let listen = match &server.kind {
+        ServerKind::Process(process) => process.listen,
+        _ => None,
+    };
+    server.port.into_iter().chain(listen)
 }
 
 /// The client of an `after:`.

@@ -61,6 +61,8 @@ pub fn handler(
         ServerKind::Http(http) => Arc::new(http::Http::new(http, plan, context)?),
         ServerKind::Redis(redis) => Arc::new(redis::Redis::new(redis, context)?),
         ServerKind::Silent | ServerKind::Closed => Arc::new(silent::Silent),
+        // What comes to them goes on to the program, and no handler ever sees it.
+        ServerKind::Process(_) | ServerKind::External(_) => Arc::new(silent::Silent),
     })
 }
 

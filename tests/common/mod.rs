@@ -35,13 +35,13 @@ pub(crate) fn scenarios() -> Vec<PathBuf> {
 }
 
 pub(crate) fn plan(path: &Path, world: World, seed: u64) -> Arc<Plan> {
-    let overrides = Overrides { clock: Some(world), seed: Some(seed) };
+    let overrides = Overrides { clock: Some(world), seed: Some(seed), ..Overrides::default() };
     Arc::new(Plan::read(path, overrides).unwrap_or_else(|error| panic!("{error}")))
 }
 
 /// A plan from a text.
 pub(crate) fn plan_of(text: &str, world: World, seed: u64) -> Arc<Plan> {
-    let overrides = Overrides { clock: Some(world), seed: Some(seed) };
+    let overrides = Overrides { clock: Some(world), seed: Some(seed), ..Overrides::default() };
     let plan = Plan::parse("test.yaml", text.as_bytes(), None, overrides);
     Arc::new(plan.unwrap_or_else(|errors| panic!("{errors}")))
 }

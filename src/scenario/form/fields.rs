@@ -1,6 +1,7 @@
 //! Mappings with known keys.
 
 use std::marker::PhantomData;
+use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
@@ -236,6 +237,14 @@ impl<'f, 'a> Fields<'f, 'a> {
         match &self.mode {
             Mode::Read { node, .. } => node.get(key),
             Mode::Describe { .. } => None,
+        }
+    }
+
+    /// The scenario's folder; empty if it is no file.
+    pub(crate) fn folder(&self) -> PathBuf {
+        match &self.mode {
+            Mode::Read { reading, .. } => reading.folder.map(Path::to_owned).unwrap_or_default(),
+            Mode::Describe { .. } => PathBuf::new(),
         }
     }
 

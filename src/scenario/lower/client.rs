@@ -2,9 +2,10 @@
 
 use super::super::form::{
     DURATION, DYNAMIC, Entry, Fields, Keys, PROSE, Record, integer, located, one_or_many, pairs,
-    variants,
+    variants, word,
 };
 use super::super::model::{Client, Load};
+use super::process;
 use super::step::steps;
 use super::target::AFTER;
 use crate::base::{Diagnostic, Located, Span};
@@ -23,23 +24,36 @@ impl Record for Client {
         let doc = "So many alike, called `name.1`, `name.2` and so on; `${index}` (from 1) tells them apart.";
         let count = f.optional("count", doc, located(integer(1..=u32::MAX)));
         let after = f.optional("after", "What it waits for before it begins.", one_or_many(AFTER));
-        let doc = "How long each of its operations may take; 5s by default.";
+        let doc = "What it is: `steps` (the default) does those, `process` is a program that \
+                   looplab runs.";
+        let kind = f.optional("type", doc, word(TYPES)).or((!f.has("type")).then_some(false));
+        let doc = "How long each of its operations may take; 5s by default. A program: how long it \
+                   may run; 30s by default.";
         let timeout = f.optional("timeout", doc, DURATION);
         let doc = "Variables of its own; they may refer to the scenario's.";
         let vars = f.optional("vars", doc, pairs(Keys::Names, DYNAMIC)).unwrap_or_default();
         let steps = f.optional("steps", "What it does, in order.", steps()).unwrap_or_default();
         let doc = "Makes it a source of load, with many users or arrivals.";
         let load = f.optional("load", doc, variants::<Load>());
-        f.reserved(&[("type", "clients of other kinds come with a later version")]);
-        f.at_least_one(&["steps", "load"], "as in `steps: [{ get: app/items }]`");
+        let program = process::client(f, kind);
+        if kind == Some(false) {
+            let help = "as in `steps: [{ get: app/items }]`";
+            f.at_least_one(&["steps", "load", "command"], help);
+        }
         if let Some(load) = &load {
             agree(f, load);
         }
         let name = Located::new(String::new(), Span::default());
         let after = after.unwrap_or_default();
+        let steps = match kind? {
+            true => vec![program?],
+            false => steps,
+        };
         Some(Client { name, about, count, after, timeout, vars, steps, load })
     }
 }
+
+const TYPES: &[(&str, bool)] = &[("steps", false), ("process", true)];
 
 /// A load runs either the flows of its mix or the client's own steps.
 fn agree(f: &mut Fields<'_, '_>, load: &Load) {

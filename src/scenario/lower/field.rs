@@ -88,6 +88,22 @@ pub(super) const DONE: FieldSet = FieldSet {
     json: None,
 };
 
+/// A program that was run to its end.
+pub(super) const PROGRAM: FieldSet = FieldSet {
+    of: "program",
+    words: &[
+        ("exit", "the exit code, a number; none if a signal ended it"),
+        ("signal", "the signal that ended it, such as `SIGKILL`"),
+        ("stdout", "what it wrote on standard output, up to 1 MiB"),
+        ("stderr", "what it wrote on standard error, up to 1 MiB"),
+        ("error", "what went wrong: `start` (it could not be started), `timeout` or `exit`"),
+        MESSAGE,
+        TOOK,
+    ],
+    prefixes: &[VARS],
+    json: Some("what it wrote on standard output, read as JSON"),
+};
+
 /// A step that only expects.
 pub(super) const VARIABLES: FieldSet =
     FieldSet { of: "step that only expects", words: &[], prefixes: &[VARS], json: None };
@@ -110,7 +126,7 @@ pub(super) const REQUEST: FieldSet = FieldSet {
 };
 
 /// All sets, for telling where a field would fit.
-const ALL: [&FieldSet; 5] = [&HTTP_REPLY, &REDIS_REPLY, &RECEIVED, &DONE, &REQUEST];
+const ALL: [&FieldSet; 6] = [&HTTP_REPLY, &REDIS_REPLY, &RECEIVED, &DONE, &PROGRAM, &REQUEST];
 
 impl FieldSet {
     /// The pattern of its fields, for the schema.
@@ -279,6 +295,6 @@ pub(super) fn fields_chapter(book: &mut Book) -> &'static str {
 
 /// For everything that has fields, what it is called and its fields with what they are.
 pub(in super::super) fn field_tables() -> Vec<(&'static str, Vec<(String, String)>)> {
-    let sets = [&HTTP_REPLY, &REDIS_REPLY, &RECEIVED, &DONE, &VARIABLES, &REQUEST];
+    let sets = [&HTTP_REPLY, &REDIS_REPLY, &RECEIVED, &DONE, &PROGRAM, &VARIABLES, &REQUEST];
     sets.iter().map(|set| (set.of, set.listed())).collect()
 }

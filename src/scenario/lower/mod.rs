@@ -13,6 +13,7 @@ mod link;
 mod load;
 mod pattern;
 mod predicate;
+mod process;
 mod redis;
 mod scenario;
 mod server;

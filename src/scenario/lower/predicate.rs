@@ -157,8 +157,9 @@ const TYPES: &[(&str, &str)] = &[
 ];
 
 /// A regular expression, compiled within [`REGEX_MAX`].
-struct RegexForm;
-const REGEX: RegexForm = RegexForm;
+pub(super) struct RegexForm;
+/// The form [`RegexForm`].
+pub(super) const REGEX: RegexForm = RegexForm;
 
 impl Form for RegexForm {
     type Value = regex::Regex;

@@ -7,6 +7,7 @@ use super::super::form::{
 use super::super::model::{Durable, EchoServer, RedisServer, Server, ServerKind};
 use super::distribution::DISTRIBUTION;
 use super::http::http;
+use super::process;
 use crate::base::{Located, Span};
 
 /// How many connections a server serves at once unless it says otherwise.
@@ -30,8 +31,6 @@ impl Variants for Server {
 
     fn reserved() -> &'static [(&'static str, &'static str)] {
         &[
-            ("process", "programs of your own come with a later version"),
-            ("external", "servers elsewhere come with a later version"),
             ("node", "nodes come with a later version"),
             ("script", SCRIPT),
             ("postgres", DATABASE),
@@ -41,7 +40,7 @@ impl Variants for Server {
     }
 }
 
-static SERVERS: [Variant<Server>; 5] = [
+static SERVERS: [Variant<Server>; 7] = [
     Variant {
         keys: &["echo"],
         last: false,
@@ -96,17 +95,60 @@ static SERVERS: [Variant<Server>; 5] = [
         },
         fields: |f, _| finish(f, |_| Some(ServerKind::Silent)),
     },
+    Variant {
+        keys: &["process"],
+        last: false,
+        entry: Entry {
+            name: "process server",
+            doc: "A program of yours: looplab starts it, waits until it is ready, sees every message to \
+                  it and from it, and stops it with all that it started. What it writes is in the trace, \
+                  under its name. Real clock only.",
+            example: "servers:\n  db: { type: redis }\n  app:\n    type: process\n    \
+                      command: [python3, app.py]\n    env: { REDIS_URL: \"${db.url}\" }\n    \
+                      ready: { http: /health }",
+        },
+        fields: |f, _| foreign(f, process::process),
+    },
+    Variant {
+        keys: &["external"],
+        last: false,
+        entry: Entry {
+            name: "external server",
+            doc: "A server that runs already on this machine. looplab neither starts nor stops it, and sees \
+                  what goes to it through looplab. Real clock only.",
+            example: "servers:\n  db: { type: external, address: \"127.0.0.1:5432\", protocol: raw }",
+        },
+        fields: |f, _| foreign(f, process::external),
+    },
 ];
 
-/// The keys of every server, and those of its kind.
+/// The keys of a server that looplab did not write, and those of its kind.
+fn foreign(
+    f: &mut Fields<'_, '_>,
+    kind: fn(&mut Fields<'_, '_>) -> Option<ServerKind>,
+) -> Option<Server> {
+    let (about, port) = common(f);
+    let kind = kind(f);
+    f.reserved(&[("script", SCRIPT)]);
+    let name = Located::new(String::new(), Span::default());
+    Some(Server { name, about, port, connections_max: CONNECTIONS_DEFAULT, kind: kind? })
+}
+
+/// The keys of all servers.
+fn common(f: &mut Fields<'_, '_>) -> (Option<String>, Option<Located<u16>>) {
+    let about = f.optional("about", "What it is there for.", PROSE);
+    let doc = "A fixed port at which others reach it; by default any that is free.";
+    let port = f.optional("port", doc, located(integer(1..=u16::MAX)));
+    f.note(|outline| outline.ports.extend(port));
+    (about, port)
+}
+
+/// The keys of every server of looplab's own, and those of its kind.
 fn finish(
     f: &mut Fields<'_, '_>,
     kind: impl FnOnce(&mut Fields<'_, '_>) -> Option<ServerKind>,
 ) -> Option<Server> {
-    let about = f.optional("about", "What it is there for.", PROSE);
-    let doc = "A fixed port; by default any that is free.";
-    let port = f.optional("port", doc, located(integer(1..=u16::MAX)));
-    f.note(|outline| outline.ports.extend(port));
+    let (about, port) = common(f);
     let doc = "How many connections it serves at once; more wait to be accepted.";
     let limit = integer(1..=1_000_000_u32);
     let connections_max = f.or("connections", doc, limit, "20000", CONNECTIONS_DEFAULT);
