@@ -21,6 +21,11 @@ const PARTS: [(&str, &str, &[&str]); 6] = [
             "sequence item",
             "redis call of a route",
             "headers",
+            "command",
+            "environment",
+            "readiness",
+            "stop",
+            "address",
         ],
     ),
     ("Links", "`links:` is a list.", &["link", "nodes"]),
@@ -91,6 +96,7 @@ Whether it has one is known before anything runs. What there is depends on the p
 | in a client | its own `vars`; `${client}`, its name; `${index}`, its number among those of one `count`, from 1; what earlier steps captured or set |
 | inside `repeat`, `for_each` and a `load` | `${iteration}`, from 1; the variable of the `for_each` |
 | inside a flow | what `with` gives it, and what the client has |
+| in a program's `command` and `env` | of a server `${port}`, the port at which it is to listen; of a client what any client has. `${NAME.url}` and the like lead to that server over the link from the program |
 | in a route | `${params.NAME}`, `${query.NAME}`, `${headers.NAME}`, `${method}`, `${path}`, `${body}`, `${$.path}` (into the JSON body), the server's `state`; behind a `redis` call `${reply}` |
 
 `${user.name}` leads into a variable that holds a mapping, `${items.0}` into a list.
@@ -101,8 +107,7 @@ const LATER: &str = "
 ## Not in this version
 
 Some words are reserved and refused with a message of their own: the faults and their `timeline`,
-`script` and `type: process` or `external`, databases other than redis, and the checks `history`,
-`always`, `eventually` and `metric`.
+`script`, databases other than redis, and the checks `history`, `always`, `eventually` and `metric`.
 ";
 
 /// The reference of the scenario language, in Markdown.
@@ -352,6 +357,7 @@ mod tests {
         };
         let client = "looplab: 1\nclients:\n  ann:\n";
         let server = "looplab: 1\nservers:\n  app:\n    type: http\n    routes:\n";
+        let program = "looplab: 1\nservers:\n  app:\n    type: process\n";
         let places = [
             example.to_owned(),
             format!("looplab: 1\n{example}"),
@@ -370,6 +376,9 @@ mod tests {
             ),
             format!("{server}      - on: GET /\n        respond:\n{}", indented(10)),
             format!("looplab: 1\nlinks:\n  -\n{}", indented(4)),
+            format!("{program}{}", indented(4)),
+            format!("{program}    command: x\n{}", indented(4)),
+            format!("looplab: 1\nservers:\n  db:\n    type: external\n{}", indented(4)),
         ];
         places.iter().any(|text| Scenario::parse("x.yaml", text.as_bytes(), None).is_ok())
     }
