@@ -18,6 +18,7 @@
 //!   Requests without a reply are told in the sentence. With no reply at all there is nothing to
 //!   decide: the outcome is [`Outcome::Unknown`].
 //! - `never` is about every message that was *sent*, whatever became of it.
+//! - A fault that touched nothing fails the run if the scenario says `unused_faults: error`.
 //! - `from` and `to` are the sender and the receiver of the message itself (for `calls` and `latency`,
 //!   of the request); `client` is the side that asked, also where the message is a reply.
 
@@ -28,6 +29,7 @@ mod latency;
 mod never;
 mod pairs;
 mod scope;
+mod unused;
 mod words;
 
 use std::borrow::Borrow;
@@ -38,6 +40,7 @@ use crate::plan::Plan;
 use crate::trace::{Event, EventKind, Observer, Outcome, Recorder};
 
 use judge::Judges;
+use unused::Unused;
 
 /// What was found about a whole run.
 #[derive(Debug, Clone, PartialEq)]
@@ -47,8 +50,8 @@ pub struct Verdict {
     /// [`Outcome::Ok`] only if every step and every check went as it should and the run came to its
     /// end; [`Outcome::Failed`] if any did not; [`Outcome::Unknown`] if one could not be decided.
     pub outcome: Outcome,
-    /// Why not, if it was neither a step nor a check: the run's own failure, a server's crash, or
-    /// iterations of a load that failed. Empty otherwise.
+    /// Why not, if it was neither a step nor a check: the run's own failure, a server's crash,
+    /// iterations of a load that failed, or a fault that touched nothing. Empty otherwise.
     pub text: String,
 }
 
@@ -160,11 +163,17 @@ struct State {
     steps: Outcome,
     /// The first thing wrong that is neither a step nor a check.
     broken: Option<String>,
+    unused: Unused,
 }
 
 impl State {
     fn new(plan: &Plan) -> State {
-        State { judges: Judges::new(plan), steps: Outcome::Ok, broken: None }
+        State {
+            judges: Judges::new(plan),
+            steps: Outcome::Ok,
+            broken: None,
+            unused: Unused::default(),
+        }
     }
 
     fn event(&mut self, event: &Event) {
@@ -175,6 +184,7 @@ impl State {
                 let name = self.judges.node_name(*node);
                 let _ = self.broken.get_or_insert_with(|| format!("{name} crashed: {text}"));
             }
+            EventKind::Fault(fault) => self.unused.event(fault),
             EventKind::Load(load) if load.failed > 0 => {
                 let (name, failed) = (self.judges.node_name(load.client), load.failed);
                 let text = format!("{failed} of {} iterations of {name} failed", load.started);
@@ -186,7 +196,9 @@ impl State {
 
     fn verdict(&self, plan: &Plan, run_failure: Option<String>) -> Verdict {
         let checks = self.judges.verdicts(plan);
-        let text = run_failure.or_else(|| self.broken.clone());
+        let text = run_failure
+            .or_else(|| self.broken.clone())
+            .or_else(|| self.unused.failure(plan.unused_faults));
         let whole = if text.is_some() { Outcome::Failed } else { Outcome::Ok };
         let outcome =
             checks.iter().map(|check| check.outcome).fold(worse(self.steps, whole), worse);

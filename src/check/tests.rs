@@ -3,9 +3,9 @@ use crate::base::{ConnId, Direction, Located, NodeId, Seq, Source, Value};
 use crate::plan::Overrides;
 use crate::scenario::model::{
     Check, CheckKind, Client, Dynamic, DynamicKind, Filter, Predicate, RedisServer, Scenario,
-    Server, ServerKind, Statistic, Test, Text, TraceOptions,
+    Server, ServerKind, Statistic, Test, Text, TraceOptions, UnusedFaults,
 };
-use crate::trace::{Collector, Fate, LoadEvent, Message, StepEvent};
+use crate::trace::{Collector, Fate, FaultEvent, FaultPhase, LoadEvent, Message, StepEvent};
 use std::time::Duration;
 
 const APP: NodeId = NodeId(0);
@@ -85,7 +85,7 @@ fn plan(checks: Vec<Check>) -> Plan {
         servers: vec![server("app"), server("db")],
         links: Vec::new(),
         timeline: Vec::new(),
-        unused_faults: crate::scenario::model::UnusedFaults::default(),
+        unused_faults: UnusedFaults::default(),
         flows: Vec::new(),
         clients: vec![client("alice", None), client("reader", Some(2))],
         checks: Vec::new(),
@@ -503,6 +503,35 @@ fn a_run_and_its_stored_trace_get_the_same_verdict() {
             assert_eq!((outcome, text), (&check.outcome, &check.text));
         }
     }
+}
+
+#[test]
+fn a_fault_that_touched_nothing_fails_only_a_run_that_wants_it() {
+    let fault = |phase, touched| {
+        let (name, text) = ("drop.1".to_owned(), "{ drop: request }".to_owned());
+        EventKind::Fault(Box::new(FaultEvent { name, phase, text, span: None, touched }))
+    };
+    let run = |touched, unused_faults| {
+        let mut plan = plan(Vec::new());
+        plan.unused_faults = unused_faults;
+        let (checker, collector) = (Checker::new(&plan), Collector::new());
+        let recorder = Recorder::new(vec![Box::new(collector.clone()), Box::new(checker.clone())]);
+        recorder.record(at(0), fault(FaultPhase::Start, 0));
+        recorder.record(at(9), fault(FaultPhase::End, touched));
+        let outcome = checker.conclude(&plan, at(9), &recorder, None);
+        let again = verdict_of(&plan, collector.take());
+        assert_eq!(again.outcome, outcome);
+        again
+    };
+    assert_eq!(run(0, UnusedFaults::Warn).outcome, Outcome::Ok);
+    assert_eq!(run(0, UnusedFaults::Ignore).outcome, Outcome::Ok);
+    assert_eq!(run(1, UnusedFaults::Error).outcome, Outcome::Ok);
+    let verdict = run(0, UnusedFaults::Error);
+    assert_eq!(verdict.outcome, Outcome::Failed);
+    assert_eq!(
+        verdict.text,
+        "fault `drop.1` touched nothing: no message fitted `{ drop: request }`"
+    );
 }
 
 #[test]

@@ -12,6 +12,7 @@
 
 mod clocks;
 mod event;
+mod fault;
 mod read;
 mod recorder;
 mod tell;
@@ -22,6 +23,7 @@ pub use event::{
     Arrived, Event, EventKind, Fate, FaultEvent, FaultPhase, Header, HeaderNode, Level, LoadEvent,
     LoadLatency, Message, OpEvent, OpPhase, Outcome, StepEvent,
 };
+pub use fault::FaultUnit;
 pub use read::{ReadError, Reader};
 pub use recorder::{Collector, Observer, Recorder};
 pub use write::{FORMAT_VERSION, Writer, write_event, write_header};
