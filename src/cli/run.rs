@@ -18,7 +18,7 @@ use crate::check::Checker;
 use crate::plan::{Overrides, Plan};
 use crate::render::terminal::{BOLD, Closing, DIM, Folding, Form, Style, Teller, Telling, escape};
 use crate::run::{self, Ended, Endpoint, Hooks, Mode, RunError};
-use crate::scenario::model::World;
+use crate::scenario::model::{UnusedFaults, World};
 use crate::trace::{Observer as _, Outcome, Recorder, Writer};
 
 /// Runs the command.
@@ -260,6 +260,7 @@ impl Close<'_> {
             outcome: self.outcome,
             pointers,
             brief: self.args.quiet,
+            warns_unused: self.plan.unused_faults != UnusedFaults::Ignore,
         }
         .write(text);
     }

@@ -14,9 +14,11 @@ use super::step::{self, Steps};
 use super::{screen, tty};
 use crate::base::diagnostic::nearest;
 use crate::base::{NodeId, Source};
+use crate::plan::{Overrides, Plan};
 use crate::render::terminal::{
     Choice, Closing, DIM, Folding, Form, Style, Teller, Telling, Wanted,
 };
+use crate::scenario::model::UnusedFaults;
 use crate::trace::{Event, Header, ReadError, Reader};
 
 /// Runs the command.
@@ -119,7 +121,7 @@ fn nodes_shown(
         if wanted.is_over(event.at) {
             break;
         }
-        let nodes = wanted.concerned(&event);
+        let nodes = wanted.concerned(&event, header);
         if wanted.wants(&event, header) {
             shown.extend(nodes);
         }
@@ -187,8 +189,16 @@ fn close(style: Style, teller: &Teller, text: &mut String) {
         outcome: teller.tally().outcome(),
         pointers: Vec::new(),
         brief: false,
+        warns_unused: warns_unused(teller.header()),
     }
     .write(text);
+}
+
+/// Whether the scenario of a trace wants to know of faults that touched nothing. What cannot be read any
+/// more does.
+fn warns_unused(header: &Header) -> bool {
+    let plan = Plan::parse(&header.file, header.text.as_bytes(), None, Overrides::default());
+    plan.map_or(true, |plan| plan.unused_faults != UnusedFaults::Ignore)
 }
 
 fn stepped(args: &ShowArgs, style: Style, teller: Teller, trace: Trace) -> Result<Exit, Failure> {

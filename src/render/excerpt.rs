@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use crate::trace::Message;
-
 /// The most characters of a body that are shown.
 const SHOWN_MAX: usize = 80;
 
@@ -12,11 +10,10 @@ const READ_MAX: usize = 512;
 
 /// The beginning of an HTTP message's body in one line, unescaped; `None` if it has none or none to be
 /// read. The summaries of other protocols hold what they carry.
-pub(super) fn excerpt(message: &Message) -> Option<String> {
-    if message.protocol != "http" {
+pub(super) fn excerpt_of(protocol: &str, bytes: &[u8]) -> Option<String> {
+    if protocol != "http" {
         return None;
     }
-    let bytes = &message.bytes[..];
     let end = bytes.windows(4).position(|four| four == b"\r\n\r\n")?;
     let head = std::str::from_utf8(&bytes[..end]).ok()?;
     if header(head, "content-encoding").is_some() {
@@ -68,13 +65,9 @@ fn dechunk(mut bytes: &[u8]) -> Cow<'_, [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::render::terminal::tests::message;
 
     fn shown(bytes: &[u8]) -> Option<String> {
-        let mut message = message(1, "200 OK");
-        message.protocol = "http".into();
-        message.bytes = bytes.to_vec().into();
-        excerpt(&message)
+        excerpt_of("http", bytes)
     }
 
     #[test]

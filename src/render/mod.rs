@@ -9,6 +9,7 @@
 //! Nothing here opens a file, asks for the time or knows of a socket.
 
 mod excerpt;
+mod harm;
 mod json;
 mod mermaid;
 #[cfg(test)]

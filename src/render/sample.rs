@@ -1,10 +1,12 @@
-//! A small run to draw in tests: a put through an app into a database, whose invalidation is lost.
+//! Small runs to draw in tests: a put through an app into a database, whose invalidation is lost; and one
+//! with every kind of fault.
 
 use bytes::Bytes;
 
 use crate::base::{ConnId, Direction, NodeId, Seq, Span, Time};
 use crate::trace::{
-    Event, EventKind, Fate, Header, HeaderNode, Level, Message, Outcome, StepEvent,
+    Arrived, Event, EventKind, Fate, FaultEvent, FaultPhase, Header, HeaderNode, Level, Message,
+    Outcome, StepEvent,
 };
 
 pub(super) const APP: NodeId = NodeId(0);
@@ -85,6 +87,133 @@ impl Run {
     }
 }
 
+/// The faults of the second run, one a line.
+const FAULTS: [(&str, &str); 9] = [
+    ("lost-del", "{ name: lost-del, drop: request, from: app, to: cache, match: \"DEL *\" }"),
+    ("twice", "{ name: twice, duplicate: request, from: alice, to: app, first: 1 }"),
+    ("drop.1", "{ drop: response, from: app, to: db, nth: 9 }"),
+    ("other-item", "{ name: other-item, edit: { status: 503, json: { error: late } }, to: app }"),
+    ("corrupt.1", "{ corrupt: { offset: 5, bits: 0xff }, from: app, to: db, match: \"SET *\" }"),
+    ("short", "{ name: short, truncate: 40, direction: response, from: bob, to: app, nth: 2 }"),
+    ("partition.1", "{ partition: [[app], [cache]], for: 30ms }"),
+    ("power-cut", "{ name: power-cut, crash: db, for: 20ms }"),
+    ("gc", "{ name: gc, pause: cache, for: 15ms }"),
+];
+
+/// The header of the second run, with a text that its spans refer to.
+pub(super) fn faulty_header() -> Header {
+    let lines: String = FAULTS.iter().map(|(_, text)| format!("  - fault: {text}\n")).collect();
+    let text = format!("looplab: 1\ntimeline:\n{lines}");
+    Header { scenario: "bad-day".into(), file: "bad-day.yaml".into(), text, ..header() }
+}
+
+impl Run {
+    /// One end of the life of the fault of that name.
+    fn fault(&mut self, at: u64, name: &str, phase: FaultPhase, touched: u64) {
+        let (_, text) = FAULTS.iter().find(|(known, _)| *known == name).unwrap();
+        let start = faulty_header().text.find(text).unwrap();
+        let (name, text, span) =
+            (name.to_owned(), (*text).to_owned(), Span::new(start, start + text.len()));
+        let fault = FaultEvent { name, phase, text, span: Some(span), touched };
+        self.event(at, EventKind::Fault(Box::new(fault)));
+    }
+}
+
+fn harmed<'a>(message: &'a mut Message, fate: Fate, fault: &str) -> &'a mut Message {
+    message.fate = fate;
+    message.fault = Some(fault.to_owned());
+    message
+}
+
+fn arrives(message: &mut Message, summary: &str, bytes: &'static str) {
+    let bytes = Bytes::from_static(bytes.as_bytes());
+    let arrived = Arrived { summary: summary.into(), length: bytes.len() as u64, bytes };
+    message.arrived = Some(Box::new(arrived));
+}
+
+/// The second run: every event that faults bring, and every fate, in the order of a trace.
+pub(super) fn faulty() -> Vec<Event> {
+    let mut run = Run::default();
+    for (node, port) in [(APP, 40_001), (DB, 40_002), (CACHE, 40_003)] {
+        run.event(0, EventKind::Listen { node, address: ([127, 0, 0, 1], port).into() });
+    }
+    for name in ["lost-del", "twice"] {
+        run.fault(0, name, FaultPhase::Start, 0);
+    }
+    run.connect(100, 1, ALICE, APP);
+    run.connect(150, 2, APP, DB);
+    run.connect(150, 3, APP, CACHE);
+    let put = run.message((200, 420), 1, (ALICE, APP), "PUT /items/42", None);
+    harmed(put, Fate::Duplicated, "twice");
+    run.fault(500, "corrupt.1", FaultPhase::Start, 0);
+    let set = run.message((520, 900), 2, (APP, DB), "SET item:42 9", None);
+    arrives(
+        harmed(set, Fate::Corrupted, "corrupt.1"),
+        "SET item:42 \\xc6",
+        "SET item:42 \\xc6\r\n",
+    );
+    run.message((950, 1_300), 2, (DB, APP), "+OK", Some(2));
+    let del = run.message((1_310, 1_500), 3, (APP, CACHE), "DEL item:42", None);
+    harmed(del, Fate::Dropped, "lost-del");
+    run.fault(1_600, "other-item", FaultPhase::Start, 0);
+    let ok = run.message((1_650, 2_000), 1, (APP, ALICE), "200 OK", Some(1));
+    ok.bytes = "HTTP/1.1 200 OK\r\n\r\n{\"qty\": 9}".into();
+    let late = "HTTP/1.1 503 Service Unavailable\r\n\r\n{\"error\": \"late\"}";
+    arrives(harmed(ok, Fate::Edited, "other-item"), "503 Service Unavailable", late);
+    run.fault(2_100, "other-item", FaultPhase::End, 1);
+    cut_off(&mut run);
+    down_and_still(&mut run);
+    for (name, touched) in [("lost-del", 1), ("twice", 1), ("drop.1", 0), ("corrupt.1", 1)] {
+        run.fault(61_000, name, FaultPhase::End, touched);
+    }
+    run.event(61_000, EventKind::End { outcome: Outcome::Ok, text: String::new() });
+    run.events
+}
+
+/// A partition: what is held, what comes late, what is lost.
+fn cut_off(run: &mut Run) {
+    run.fault(3_000, "partition.1", FaultPhase::Start, 0);
+    run.connect(3_050, 4, BOB, APP);
+    run.message((3_100, 3_300), 4, (BOB, APP), "GET /items/42", None);
+    run.message((3_000, 3_350), 1, (ALICE, APP), "GET /items/7", None);
+    run.fault(3_400, "short", FaultPhase::Start, 0);
+    let whole = "HTTP/1.1 200 OK\r\n\r\n{\"name\": \"a rather long name\", \"qty\": 10}";
+    let cut = run.message((3_450, 3_800), 4, (APP, BOB), "200 OK", Some(5));
+    cut.bytes = whole.into();
+    cut.length = whole.len() as u64;
+    arrives(harmed(cut, Fate::Truncated, "short"), "200 OK", &whole[..40]);
+    run.fault(3_900, "short", FaultPhase::End, 1);
+    let get = run.message((3_400, 33_100), 3, (APP, CACHE), "GET item:7", None);
+    harmed(get, Fate::Delayed, "partition.1");
+    run.fault(33_100, "partition.1", FaultPhase::End, 1);
+    run.message((33_200, 33_400), 3, (CACHE, APP), "\"10\"", Some(8));
+}
+
+/// A crash and a pause at the same time.
+fn down_and_still(run: &mut Run) {
+    run.fault(34_000, "power-cut", FaultPhase::Start, 0);
+    let (node, fault) = (DB, Some("power-cut".to_owned()));
+    run.event(34_000, EventKind::Crash { node, text: String::new(), fault });
+    run.event(34_010, EventKind::Reset { conn: ConnId(2), by: DB });
+    let lost = run.message((34_005, 34_020), 2, (APP, DB), "GET item:7", None);
+    harmed(lost, Fate::Lost, "power-cut");
+    run.fault(35_000, "gc", FaultPhase::Start, 0);
+    run.event(35_000, EventKind::Pause { node: CACHE });
+    run.message((35_100, 35_200), 1, (ALICE, APP), "GET /items/8", None);
+    let refused =
+        EventKind::Refused { conn: ConnId(5), from: APP, to: DB, reason: "refused".into() };
+    run.event(36_000, refused);
+    run.message((35_300, 36_500), 1, (APP, ALICE), "502 Bad Gateway", Some(11));
+    run.event(50_000, EventKind::Resume { node: CACHE });
+    run.fault(50_000, "gc", FaultPhase::End, 1);
+    run.event(54_000, EventKind::Restart { node: DB });
+    run.fault(54_000, "power-cut", FaultPhase::End, 1);
+    run.connect(55_000, 6, APP, DB);
+    run.message((55_100, 55_300), 6, (APP, DB), "SET item:8 1", None);
+    let held = run.message((55_300, 60_000), 3, (APP, CACHE), "DEL item:8", None);
+    harmed(held, Fate::Held, "hold.1");
+}
+
 /// The run, in the order of a trace.
 pub(super) fn events() -> Vec<Event> {
     let mut run = Run::default();
@@ -162,7 +291,16 @@ pub(super) fn exported(format: super::Format) -> String {
 
 /// These events as one document.
 pub(super) fn export_of(format: super::Format, events: Vec<Event>) -> String {
+    export_with(format, &header(), events)
+}
+
+/// The run with every kind of fault as one document.
+pub(super) fn exported_faulty(format: super::Format) -> String {
+    export_with(format, &faulty_header(), faulty())
+}
+
+fn export_with(format: super::Format, header: &Header, events: Vec<Event>) -> String {
     let mut out = Vec::new();
-    super::export(format, &header(), events.into_iter(), &mut out).unwrap();
+    super::export(format, header, events.into_iter(), &mut out).unwrap();
     String::from_utf8(out).unwrap()
 }

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use unicode_width::UnicodeWidthChar;
 
 use crate::base::{ConnId, Direction, NodeId, Seq, Time};
-use crate::render::excerpt::excerpt;
+use crate::render::excerpt::excerpt_of;
 use crate::trace::{Event, EventKind, Fate, Header, Message, Outcome};
 
 /// How many items are drawn from the beginning of a trace.
@@ -230,7 +230,8 @@ fn arrow(message: &Message) -> Arrow {
 
 /// What a message says: its summary, and the beginning of its body if that is text and short.
 fn label(message: &Message) -> String {
-    match excerpt(message).filter(|body| width(body) <= BODY_WIDTH_MAX) {
+    match excerpt_of(&message.protocol, &message.bytes).filter(|body| width(body) <= BODY_WIDTH_MAX)
+    {
         Some(body) => format!("{} {body}", message.summary),
         None => message.summary.clone(),
     }

@@ -1,7 +1,9 @@
 use std::time::Duration;
 
 use super::super::Format;
-use super::super::sample::{ALICE, APP, BOB, DB, Run, events, export_of, exported, header};
+use super::super::sample::{
+    ALICE, APP, BOB, DB, Run, events, export_of, exported, exported_faulty, header,
+};
 use super::*;
 use crate::base::{NodeId, Time};
 use crate::trace::{EventKind, HeaderNode};
@@ -61,6 +63,11 @@ fn a_run_is_one_well_formed_picture_with_every_message_in_it() {
     }
     // 11 messages and a refused connection.
     assert_eq!(elements.iter().filter(|name| *name == "circle").count(), 12);
+}
+
+#[test]
+fn a_run_with_every_fault_is_well_formed() {
+    elements(&exported_faulty(Format::Svg));
 }
 
 #[test]

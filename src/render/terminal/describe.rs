@@ -6,12 +6,15 @@ use super::columns::{CLIENT, number};
 use super::connections::{Connections, Ending};
 use super::diagram::{Arrow, End};
 use super::exchanges::Asked;
+use super::faults::Faults;
+use super::label::Label;
 use super::moment::took;
-use super::style::{self, BAD, DIM, GOOD, PLAIN, Style, WARN};
+use super::standing::Standings;
+use super::style::{self, BAD, DIM, FAULT, GOOD, PLAIN, Style, WARN};
 use super::teller::{Form, Telling};
 use super::text::{escape, plural};
 use crate::base::{ConnId, Direction, NodeId, Time};
-use crate::render::excerpt::excerpt;
+use crate::render::harm;
 use crate::trace::{
     Event, EventKind, Fate, Header, Level, LoadEvent, Message, OpEvent, OpPhase, Outcome, StepEvent,
 };
@@ -30,6 +33,8 @@ pub(super) enum Told<'a> {
     Note { node: NodeId, words: String, ink: Ink },
     /// Something concerns the run.
     Band { words: String, ink: Ink },
+    /// Something begins or ends that concerns all that follows.
+    Rule { words: String, ink: Ink },
     /// A step failed.
     Failure(&'a StepEvent),
 }
@@ -38,22 +43,30 @@ pub(super) enum Told<'a> {
 pub(super) struct Scene<'a> {
     pub(super) header: &'a Header,
     pub(super) style: Style,
-    pub(super) connections: &'a Connections,
+    pub(super) known: Known<'a>,
     /// Whether also that is told which a diagram shows in other ways or leaves out.
     pub(super) everything: bool,
     /// Whether a connection's number stands before its messages if there are several like it.
     pub(super) tags: bool,
 }
 
+/// What was learnt from the events before.
+#[derive(Clone, Copy)]
+pub(super) struct Known<'a> {
+    pub(super) connections: &'a Connections,
+    pub(super) faults: &'a Faults,
+    pub(super) standings: &'a Standings,
+}
+
 impl<'a> Scene<'a> {
     pub(super) fn new(
         header: &'a Header,
         telling: &Telling,
-        connections: &'a Connections,
+        known: Known<'a>,
         tags: bool,
     ) -> Scene<'a> {
         let everything = matches!(telling.form, Form::List { .. });
-        Scene { header, style: telling.style, connections, everything, tags }
+        Scene { header, style: telling.style, known, everything, tags }
     }
 
     /// What to tell of an event, if anything; `asked` is the request that it answers.
@@ -67,13 +80,18 @@ impl<'a> Scene<'a> {
                 Some(self.refused(*conn, *from, *to, reason))
             }
             EventKind::Close { conn, by } => self.close(*conn, *by),
-            EventKind::Reset { conn, by } => Some(match self.connections.peer(*conn, *by) {
+            EventKind::Reset { conn, by } => Some(match self.known.connections.peer(*conn, *by) {
                 Some(peer) => self.broken(*conn, *by, peer, "reset", self.is_back(*conn, *by)),
                 None => self.note(*by, &format!("resets {conn}"), BAD),
             }),
-            EventKind::Crash { node, text, .. } => {
-                let cross = self.style.glyphs().cross;
-                Some(self.note(*node, &format!("{cross} crashed: {text}"), BAD))
+            EventKind::Crash { .. }
+            | EventKind::Restart { .. }
+            | EventKind::Pause { .. }
+            | EventKind::Resume { .. } => self.stand(event),
+            EventKind::Fault(fault) => {
+                let words = self.known.faults.words(fault);
+                let words = escape(&words, self.style.ascii).into_owned();
+                Some(Told::Rule { words, ink: FAULT })
             }
             EventKind::Step(step) => self.step(event.at, step),
             EventKind::Load(load) => {
@@ -92,44 +110,92 @@ impl<'a> Scene<'a> {
 
     /// True if `from` is the side that was asked for the connection.
     fn is_back(&self, conn: ConnId, from: NodeId) -> bool {
-        self.connections.get(conn).is_some_and(|known| known.to == from)
+        self.known.connections.get(conn).is_some_and(|known| known.to == from)
+    }
+
+    /// What becomes of a node.
+    fn stand<'e>(&self, event: &Event) -> Option<Told<'e>> {
+        let cross = self.style.glyphs().cross;
+        let after = |node: NodeId| {
+            let since = self.known.standings.since(node);
+            since.map_or(String::new(), |since| format!(" after {}", took(event.at.since(since))))
+        };
+        Some(match &event.kind {
+            EventKind::Crash { node, text, fault: None } => {
+                self.note(*node, &format!("{cross} crashed: {text}"), BAD)
+            }
+            EventKind::Crash { node, text, fault: Some(fault) } => {
+                let why = if text.is_empty() { String::new() } else { format!(": {text}") };
+                self.note(*node, &format!("{cross} crashed by {fault}{why}"), FAULT)
+            }
+            EventKind::Restart { node } => {
+                self.note(*node, &format!("restarted{}", after(*node)), FAULT)
+            }
+            EventKind::Pause { node } => self.note(*node, "paused", FAULT),
+            EventKind::Resume { node } => {
+                self.note(*node, &format!("resumed{}", after(*node)), FAULT)
+            }
+            _ => return None,
+        })
     }
 
     fn message<'e>(&self, at: Time, message: &Message, asked: Option<Asked>) -> Told<'e> {
         let ink = style::connection(message.conn);
         let arrives = message.fate.came();
-        let mut label = String::new();
-        if self.is_tagged(message.conn) {
-            label = format!("{} ", message.conn);
-        }
-        label.push_str(&escape(&message.summary, self.style.ascii));
-        if arrives && message.fate != Fate::Delivered {
-            label.push_str(&format!(" ({})", message.fate.as_str()));
-        }
         let (aside, aside_ink) = match asked {
+            // The label tells more.
+            _ if !arrives && message.fault.is_some() => (String::new(), BAD),
             _ if !arrives => (message.fate.as_str().to_owned(), BAD),
             Some(asked) => (took(at.since(asked.sent)), DIM),
             None => (String::new(), DIM),
         };
-        let label_ink = match () {
-            () if !arrives => style::LOST,
-            () if is_error(message) => BAD,
-            () => ink,
-        };
-        let excerpt = excerpt(message).map(|body| escape(&body, self.style.ascii).into_owned());
         let arrow = Arrow {
             from: message.from,
             to: message.to,
             ink: if arrives { ink } else { BAD },
             end: if arrives { End::Head } else { End::Midway },
-            short: None,
-            label,
-            label_ink,
-            excerpt,
+            label: self.label(message, ink),
             aside,
             aside_ink,
         };
         Told::Arrow { arrow, conn: message.conn, back: message.direction == Direction::Response }
+    }
+
+    /// What a message says, what arrived instead, and what became of it.
+    fn label(&self, message: &Message, ink: Ink) -> Label {
+        let glyphs = self.style.glyphs();
+        let escape = |text: &str| escape(text, self.style.ascii).into_owned();
+        let arrives = message.fate.came();
+        let said = harm::said(message, glyphs.ellipsis);
+        let mut words = String::new();
+        if self.is_tagged(message.conn) {
+            words = format!("{} ", message.conn);
+        }
+        words.push_str(&escape(&said.sent));
+        let mut arrived = said.arrived.map(|arrived| escape(&arrived));
+        let last = arrived.as_mut().unwrap_or(&mut words);
+        if message.fate == Fate::Duplicated {
+            last.push_str(&format!(" {}2", glyphs.times));
+        }
+        let mut remark = None;
+        if message.fault.is_some() {
+            remark = harm::fate(message).map(|fate| escape(&fate));
+        } else if arrives && message.fate != Fate::Delivered {
+            last.push_str(&format!(" ({})", message.fate.as_str()));
+        }
+        let came_ink = |summary: &str| if is_error(message, summary) { BAD } else { ink };
+        let summary = message.arrived.as_ref().map_or(&message.summary, |came| &came.summary);
+        Label {
+            words,
+            ink: match &arrived {
+                None if arrives => came_ink(&message.summary),
+                _ => style::LOST,
+            },
+            short: None,
+            arrived: arrived.map(|arrived| (arrived, came_ink(summary))),
+            remark,
+            excerpt: said.body.map(|body| escape(&body)),
+        }
     }
 
     /// What happens to a connection in order: a faint line.
@@ -147,10 +213,10 @@ impl<'a> Scene<'a> {
             to,
             ink,
             end: End::Faint,
-            short: words.split_once(' ').map(|(first, _)| self.tagged(conn, first)),
-            label: self.tagged(conn, words),
-            label_ink: ink,
-            excerpt: None,
+            label: Label {
+                short: words.split_once(' ').map(|(first, _)| self.tagged(conn, first)),
+                ..Label::new(self.tagged(conn, words), ink)
+            },
             aside: String::new(),
             aside_ink: DIM,
         };
@@ -171,10 +237,7 @@ impl<'a> Scene<'a> {
             to,
             ink: BAD,
             end: End::Cross,
-            short: None,
-            label: self.tagged(conn, words),
-            label_ink: BAD,
-            excerpt: None,
+            label: Label::new(self.tagged(conn, words), BAD),
             aside: String::new(),
             aside_ink: BAD,
         };
@@ -183,7 +246,7 @@ impl<'a> Scene<'a> {
 
     /// The answer to an attempt to connect, or the attempt itself if it was not told.
     fn refused<'e>(&self, conn: ConnId, from: NodeId, to: NodeId, reason: &str) -> Told<'e> {
-        if self.connections.get(conn).is_none() {
+        if self.known.connections.get(conn).is_none() {
             return self.broken(conn, from, to, &format!("connect: {reason}"), false);
         }
         let mut told = self.broken(conn, to, from, reason, true);
@@ -200,14 +263,14 @@ impl<'a> Scene<'a> {
     }
 
     fn is_tagged(&self, conn: ConnId) -> bool {
-        self.tags && self.connections.get(conn).is_some_and(|known| known.shared)
+        self.tags && self.known.connections.get(conn).is_some_and(|known| known.shared)
     }
 
     fn close<'e>(&self, conn: ConnId, by: NodeId) -> Option<Told<'e>> {
-        if self.connections.ending(conn, by) == Ending::Answer && !self.everything {
+        if self.known.connections.ending(conn, by) == Ending::Answer && !self.everything {
             return None;
         }
-        Some(match self.connections.peer(conn, by) {
+        Some(match self.known.connections.peer(conn, by) {
             Some(peer) => self.wire(conn, by, peer, "close", self.is_back(conn, by)),
             None => self.note(by, &format!("closes {conn}"), DIM),
         })
@@ -302,11 +365,11 @@ pub(super) fn mark(outcome: Outcome, style: Style) -> (char, Ink) {
 }
 
 /// True for an answer that says that something is wrong.
-fn is_error(message: &Message) -> bool {
+fn is_error(message: &Message, summary: &str) -> bool {
     message.direction == Direction::Response
         && match message.protocol.as_ref() {
-            "http" => message.summary.starts_with(['4', '5']),
-            "redis" => message.summary.starts_with('-'),
+            "http" => summary.starts_with(['4', '5']),
+            "redis" => summary.starts_with('-'),
             _ => false,
         }
 }

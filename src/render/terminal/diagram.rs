@@ -13,19 +13,19 @@
 use anstyle::Style as Ink;
 
 use super::columns::{Columns, LEFT, Lifeline};
+use super::label::{Label, Piece, pieces_width};
 use super::moment::moment;
 use super::row::Row;
-use super::style::{BAD, BOLD, DIM, PLAIN, Style};
+use super::standing::{Standing, Standings};
+use super::style::{BAD, BOLD, DIM, FAULT, PLAIN, Style};
 use super::text;
 use crate::base::{NodeId, Time};
-
-/// The least of a body that is worth showing, in columns.
-const EXCERPT_MIN: usize = 16;
 
 /// Draws lines between lifelines.
 pub(super) struct Diagram {
     columns: Columns,
     style: Style,
+    standings: Standings,
 }
 
 /// Something that goes from one lifeline to another.
@@ -37,13 +37,8 @@ pub(super) struct Arrow {
     pub(super) ink: Ink,
     /// How it goes on.
     pub(super) end: End,
-    /// What it is, escaped.
-    pub(super) label: String,
-    /// What to say instead where there is too little room.
-    pub(super) short: Option<String>,
-    pub(super) label_ink: Ink,
-    /// The beginning of its body, escaped; cut as need be.
-    pub(super) excerpt: Option<String>,
+    /// What it is.
+    pub(super) label: Label,
     /// What stands to the right of everything: how long an answer took, what became of a message.
     pub(super) aside: String,
     pub(super) aside_ink: Ink,
@@ -60,14 +55,6 @@ pub(super) enum End {
     Cross,
     /// A line that ends on the way.
     Midway,
-}
-
-/// Where a label goes.
-enum Place<'a> {
-    /// In the arrow: the label, and as much of the excerpt as fits.
-    Inside(&'a str, String),
-    /// On a line of its own, with the excerpt.
-    Above(String),
 }
 
 /// The columns of the two lifelines of an arrow.
@@ -94,7 +81,7 @@ impl Way {
 
 impl Diagram {
     pub(super) fn new(columns: Columns, style: Style) -> Diagram {
-        Diagram { columns, style }
+        Diagram { columns, style, standings: Standings::default() }
     }
 
     /// True if there is a lifeline for `node`.
@@ -131,10 +118,23 @@ impl Diagram {
         self.lifelines().write(self.style.color, out);
     }
 
+    /// From now on lifelines show that their nodes stand like this.
+    pub(super) fn stand(&mut self, standings: &Standings) {
+        self.standings.clone_from(standings);
+    }
+
     fn lifelines(&self) -> Row {
         let mut row = Row::new(self.style.width);
+        let glyphs = self.style.glyphs();
         for line in &self.columns.lifelines {
-            row.glyph(line.x, self.style.glyphs().lifeline, DIM);
+            // Of several that share a line, some may stand otherwise.
+            let standing = self.standings.get(line.node).filter(|_| line.members == 1);
+            let (glyph, ink) = match standing {
+                None => (glyphs.lifeline, DIM),
+                Some(Standing::Still) => (glyphs.still, FAULT),
+                Some(Standing::Down) => continue,
+            };
+            row.glyph(line.x, glyph, ink);
         }
         row
     }
@@ -152,57 +152,34 @@ impl Diagram {
             return;
         };
         if from.x == to.x {
-            let words = format!("{} {}", self.style.glyphs().to, arrow.label);
-            return self.note(at, arrow.from, &words, arrow.label_ink, out);
+            let words = format!("{} {}", self.style.glyphs().to, arrow.label.text(self.style));
+            return self.note(at, arrow.from, &words, arrow.label.ink, out);
         }
         let mut row = self.timed(at);
         row.text(self.columns.end + 1, &arrow.aside, arrow.aside_ink);
         let way = Way { from: from.x, to: to.x };
-        match self.place(arrow, way.inside()) {
-            Place::Inside(label, excerpt) => {
-                let used = text::width(label) + text::width(&excerpt);
-                let x = self.line(&mut row, arrow, way, used);
-                let x = row.text(x, label, arrow.label_ink);
-                row.text(x, &excerpt, PLAIN);
+        match arrow.label.inside(way.inside().saturating_sub(TIGHT), self.style) {
+            Some(pieces) => {
+                let x = self.line(&mut row, arrow, way, pieces_width(&pieces));
+                put(&mut row, x, &pieces);
             }
-            Place::Above(excerpt) => {
-                self.above(arrow, way, &excerpt, out);
+            None => {
+                self.above(arrow, way, out);
                 self.line(&mut row, arrow, way, 0);
             }
         }
         row.write(self.style.color, out);
     }
 
-    /// Decides where the label goes if there are `inside` columns between the lifelines.
-    fn place<'a>(&self, arrow: &'a Arrow, inside: usize) -> Place<'a> {
-        let room = inside.saturating_sub(TIGHT);
-        let used = text::width(&arrow.label);
-        if let Some(excerpt) = &arrow.excerpt {
-            let left = room.saturating_sub(used + 1);
-            if used <= room && left >= text::width(excerpt).min(EXCERPT_MIN) {
-                let excerpt = text::cut(excerpt, left, self.style.glyphs().ellipsis);
-                return Place::Inside(&arrow.label, format!(" {excerpt}"));
-            }
-            return Place::Above(format!(" {excerpt}"));
-        }
-        match &arrow.short {
-            _ if used <= room => Place::Inside(&arrow.label, String::new()),
-            Some(short) if text::width(short) <= room => Place::Inside(short, String::new()),
-            _ => Place::Above(String::new()),
-        }
-    }
-
     /// The label on a line of its own, beginning over the arrow if it can.
-    fn above(&self, arrow: &Arrow, way: Way, excerpt: &str, out: &mut String) {
-        let ellipsis = self.style.glyphs().ellipsis;
-        let end = self.columns.end;
-        let width = text::width(&arrow.label) + text::width(excerpt);
+    fn above(&self, arrow: &Arrow, way: Way, out: &mut String) {
+        // What a fault did is worth the room on the right, too.
+        let harmed = arrow.label.is_harmed();
+        let end = if harmed { self.style.width } else { self.columns.end };
+        let width = pieces_width(&arrow.label.whole(self.style));
         let x = (way.left() + 2).min(end.saturating_sub(width)).max(LEFT);
         let mut row = self.lifelines();
-        let label = text::cut(&arrow.label, end - x, ellipsis);
-        let excerpt = text::cut(excerpt, end - x - text::width(&label), ellipsis);
-        let x = row.text(x, &label, arrow.label_ink);
-        row.text(x, &excerpt, PLAIN);
+        put(&mut row, x, &arrow.label.fitted(end - x, self.style));
         row.write(self.style.color, out);
     }
 
@@ -270,6 +247,32 @@ impl Diagram {
             text::cut(words, self.style.width.saturating_sub(LEFT), self.style.glyphs().ellipsis);
         row.text(LEFT, &words, ink);
         row.write(self.style.color, out);
+    }
+
+    /// Words across all lifelines, in a line that is drawn across them.
+    pub(super) fn rule(&self, at: Time, words: &str, ink: Ink, out: &mut String) {
+        let glyphs = self.style.glyphs();
+        let mut row = Row::new(self.style.width);
+        row.text(0, &moment(at), DIM);
+        // Long words may reach into the room on the right.
+        let wanted = LEFT + 2 * RULE + text::width(words);
+        let end = self.columns.end.max(wanted.min(self.style.width)).max(LEFT + 2 * RULE);
+        row.fill(LEFT, end, glyphs.band, ink);
+        let words = text::cut(words, end - LEFT - 2 * RULE, glyphs.ellipsis);
+        let x = row.text(LEFT + RULE - 1, &format!(" {words} "), ink);
+        row.fill(x, x + RULE - 1, glyphs.band, ink);
+        row.write(self.style.color, out);
+    }
+}
+
+/// The columns before and after the words of a rule: `╌╌╌ over ╌╌╌`.
+const RULE: usize = 4;
+
+/// Puts pieces at `x`, one after the other.
+fn put(row: &mut Row, x: usize, pieces: &[Piece]) {
+    let mut x = x;
+    for (text, ink) in pieces {
+        x = row.text(x, text, *ink);
     }
 }
 

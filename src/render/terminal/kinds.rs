@@ -6,12 +6,14 @@ use super::style::Style;
 use super::tally::Groups;
 use super::text::escape;
 use crate::base::NodeId;
-use crate::trace::{Event, EventKind, Header, Level, Message, Outcome, StepEvent};
+use crate::render::harm;
+use crate::trace::{Event, EventKind, FaultPhase, Header, Level, Message, Outcome, StepEvent};
 
 /// Kinds of lines, so that their shapes differ.
 const NOTE: u8 = 2;
 const WIRE: u8 = 3;
 const FAILURE: u8 = 4;
+const FAULT: u8 = 5;
 
 /// Tells events apart by kind.
 pub(super) struct Kinds<'a> {
@@ -37,6 +39,12 @@ impl Kinds<'_> {
             EventKind::Close { by, .. } => shape::of_text(WIRE, group(*by), "close"),
             EventKind::Reset { by, .. } => shape::of_text(NOTE, group(*by), "reset"),
             EventKind::Crash { node, .. } => shape::of_text(NOTE, group(*node), "crash"),
+            EventKind::Restart { node } => shape::of_text(NOTE, group(*node), "restart"),
+            EventKind::Pause { node } => shape::of_text(NOTE, group(*node), "pause"),
+            EventKind::Resume { node } => shape::of_text(NOTE, group(*node), "resume"),
+            EventKind::Fault(fault) => {
+                shape::of_text(FAULT, usize::from(fault.phase == FaultPhase::End), &fault.name)
+            }
             EventKind::Step(step) => match step.outcome {
                 Outcome::Failed => of_failure(step),
                 Outcome::Ok if is_plain(step) && !self.everything => return None,
@@ -70,6 +78,17 @@ impl Kinds<'_> {
                 words.trim_end_matches(": ").to_owned()
             }
             EventKind::Reset { by, .. } => format!("{}: reset", self.who(*by)),
+            EventKind::Crash { node, .. } => format!("{}: crashed", self.who(*node)),
+            EventKind::Restart { node } => format!("{}: restarted", self.who(*node)),
+            EventKind::Pause { node } => format!("{}: paused", self.who(*node)),
+            EventKind::Resume { node } => format!("{}: resumed", self.who(*node)),
+            EventKind::Fault(fault) => {
+                let what = match fault.phase {
+                    FaultPhase::Start => "let loose",
+                    FaultPhase::End => "over",
+                };
+                format!("{} {what}", shape::general(&fault.name))
+            }
             EventKind::Log { node, text, .. } => {
                 format!("{}: {text}", self.who(node.unwrap_or(NodeId::OUTSIDE)))
             }
@@ -97,7 +116,18 @@ impl Kinds<'_> {
     }
 
     fn what(&self, message: &Message) -> String {
-        shape::pattern(message)
+        let mut what = shape::pattern(message, &message.summary);
+        if let Some(arrived) = &message.arrived {
+            let came = shape::pattern(message, &arrived.summary);
+            if came != what {
+                what = format!("{what} {} {came}", self.style.glyphs().to);
+            }
+        }
+        if let Some(fault) = &message.fault {
+            let fate = harm::fate_by(message.fate, Some(&shape::general(fault)));
+            what.push_str(&format!(" ({})", fate.unwrap_or_default()));
+        }
+        what
     }
 }
 

@@ -9,8 +9,9 @@
 
 use anstyle::Style as Ink;
 
+use super::label::Label;
 use super::moment::moment;
-use super::style::{DIM, PLAIN, Style};
+use super::style::{DIM, Style};
 use super::text;
 use crate::base::{ConnId, Time};
 use crate::trace::Header;
@@ -36,9 +37,7 @@ pub(super) struct Line {
     /// The nodes: `alice → greeter`.
     pub(super) who: String,
     pub(super) ink: Ink,
-    pub(super) words: String,
-    pub(super) words_ink: Ink,
-    pub(super) excerpt: Option<String>,
+    pub(super) label: Label,
     pub(super) aside: String,
 }
 
@@ -58,28 +57,23 @@ impl List {
         let conn = line.conn.map_or_else(String::new, |conn| conn.to_string());
         let start = format!("{}  {} ", moment(at), text::pad(&conn, CONN_WIDTH));
         let who = text::pad(&line.who, self.pair);
-        let mut words = line.words.clone();
-        let (mut excerpt, mut aside) = (String::new(), String::new());
-        if let Some(body) = &line.excerpt {
-            excerpt = format!(" {body}");
-        }
-        if !line.aside.is_empty() {
-            aside = format!("  ({})", line.aside);
-        }
-        if self.cut {
+        let aside = match line.aside.as_str() {
+            "" => String::new(),
+            aside => format!("  ({aside})"),
+        };
+        let pieces = if self.cut {
             let used = [&start, &who, &aside].map(|part| text::width(part)).iter().sum::<usize>();
-            let ellipsis = self.style.glyphs().ellipsis;
             let room = self.style.width.saturating_sub(used + 2).max(WORDS_MIN);
-            words = text::cut(&words, room, ellipsis).into_owned();
-            excerpt = text::cut(&excerpt, room - text::width(&words), ellipsis).into_owned();
-        }
+            line.label.fitted(room, self.style)
+        } else {
+            line.label.whole(self.style)
+        };
         let paint = |words: &str, ink| self.style.paint(words, ink);
+        let words: String = pieces.iter().map(|(text, ink)| paint(text, *ink)).collect();
         let drawn = format!(
-            "{}{}  {}{}{}",
+            "{}{}  {words}{}",
             paint(&start, DIM),
             paint(&who, line.ink),
-            paint(&words, line.words_ink),
-            paint(&excerpt, PLAIN),
             paint(&aside, DIM)
         );
         out.push_str(drawn.trim_end());

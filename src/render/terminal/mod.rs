@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! Event -> Teller -> connections, exchanges   who speaks with whom, which answer belongs to what
+//!                 -> faults, standing         what is let loose, who is down
 //!                 -> tally                    what the summary counts
 //!                 -> fold                     is this worth a line, or one more of the same?
 //!                 -> picture                  lines of text: a diagram, or a list
@@ -17,8 +18,10 @@ mod describe;
 mod diagram;
 mod exchanges;
 mod failure;
+mod faults;
 mod fold;
 mod kinds;
+mod label;
 mod latencies;
 mod list;
 mod moment;
@@ -26,6 +29,7 @@ mod picture;
 mod progress;
 mod row;
 mod shape;
+mod standing;
 mod style;
 mod summary;
 mod tally;

@@ -10,7 +10,9 @@ use super::describe::{Scene, Told};
 use super::diagram::{Diagram, End};
 use super::failure::{self, Indent};
 use super::kinds;
+use super::label::Label;
 use super::list::{Line, List};
+use super::standing::Standings;
 use super::style::{BAD, DIM, Style};
 use super::teller::{Form, Telling};
 use super::text::escape;
@@ -27,6 +29,7 @@ pub(super) struct Picture {
     lines: Lines,
     addresses: BTreeMap<NodeId, SocketAddr>,
     outside: bool,
+    standings: Standings,
     failures: BTreeMap<u64, u32>,
 }
 
@@ -57,6 +60,7 @@ impl Picture {
             lines: Lines::Blank,
             addresses: BTreeMap::new(),
             outside: false,
+            standings: Standings::default(),
             failures: BTreeMap::new(),
         }
     }
@@ -68,6 +72,14 @@ impl Picture {
     /// Remembers where a server listens, for the head of its lifeline.
     pub(super) fn listens(&mut self, node: NodeId, address: SocketAddr) {
         self.addresses.insert(node, address);
+    }
+
+    /// Lifelines show from now on that their nodes stand like this.
+    pub(super) fn stand(&mut self, standings: &Standings) {
+        self.standings.clone_from(standings);
+        if let Lines::Diagram(diagram) = &mut self.lines {
+            diagram.stand(standings);
+        }
     }
 
     /// True if a connection's number stands before its messages, rather than in a column of its own.
@@ -92,8 +104,8 @@ impl Picture {
         match &self.lines {
             Lines::Diagram(diagram) => diagram.band(at, words, ink, out),
             Lines::List(list) => {
-                let words = words.to_owned();
-                list.line(at, &Line { words, words_ink: ink, ..Line::default() }, out);
+                let label = Label::new(words.to_owned(), ink);
+                list.line(at, &Line { label, ..Line::default() }, out);
             }
             Lines::Blank => {}
         }
@@ -116,7 +128,7 @@ impl Picture {
             (Lines::Diagram(diagram), Told::Arrow { mut arrow, .. }) => {
                 for node in [arrow.from, arrow.to] {
                     if let Some(member) = scene.member(node).filter(|_| diagram.is_shared(node)) {
-                        arrow.label.insert_str(0, &member);
+                        arrow.label.words.insert_str(0, &member);
                     }
                 }
                 diagram.arrow(at, &arrow, out);
@@ -129,6 +141,9 @@ impl Picture {
             (Lines::Diagram(diagram), Told::Band { words, ink }) => {
                 diagram.band(at, &words, ink, out);
             }
+            (Lines::Diagram(diagram), Told::Rule { words, ink }) => {
+                diagram.rule(at, &words, ink, out);
+            }
             (Lines::Blank, _) => {}
         }
     }
@@ -137,30 +152,30 @@ impl Picture {
     fn line(&self, scene: &Scene<'_>, told: Told<'_>) -> Line {
         let glyphs = self.style.glyphs();
         match told {
-            Told::Arrow { arrow, conn, back } => {
+            Told::Arrow { mut arrow, conn, back } => {
                 let (left, sign, right) = if back {
                     (arrow.to, glyphs.back, arrow.from)
                 } else {
                     (arrow.from, glyphs.to, arrow.to)
                 };
-                let cross = match arrow.end {
-                    End::Head | End::Faint => String::new(),
-                    End::Cross | End::Midway => format!("{} ", glyphs.cross),
-                };
+                if let End::Cross | End::Midway = arrow.end {
+                    arrow.label.words.insert_str(0, &format!("{} ", glyphs.cross));
+                }
                 Line {
                     conn: Some(conn),
                     who: format!("{} {sign} {}", scene.name(left), scene.name(right)),
                     ink: arrow.ink,
-                    words: format!("{cross}{}", arrow.label),
-                    words_ink: arrow.label_ink,
-                    excerpt: arrow.excerpt,
+                    label: arrow.label,
                     aside: arrow.aside,
                 }
             }
             Told::Note { node, words, ink } => {
-                Line { who: scene.name(node), words, words_ink: ink, ..Line::default() }
+                let label = Label::new(words, ink);
+                Line { who: scene.name(node), label, ..Line::default() }
             }
-            Told::Band { words, ink } => Line { words, words_ink: ink, ..Line::default() },
+            Told::Band { words, ink } | Told::Rule { words, ink } => {
+                Line { label: Label::new(words, ink), ..Line::default() }
+            }
             Told::Failure(_) => Line::default(),
         }
     }
@@ -180,6 +195,8 @@ impl Picture {
                 let shown = self.lifelines(header);
                 match Columns::new(&header.nodes, &shown, self.style.width) {
                     Some(columns) => Lines::Diagram(Box::new(Diagram::new(columns, self.style))),
+                    // Nobody to be shown takes part in what is told.
+                    None if shown.is_empty() => list(true),
                     None => {
                         let words = format!(
                             "{} lifelines do not fit in {} columns: this is a list instead",
@@ -193,7 +210,8 @@ impl Picture {
                 }
             }
         };
-        if let Lines::Diagram(diagram) = &self.lines {
+        if let Lines::Diagram(diagram) = &mut self.lines {
+            diagram.stand(&self.standings);
             let under = |node: NodeId| {
                 let kind = header.nodes.get(node.index()).map_or("", |node| &node.kind);
                 match self.addresses.get(&node) {
@@ -217,7 +235,9 @@ impl Picture {
 
     /// Makes room for strangers when the first one comes.
     fn welcome(&mut self, scene: &Scene<'_>, event: &Event, out: &mut String) {
-        if self.outside || !Wanted::nodes_of(scene.connections, event).contains(&NodeId::OUTSIDE) {
+        if self.outside
+            || !Wanted::nodes_of(scene.known.connections, event).contains(&NodeId::OUTSIDE)
+        {
             return;
         }
         self.outside = true;

@@ -5,9 +5,16 @@ use crate::trace::Message;
 
 /// What a summary says in general: a path's segments, words and numbers that differ from one message to
 /// the next become `*`.
-pub(super) fn pattern(message: &Message) -> String {
+pub(super) fn pattern(message: &Message, summary: &str) -> String {
     let mut out = String::new();
-    each_char(message, &mut |c| out.push(c));
+    each_char(message, summary, &mut |c| out.push(c));
+    out
+}
+
+/// What a name says in general: `drop.*`.
+pub(super) fn general(name: &str) -> String {
+    let mut out = String::new();
+    collapsed(name, &mut |c| out.push(c));
     out
 }
 
@@ -20,7 +27,15 @@ pub(super) fn of_message(message: &Message, from: usize, to: usize) -> u64 {
     hash.text(&message.protocol);
     hash.byte(message.fate as u8);
     hash.byte(message.direction as u8);
-    each_char(message, &mut |c| hash.char(c));
+    each_char(message, &message.summary, &mut |c| hash.char(c));
+    if let Some(arrived) = &message.arrived {
+        hash.byte(2);
+        each_char(message, &arrived.summary, &mut |c| hash.char(c));
+    }
+    if let Some(fault) = &message.fault {
+        hash.byte(3);
+        collapsed(fault, &mut |c| hash.char(c));
+    }
     hash.0
 }
 
@@ -33,8 +48,7 @@ pub(super) fn of_text(kind: u8, node: usize, text: &str) -> u64 {
     hash.0
 }
 
-fn each_char(message: &Message, emit: &mut dyn FnMut(char)) {
-    let summary = message.summary.as_str();
+fn each_char(message: &Message, summary: &str, emit: &mut dyn FnMut(char)) {
     match (message.protocol.as_ref(), message.direction) {
         ("http", Direction::Request) => {
             let target = summary.split('?').next().unwrap_or(summary);
@@ -130,7 +144,7 @@ mod tests {
         let mut message = message(1, summary);
         message.protocol = protocol.into();
         message.direction = direction;
-        pattern(&message)
+        pattern(&message, summary)
     }
 
     #[test]

@@ -38,6 +38,12 @@ impl Style {
 /// The characters that lines and arrows are made of; each is one column wide.
 pub(super) struct Glyphs {
     pub(super) lifeline: char,
+    /// The line of a node that stands still.
+    pub(super) still: char,
+    /// What the bands of faults are made of.
+    pub(super) band: char,
+    /// `×2` stands after what came twice.
+    pub(super) times: char,
     pub(super) dash: char,
     pub(super) faint: char,
     pub(super) right: char,
@@ -54,6 +60,9 @@ pub(super) struct Glyphs {
 
 const UNICODE: Glyphs = Glyphs {
     lifeline: '│',
+    still: '░',
+    band: '╌',
+    times: '×',
     dash: '─',
     faint: '┄',
     right: '►',
@@ -70,6 +79,9 @@ const UNICODE: Glyphs = Glyphs {
 
 const ASCII: Glyphs = Glyphs {
     lifeline: '|',
+    still: ':',
+    band: '=',
+    times: 'x',
     dash: '-',
     faint: '.',
     right: '>',
@@ -102,6 +114,9 @@ pub(super) const LOST: Ink = color(AnsiColor::Red).effects(Effects::STRIKETHROUG
 pub const GOOD: Ink = color(AnsiColor::Green);
 /// What is worth a look.
 pub const WARN: Ink = color(AnsiColor::Yellow);
+
+/// What a fault does, because somebody wanted it.
+pub(super) const FAULT: Ink = WARN.effects(Effects::BOLD);
 
 /// The colours of connections; red is kept for what goes wrong.
 const CONNECTIONS: [AnsiColor; 6] = [

@@ -4,8 +4,9 @@ use anstyle::Style as Ink;
 
 use super::describe::{load_words, mark};
 use super::failure::{self, Indent};
+use super::faults::{Known, touched_words};
 use super::moment::took;
-use super::style::{BAD, BOLD, DIM, GOOD, PLAIN, Style, WARN};
+use super::style::{BAD, BOLD, DIM, FAULT, GOOD, PLAIN, Style, WARN};
 use super::tally::{LinkTally, Outcomes, Tally, per_second};
 use super::text::{self, escape, plural, thousands};
 use crate::base::units::show_bytes;
@@ -28,10 +29,24 @@ pub struct Closing<'a> {
     pub pointers: Vec<(&'a str, String)>,
     /// Whether only what failed is told.
     pub brief: bool,
+    /// Whether a fault that touched nothing is worth a warning.
+    pub warns_unused: bool,
 }
 
 /// The most links that are shown; the busiest.
 const LINKS_SHOWN: usize = 12;
+
+/// The most faults that are shown of those that touched something, and of those that did not.
+const FAULTS_SHOWN: usize = 20;
+
+/// The widest name of a fault that stands in its column.
+const FAULT_NAME_MAX: usize = 24;
+
+/// The columns of `12 messages touched`.
+const TOUCHED: usize = 19;
+
+/// The least of what a fault does that is worth showing, in columns.
+const TEXT_MIN: usize = 12;
 
 /// The most verdicts that are shown of those that hold.
 const HELD_SHOWN: usize = 20;
@@ -44,6 +59,7 @@ impl Closing<'_> {
             self.links(out);
         }
         self.loads(out);
+        self.faults(out);
         self.verdicts(out);
         self.verdict(out);
         for (name, value) in &self.pointers {
@@ -62,9 +78,12 @@ impl Closing<'_> {
             show_bytes(tally.bytes),
             plural(made, "connection", "connections"),
         ];
-        for (count, what) in
-            [(tally.refused, "refused"), (tally.resets, "reset"), (tally.astray, "not delivered")]
-        {
+        for (count, what) in [
+            (tally.refused, "refused"),
+            (tally.resets, "reset"),
+            (tally.astray, "not delivered"),
+            (tally.changed, "changed"),
+        ] {
             if count > 0 {
                 parts.push(format!("{} {what}", thousands(count)));
             }
@@ -127,6 +146,81 @@ impl Closing<'_> {
         }
         if !self.tally.loads.is_empty() {
             out.push('\n');
+        }
+    }
+
+    /// What the faults touched; of those that touched nothing the place, if that is worth a warning.
+    fn faults(&self, out: &mut String) {
+        let faults = &self.tally.faults;
+        let told = || faults.known.iter().filter(|fault| fault.told);
+        let warned = |fault: &&Known| self.warns_unused && fault.is_unused();
+        let unused = told().filter(warned).count();
+        if (told().next().is_none() && faults.others == 0) || (self.brief && unused == 0) {
+            return;
+        }
+        let used = told().count() - told().filter(|fault| fault.is_unused()).count();
+        self.faults_counted(used, told().count() - used, out);
+        let calm: Vec<&Known> =
+            told().filter(|fault| !warned(fault)).filter(|_| !self.brief).collect();
+        let names = calm.iter().take(FAULTS_SHOWN).map(|fault| text::width(&fault.name));
+        let names = names.max().unwrap_or(0).min(FAULT_NAME_MAX);
+        for fault in calm.iter().take(FAULTS_SHOWN) {
+            self.fault(fault, names, out);
+        }
+        for fault in told().filter(warned).take(FAULTS_SHOWN) {
+            self.unused(fault, out);
+        }
+        let hidden = [calm.len(), unused].map(|count| count.saturating_sub(FAULTS_SHOWN));
+        let hidden = hidden.iter().sum::<usize>() as u64 + faults.others;
+        if hidden > 0 {
+            let words = format!("and {} more", thousands(hidden));
+            out.push_str(&format!("{}{}\n", " ".repeat(2 + NAME), self.style.paint(&words, DIM)));
+        }
+    }
+
+    fn faults_counted(&self, used: usize, unused: usize, out: &mut String) {
+        let name = self.style.paint(&text::pad("faults", NAME), DIM);
+        let ink = if self.warns_unused { WARN } else { PLAIN };
+        let parts: Vec<String> = [(used, "used", PLAIN), (unused, "unused", ink)]
+            .iter()
+            .filter(|(count, ..)| *count > 0)
+            .map(|(count, what, ink)| {
+                self.style.paint(&format!("{} {what}", thousands(*count as u64)), *ink)
+            })
+            .collect();
+        out.push_str(&format!("  {name}{}\n", parts.join(", ")));
+    }
+
+    /// A fault in one line, its name in so many columns.
+    fn fault(&self, fault: &Known, names: usize, out: &mut String) {
+        let style = self.style;
+        let ellipsis = style.glyphs().ellipsis;
+        let mark = style.paint(&style.glyphs().dot.to_string(), FAULT);
+        let name = escape(&fault.name, style.ascii);
+        let name = text::pad(&text::cut(&name, names, ellipsis), names);
+        let touched = touched_words(fault.touched, fault.unit);
+        let words = format!("{name}  {}", text::pad(&touched, TOUCHED));
+        let left = style.width.saturating_sub(4 + NAME + text::width(&words) + 2);
+        let what = escape(&fault.text, style.ascii);
+        let what = if left < TEXT_MIN { "".into() } else { text::cut(&what, left, ellipsis) };
+        let line = format!("{mark} {words}  {}", style.paint(&what, DIM));
+        out.push_str(&format!("{}{}\n", " ".repeat(2 + NAME), line.trim_end()));
+    }
+
+    /// A fault that touched nothing, with its place.
+    fn unused(&self, fault: &Known, out: &mut String) {
+        let why = match (fault.began, fault.unit.words()) {
+            (true, (one, _)) => format!("no {one} fitted"),
+            (false, _) => "it was never let loose".to_owned(),
+        };
+        let mut title = format!("{} touched nothing: {why}", fault.name);
+        if fault.span.is_none() {
+            title.push_str(&format!(" {}", fault.text));
+        }
+        let unknown = self.style.glyphs().unknown;
+        failure::title(unknown, WARN, &title, self.indent(2 + NAME), out);
+        if let Some(span) = fault.span {
+            failure::place(self.source, span, "", self.indent(4 + NAME), out);
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::columns::base;
 use super::exchanges::Asked;
+use super::faults::Faults;
 use super::latencies::Latencies;
 use crate::base::{Direction, NodeId, Span, Time};
 use crate::trace::{Event, EventKind, Header, HeaderNode, LoadEvent, Message, Outcome};
@@ -27,10 +28,14 @@ pub struct Tally {
     pub(super) messages: u64,
     pub(super) bytes: u64,
     pub(super) astray: u64,
+    /// Messages that came, but not as they were sent.
+    pub(super) changed: u64,
     pub(super) connections: u64,
     pub(super) refused: u64,
     pub(super) resets: u64,
+    /// Those that nobody wanted.
     pub(super) crashes: u64,
+    pub(super) faults: Faults,
     pub(super) steps: Outcomes,
     pub(super) checks: Outcomes,
     pub(super) verdicts: Vec<Verdict>,
@@ -80,10 +85,12 @@ impl Tally {
             messages: 0,
             bytes: 0,
             astray: 0,
+            changed: 0,
             connections: 0,
             refused: 0,
             resets: 0,
             crashes: 0,
+            faults: Faults::default(),
             steps: Outcomes::default(),
             checks: Outcomes::default(),
             verdicts: Vec::new(),
@@ -99,7 +106,7 @@ impl Tally {
         self.messages
     }
 
-    /// How many steps, checks and servers failed.
+    /// How many steps, checks and, by themselves, servers failed.
     #[must_use]
     pub fn failures(&self) -> u64 {
         self.steps.failed + self.checks.failed + self.crashes
@@ -128,7 +135,8 @@ impl Tally {
             }
             EventKind::Message(message) => self.message(event.at, message, asked),
             EventKind::Reset { .. } => self.resets += 1,
-            EventKind::Crash { .. } => self.crashes += 1,
+            EventKind::Crash { fault: None, .. } => self.crashes += 1,
+            EventKind::Fault(fault) => self.faults.event(fault, true),
             EventKind::Step(step) => self.steps.add(step.outcome),
             EventKind::Load(load) if self.loads.len() < LOADS_MAX => {
                 self.loads.push((event.at, load.as_ref().clone()));
@@ -148,8 +156,9 @@ impl Tally {
     fn message(&mut self, at: Time, message: &Message, asked: Option<Asked>) {
         self.messages += 1;
         self.bytes += message.length;
-        let arrived = message.fate.arrived();
-        self.astray += u64::from(!arrived);
+        let came = message.fate.came();
+        self.astray += u64::from(!came);
+        self.changed += u64::from(came && !message.fate.arrived());
         let request = message.direction == Direction::Request;
         let link = if request {
             self.link(message.from, message.to)
@@ -157,10 +166,10 @@ impl Tally {
             self.link(message.to, message.from)
         };
         link.bytes += message.length;
-        link.astray += u64::from(!arrived);
+        link.astray += u64::from(!came);
         link.requests += u64::from(request);
         link.replies += u64::from(!request);
-        if let (Some(asked), true) = (asked, arrived) {
+        if let (Some(asked), true) = (asked, came) {
             link.latencies.add(at.since(asked.sent));
         }
     }

@@ -1,12 +1,13 @@
 //! Events in, lines of text out.
 
 use super::connections::Connections;
-use super::describe::Scene;
+use super::describe::{Known, Scene};
 use super::exchanges::{Asked, Exchanges};
 use super::fold::{Bundle, Fold};
 use super::kinds::{self, Kinds};
 use super::moment::took;
 use super::picture::Picture;
+use super::standing::Standings;
 use super::style::{PLAIN, Style};
 use super::tally::Tally;
 use super::text::thousands;
@@ -60,6 +61,7 @@ pub struct Teller {
     picture: Picture,
     connections: Connections,
     exchanges: Exchanges,
+    standings: Standings,
     fold: Fold,
     tally: Tally,
 }
@@ -79,6 +81,7 @@ impl Teller {
             telling,
             connections: Connections::default(),
             exchanges: Exchanges::default(),
+            standings: Standings::default(),
         }
     }
 
@@ -129,6 +132,14 @@ impl Teller {
             self.tell_folded(event.at, false, out);
         }
         self.connections.event(event);
+        self.stand(event);
+    }
+
+    /// Lifelines tell from now on what has become of their nodes.
+    fn stand(&mut self, event: &Event) {
+        if self.standings.event(event) {
+            self.picture.stand(&self.standings);
+        }
     }
 
     /// Takes note of an event that is not to be told: what is told later may refer to it.
@@ -139,9 +150,11 @@ impl Teller {
                 self.exchanges.answered_by(message);
                 self.exchanges.ask(message, 0, false);
             }
+            EventKind::Fault(fault) => self.tally.faults.event(fault, false),
             _ => {}
         }
         self.connections.event(event);
+        self.stand(event);
     }
 
     /// From now on something else is done about repetition.
@@ -189,13 +202,16 @@ impl Teller {
         }
         self.tell_folded(event.at, false, out);
         // Not `self.scene()`: that would borrow the picture, too.
-        let Teller { header, telling, connections, picture, .. } = self;
-        let scene = Scene::new(header, telling, connections, picture.has_tags());
+        let Teller { header, telling, connections, picture, tally, standings, .. } = self;
+        let known = Known { connections, faults: &tally.faults, standings };
+        let scene = Scene::new(header, telling, known, picture.has_tags());
         picture.draw(&scene, event, told, out);
     }
 
     fn scene(&self) -> Scene<'_> {
-        Scene::new(&self.header, &self.telling, &self.connections, self.picture.has_tags())
+        let Teller { connections, standings, tally, .. } = self;
+        let known = Known { connections, faults: &tally.faults, standings };
+        Scene::new(&self.header, &self.telling, known, self.picture.has_tags())
     }
 
     fn count(&mut self, event: &Event, shape: u64, asked: Option<Asked>) {

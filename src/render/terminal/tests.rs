@@ -64,6 +64,7 @@ fn told(header: Header, events: &[Event], telling: &Telling) -> String {
         outcome: teller.tally().outcome(),
         pointers: vec![("trace", "runs/stale-cache/trace.jsonl".into())],
         brief: false,
+        warns_unused: true,
     }
     .write(&mut out);
     out
@@ -80,6 +81,21 @@ fn the_sample_is_drawn() {
         let drawn = told(sample::header(), &sample::events(), &telling(width, Form::Diagram));
         golden(&format!("sample-{width}"), &drawn);
     }
+}
+
+#[test]
+fn every_fault_is_drawn() {
+    let (header, events) = (sample::faulty_header(), sample::faulty());
+    for width in [80, 120] {
+        let drawn = told(header.clone(), &events, &telling(width, Form::Diagram));
+        golden(&format!("faults-{width}"), &drawn);
+    }
+    let drawn = told(header.clone(), &events, &telling(110, Form::List { cut: true }));
+    golden("faults-list", &drawn);
+    let style = Style { ascii: true, width: 100, color: false };
+    let ascii = told(header, &events, &Telling { style, ..telling(100, Form::Diagram) });
+    assert!(ascii.is_ascii(), "{ascii}");
+    golden("faults-ascii", &ascii);
 }
 
 #[test]
@@ -205,6 +221,46 @@ fn a_choice_of_events_is_by_node_link_time_and_text() {
     assert_eq!(count(Choice { grep: Some("ITEM:42".into()), ..Choice::default() }), 4);
     let span = Choice { from: micros(1610), to: micros(2800), ..Choice::default() };
     assert_eq!(count(span), 2);
+}
+
+#[test]
+fn the_band_of_a_fault_is_wanted_where_it_may_meet_somebody() {
+    let header = sample::faulty_header();
+    let told = |choice: Choice| {
+        let mut wanted = Wanted::new(choice);
+        let mut names: Vec<String> = Vec::new();
+        for event in sample::faulty() {
+            match &event.kind {
+                EventKind::Fault(fault) if wanted.wants(&event, &header) => {
+                    if !names.contains(&fault.name) {
+                        names.push(fault.name.clone());
+                    }
+                }
+                _ => {
+                    wanted.wants(&event, &header);
+                }
+            }
+        }
+        names.join(" ")
+    };
+    let node = |name: &str| Choice { nodes: vec![name.into()], ..Choice::default() };
+    let link = |from: &str, to: &str| Choice {
+        links: vec![(from.into(), to.into())],
+        ..Choice::default()
+    };
+    assert_eq!(told(node("db")), "corrupt.1 power-cut drop.1");
+    assert_eq!(told(node("bob")), "short");
+    assert_eq!(told(link("app", "cache")), "lost-del other-item partition.1 gc");
+    assert_eq!(told(link("alice", "app")), "twice other-item");
+    assert_eq!(told(Choice { grep: Some("edit".into()), ..Choice::default() }), "other-item");
+}
+
+#[test]
+fn the_messages_of_a_fault_are_found_by_its_name() {
+    let header = sample::faulty_header();
+    let mut wanted = Wanted::new(Choice { grep: Some("power-cut".into()), ..Choice::default() });
+    let count = sample::faulty().iter().filter(|event| wanted.wants(event, &header)).count();
+    assert_eq!(count, 4, "its band, twice, the crash, a message that was lost");
 }
 
 /// The columns of the five lifelines of the sample at a width of 100.

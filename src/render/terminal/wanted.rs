@@ -3,7 +3,7 @@
 use super::columns::base;
 use super::connections::Connections;
 use crate::base::{ConnId, NodeId, Time, glob};
-use crate::trace::{Event, EventKind, Header};
+use crate::trace::{Event, EventKind, FaultEvent, Header};
 
 /// What somebody asks to see; the default is everything.
 #[derive(Debug, Clone, Default)]
@@ -65,10 +65,21 @@ impl Wanted {
         nodes.chain([NodeId::OUTSIDE]).any(|node| is_called(header, node, name))
     }
 
-    /// The nodes that an event, which is the next to be asked about, concerns.
+    /// The nodes that an event, which is the next to be asked about, concerns; of those that a fault
+    /// names, the ones that are asked for.
     #[must_use]
-    pub fn concerned(&self, event: &Event) -> Vec<NodeId> {
-        Wanted::nodes_of(&self.connections, event)
+    pub fn concerned(&self, event: &Event, header: &Header) -> Vec<NodeId> {
+        let EventKind::Fault(fault) = &event.kind else {
+            return Wanted::nodes_of(&self.connections, event);
+        };
+        let Choice { nodes, links, .. } = &self.choice;
+        let mut named = named(fault, header);
+        named.retain(|node| {
+            let called = |name: &String| is_called(header, *node, name);
+            (nodes.is_empty() || nodes.iter().any(called))
+                && (links.is_empty() || links.iter().any(|(from, to)| called(from) || called(to)))
+        });
+        named
     }
 
     /// The nodes that an event concerns, the one that asked for a connection first.
@@ -101,15 +112,28 @@ impl Wanted {
     }
 
     fn fits_nodes(&self, event: &Event, header: &Header) -> bool {
-        self.choice.nodes.is_empty()
-            || Wanted::nodes_of(&self.connections, event)
-                .iter()
-                .any(|node| self.choice.nodes.iter().any(|name| is_called(header, *node, name)))
+        if self.choice.nodes.is_empty() {
+            return true;
+        }
+        let wanted =
+            |node: &NodeId| self.choice.nodes.iter().any(|name| is_called(header, *node, name));
+        match &event.kind {
+            // One that names nobody may meet everybody.
+            EventKind::Fault(fault) => {
+                let named = named(fault, header);
+                named.is_empty() || named.iter().any(wanted)
+            }
+            _ => Wanted::nodes_of(&self.connections, event).iter().any(wanted),
+        }
     }
 
     fn fits_links(&self, event: &Event, header: &Header) -> bool {
         if self.choice.links.is_empty() {
             return true;
+        }
+        if let EventKind::Fault(fault) = &event.kind {
+            let named = named(fault, header);
+            return self.choice.links.iter().any(|link| meets(&named, link, header));
         }
         let nodes = Wanted::nodes_of(&self.connections, event);
         let [asking, asked] = nodes.as_slice() else { return false };
@@ -125,8 +149,15 @@ impl Wanted {
         let says = |text: &str| text.to_lowercase().contains(&wanted);
         match &event.kind {
             EventKind::Message(message) => {
-                says(&message.summary) || says(&String::from_utf8_lossy(&message.bytes))
+                let came = message.arrived.as_deref();
+                says(&message.summary)
+                    || says(&String::from_utf8_lossy(&message.bytes))
+                    || message.fault.as_deref().is_some_and(says)
+                    || came.is_some_and(|came| {
+                        says(&came.summary) || says(&String::from_utf8_lossy(&came.bytes))
+                    })
             }
+            EventKind::Fault(fault) => says(&fault.name) || says(&fault.text),
             EventKind::Step(step) => {
                 says(&step.summary)
                     || step.name.as_deref().is_some_and(says)
@@ -134,14 +165,30 @@ impl Wanted {
                     || step.failures.iter().any(|(_, why)| says(why))
             }
             EventKind::Refused { reason, .. } => says(reason),
-            EventKind::Crash { text, .. }
-            | EventKind::Log { text, .. }
+            EventKind::Crash { text, fault, .. } => {
+                says(text) || fault.as_deref().is_some_and(says)
+            }
+            EventKind::Log { text, .. }
             | EventKind::Check { text, .. }
             | EventKind::End { text, .. } => says(text),
             EventKind::Op(op) => says(&format!("{} {} {}", op.f, op.key, op.value)),
             _ => false,
         }
     }
+}
+
+/// The nodes that a fault names, by themselves or by a pattern; none if it names nobody.
+fn named(fault: &FaultEvent, header: &Header) -> Vec<NodeId> {
+    let nodes = (0..).map(NodeId).take(header.nodes.len());
+    nodes.filter(|node| fault.values().any(|name| is_called(header, *node, name))).collect()
+}
+
+/// True if a fault that names these nodes may meet what passes over a link: it names both ends, or
+/// nobody else.
+fn meets(named: &[NodeId], (from, to): &(String, String), header: &Header) -> bool {
+    let is = |node: &NodeId, name: &str| is_called(header, *node, name);
+    let both = [from, to].iter().all(|end| named.iter().any(|node| is(node, end)));
+    both || named.iter().all(|node| is(node, from) || is(node, to))
 }
 
 /// True if `name` is that of the node or of the client it is an instance of, or a pattern for one.
