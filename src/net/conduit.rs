@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
+use super::Nudge;
 use crate::base::Time;
 
 /// What comes out of a [`Conduit`].
@@ -36,6 +37,10 @@ pub trait Conduit: Send {
 
     /// How many bytes are under way, with what is kept beside them: it may be more than was pushed.
     fn in_flight(&self) -> usize;
+
+    /// Gives the conduit what has it looked at again when something changes that is neither a write nor
+    /// the time: called once, before the first byte.
+    fn attach(&mut self, _nudge: Nudge) {}
 
     /// The receiver's program has taken the connection.
     fn accepted(&mut self, _now: Time) {}

@@ -17,7 +17,9 @@ mod clock;
 mod conduit;
 mod holder;
 mod hyper_io;
+mod kick;
 mod listener;
+mod nudge;
 #[cfg(target_os = "linux")]
 mod precise;
 #[cfg(not(target_os = "linux"))]
@@ -36,6 +38,7 @@ pub use conduit::{Conduit, Conduits, Direct, Parcel};
 pub use holder::{Holder, holder_of_port, listening_ports};
 pub use hyper_io::{Counts, HyperIo};
 pub use listener::{Listener, Outside};
+pub use nudge::Nudge;
 pub use stream::{Dial, DialFuture, Stream};
 pub use tasks::{Panicked, Tasks};
 pub use virt::WINDOW_BYTES;

@@ -14,7 +14,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use super::{Clock, Conduit, Conduits, Parcel, Sleep, WINDOW_BYTES};
+use super::kick::{Reader, RealNudge};
+use super::{Clock, Conduit, Conduits, Nudge, Parcel, Sleep, WINDOW_BYTES};
 
 /// How many connections the kernel keeps for a listener that does not accept them yet.
 const BACKLOG: u32 = 4096;
@@ -169,6 +170,8 @@ struct Incoming {
     error: Option<io::ErrorKind>,
     finished: Option<io::ErrorKind>,
     end_delivered: bool,
+    /// Who reads, for a nudge to wake.
+    reader: Arc<Reader>,
 }
 
 /// The sending side. While nothing is delayed, a write goes straight to the socket; otherwise a pump
@@ -207,16 +210,12 @@ impl RealStream {
             writer: None,
             error: None,
         };
-        let incoming = incoming.map(|conduit| Incoming {
-            conduit,
-            inbox: VecDeque::new(),
-            sleep: None,
-            ended: false,
-            error: None,
-            finished: None,
-            end_delivered: false,
-        });
-        Ok(RealStream { clock, read, incoming, out: Arc::new(Mutex::new(out)) })
+        let out = Arc::new(Mutex::new(out));
+        let (weak, its) = (Arc::downgrade(&out), clock.clone());
+        let look = move || weak.upgrade().into_iter().for_each(|out| look_again(&out, &its));
+        let nudge = RealNudge::sending(look).map(Nudge::real).unwrap_or_default();
+        lock(&out).conduit.attach(nudge);
+        Ok(RealStream { clock, read, incoming: incoming.map(Incoming::new), out })
     }
 
     pub(super) fn poll_read(
@@ -225,7 +224,13 @@ impl RealStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut self.incoming {
-            None => Pin::new(&mut self.read).poll_read(cx, buf),
+            None => match Pin::new(&mut self.read).poll_read(cx, buf) {
+                // What a socket says of itself that was broken off from here.
+                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::NotConnected => {
+                    Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+                }
+                read => read,
+            },
             Some(incoming) => incoming.poll_read(&mut self.read, &self.clock, cx, buf),
         }
     }
@@ -252,14 +257,14 @@ impl RealStream {
         }
         let n = buf.len().min(WINDOW_BYTES - under_way);
         out.conduit.push(self.clock.now(), Bytes::copy_from_slice(&buf[..n]));
-        self.drive(out, cx);
+        drive(&self.out, &self.clock, out, cx);
         Poll::Ready(Ok(n))
     }
 
     pub(super) fn shutdown(&mut self, cx: &mut Context<'_>) {
         let mut out = lock(&self.out);
         if out.finish(&self.clock) {
-            self.drive(out, cx);
+            drive(&self.out, &self.clock, out, cx);
         }
     }
 
@@ -272,24 +277,41 @@ impl RealStream {
         }
         out.ended = true;
         out.conduit.end(self.clock.now(), true);
-        self.drive(out, &mut Context::from_waker(Waker::noop()));
+        drive(&self.out, &self.clock, out, &mut Context::from_waker(Waker::noop()));
     }
+}
 
-    /// Sends what is due, and leaves the rest to the pump.
-    fn drive(&self, mut out: MutexGuard<'_, Out>, cx: &mut Context<'_>) {
-        if out.pumping {
-            let pump = out.pump.take();
-            drop(out);
-            if let Some(pump) = pump {
-                pump.wake();
-            }
-            return;
+/// Sends what is due, and leaves the rest to the pump.
+fn drive(
+    shared: &Arc<Mutex<Out>>,
+    clock: &Clock,
+    mut out: MutexGuard<'_, Out>,
+    cx: &mut Context<'_>,
+) {
+    if out.pumping {
+        let pump = out.pump.take();
+        drop(out);
+        if let Some(pump) = pump {
+            pump.wake();
         }
-        if out.poll_send(&self.clock, cx) != Sent::Everything {
-            out.pumping = true;
-            drop(out);
-            tokio::spawn(pump(self.out.clone(), self.clock.clone()));
-        }
+        return;
+    }
+    if out.poll_send(clock, cx) != Sent::Everything {
+        out.pumping = true;
+        drop(out);
+        tokio::spawn(pump(shared.clone(), clock.clone()));
+    }
+}
+
+/// Drives what a nudge is about.
+fn look_again(shared: &Arc<Mutex<Out>>, clock: &Clock) {
+    drive(shared, clock, lock(shared), &mut Context::from_waker(Waker::noop()));
+    let mut out = lock(shared);
+    // Whoever waits for room may have it now; while there is a pump, that says so.
+    let writer = if out.pumping { None } else { out.writer.take() };
+    drop(out);
+    if let Some(writer) = writer {
+        writer.wake();
     }
 }
 
@@ -299,7 +321,7 @@ impl Drop for RealStream {
         if out.finish(&self.clock) {
             let mut cx = Context::from_waker(Waker::noop());
             if out.pumping || tokio::runtime::Handle::try_current().is_ok() {
-                self.drive(out, &mut cx);
+                drive(&self.out, &self.clock, out, &mut cx);
             } else {
                 let _ = out.poll_send(&self.clock, &mut cx);
             }
@@ -373,12 +395,15 @@ impl Out {
         }
     }
 
-    /// Closes the socket with a reset.
+    /// Breaks the connection off with a reset: at once on Linux, where a socket that is disconnected
+    /// says so to its peer; elsewhere when the program lets go of it.
     fn break_off(&mut self) {
         self.error = Some(io::ErrorKind::ConnectionReset);
         if let Some(write) = self.write.take() {
             let linger = Some(std::time::Duration::ZERO);
             let _ = rustix::net::sockopt::set_socket_linger(write.as_ref(), linger);
+            #[cfg(target_os = "linux")]
+            let _ = rustix::net::connect_unspec(write.as_ref());
             write.forget();
         }
     }
@@ -425,6 +450,21 @@ async fn pump(out: Arc<Mutex<Out>>, clock: Clock) {
 }
 
 impl Incoming {
+    fn new(mut conduit: Box<dyn Conduit>) -> Incoming {
+        let reader: Arc<Reader> = Arc::default();
+        conduit.attach(Nudge::real(RealNudge::Receiving(Arc::downgrade(&reader))));
+        Incoming {
+            conduit,
+            inbox: VecDeque::new(),
+            sleep: None,
+            ended: false,
+            error: None,
+            finished: None,
+            end_delivered: false,
+            reader,
+        }
+    }
+
     fn poll_read(
         &mut self,
         read: &mut OwnedReadHalf,
@@ -432,6 +472,7 @@ impl Incoming {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.reader.expect(cx);
         loop {
             self.take_due(clock);
             if !self.inbox.is_empty() {

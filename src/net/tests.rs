@@ -6,8 +6,13 @@ use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::{Clock, Conduits, Listener, Net, Stream, Stuck, block_on_real, block_on_virtual};
-use crate::base::Rng;
+use bytes::Bytes;
+
+use super::{
+    Clock, Conduit, Conduits, Listener, Net, Nudge, Parcel, Stream, Stuck, block_on_real,
+    block_on_virtual,
+};
+use crate::base::{Rng, Time};
 
 const MS: Duration = Duration::from_millis(1);
 
@@ -195,4 +200,99 @@ fn a_real_port_that_is_taken_names_its_holder() {
         port
     });
     assert!(port.unwrap() > 0);
+}
+
+/// Keeps everything back until it is told otherwise.
+#[derive(Clone, Default)]
+struct Gate(Arc<Mutex<GateState>>);
+
+#[derive(Default)]
+struct GateState {
+    kept: std::collections::VecDeque<Parcel>,
+    open: bool,
+    nudge: Nudge,
+}
+
+impl Gate {
+    fn state(&self) -> std::sync::MutexGuard<'_, GateState> {
+        self.0.lock().unwrap()
+    }
+
+    /// Lets everything go, and `last` after it.
+    fn open(&self, last: Option<Parcel>) {
+        let nudge = {
+            let mut state = self.state();
+            state.open = true;
+            state.kept.extend(last);
+            state.nudge.clone()
+        };
+        nudge.nudge();
+    }
+}
+
+impl Conduit for Gate {
+    fn push(&mut self, _now: Time, bytes: Bytes) {
+        self.state().kept.push_back(Parcel::Bytes(bytes));
+    }
+    fn end(&mut self, _now: Time, _reset: bool) {}
+    fn next(&mut self, _now: Time) -> Option<Parcel> {
+        let mut state = self.state();
+        if state.open { state.kept.pop_front() } else { None }
+    }
+    fn deadline(&self) -> Option<Time> {
+        let state = self.state();
+        (state.open && !state.kept.is_empty()).then_some(Time::ZERO)
+    }
+    fn in_flight(&self) -> usize {
+        0
+    }
+    fn attach(&mut self, nudge: Nudge) {
+        self.state().nudge = nudge;
+    }
+}
+
+/// A connection with a gate in each direction.
+async fn gated(net: &Net) -> (Stream, Stream, [Gate; 2]) {
+    let gates = [Gate::default(), Gate::default()];
+    let mut listener = listen(net);
+    let conduits =
+        Conduits { request: Box::new(gates[0].clone()), response: Box::new(gates[1].clone()) };
+    let dialling = net.dial().expect("a port");
+    let client = dialling.connect(listener.local_addr(), conduits).await.expect("connected");
+    let server = listener.accept().await.expect("accepted");
+    (client, server, gates)
+}
+
+#[test]
+fn a_nudge_has_a_conduit_looked_at_again() {
+    in_both_worlds(|net, _| async move {
+        let (mut client, mut server, gates) = gated(&net).await;
+        client.write_all(b"there").await.unwrap();
+        server.write_all(b"back!").await.unwrap();
+        for (stream, gate, wanted) in
+            [(&mut server, &gates[0], b"there"), (&mut client, &gates[1], b"back!")]
+        {
+            gate.open(None);
+            let mut got = [0; 5];
+            stream.read_exact(&mut got).await.unwrap();
+            assert_eq!(&got, wanted);
+        }
+    });
+}
+
+#[test]
+fn a_reset_from_within_breaks_both_sides_of_an_idle_connection() {
+    in_both_worlds(|net, _| async move {
+        let (mut client, mut server, gates) = gated(&net).await;
+        for gate in &gates {
+            gate.open(Some(Parcel::Reset));
+        }
+        for stream in [&mut client, &mut server] {
+            let error = stream.read(&mut [0]).await.unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::ConnectionReset);
+        }
+        for stream in [&mut client, &mut server] {
+            assert!(stream.write_all(b"x").await.is_err());
+        }
+    });
 }

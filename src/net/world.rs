@@ -67,7 +67,8 @@ where
         .expect("a runtime without drivers asks nothing of the system");
     let net = Net(Kind::Virtual(VirtualNet::new(core.clone(), rng)));
     let clock = Clock::of_core(core.clone());
-    runtime.block_on(async move {
+    let ending = core.clone();
+    let output = runtime.block_on(async move {
         let mut main = tokio::spawn(main(net, clock));
         let mut first = true;
         std::future::poll_fn(move |cx| {
@@ -86,7 +87,10 @@ where
             }
         })
         .await
-    })
+    });
+    drop(runtime);
+    ending.clear();
+    output
 }
 
 impl Net {

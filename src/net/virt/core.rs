@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use super::flow::Flow;
@@ -87,6 +87,16 @@ impl Ord for Entry {
     }
 }
 
+/// A core that somebody in its own heap may hold.
+#[derive(Clone)]
+pub(super) struct WeakCore(Weak<Shared>);
+
+impl WeakCore {
+    pub(super) fn upgrade(&self) -> Option<Core> {
+        self.0.upgrade().map(|shared| Core { shared })
+    }
+}
+
 /// Cancelled timers stay in the heap until they are this many and half of it.
 const CANCELLED_MIN: usize = 1024;
 
@@ -98,6 +108,21 @@ impl Core {
             state: Mutex::default(),
         };
         Core { shared: Arc::new(shared) }
+    }
+
+    pub(super) fn downgrade(&self) -> WeakCore {
+        WeakCore(Arc::downgrade(&self.shared))
+    }
+
+    /// Forgets what is still to come: the world is over. What was under way is dropped, even if it
+    /// holds on to this core.
+    pub(in crate::net) fn clear(&self) {
+        loop {
+            let heap = std::mem::take(&mut self.lock().heap);
+            if heap.is_empty() {
+                return;
+            }
+        }
     }
 
     pub(in crate::net) fn now(&self) -> Time {

@@ -2,15 +2,15 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use tokio::io::ReadBuf;
 
-use super::core::Core;
+use super::core::{Core, WeakCore};
 use crate::base::Time;
-use crate::net::{Conduit, Parcel};
+use crate::net::{Conduit, Nudge, Parcel};
 
 /// How many bytes of one direction may be under way or unread before its writer has to wait.
 pub const WINDOW_BYTES: usize = 256 * 1024;
@@ -36,7 +36,7 @@ struct State {
     /// The other direction has been broken off: writing is an error.
     broken: bool,
     /// The flow of the other direction, which a reset breaks as well.
-    reverse: std::sync::Weak<Flow>,
+    reverse: Weak<Flow>,
 }
 
 /// How the direction has ended for its reader.
@@ -49,12 +49,17 @@ enum Arrived {
 
 impl Flow {
     pub(super) fn pair(
+        core: &Core,
         request: Box<dyn Conduit>,
         response: Box<dyn Conduit>,
     ) -> (Arc<Flow>, Arc<Flow>) {
         let (up, down) = (Flow::new(request), Flow::new(response));
-        up.lock().reverse = Arc::downgrade(&down);
-        down.lock().reverse = Arc::downgrade(&up);
+        for (flow, reverse) in [(&up, &down), (&down, &up)] {
+            let nudge = VirtualNudge { core: core.downgrade(), flow: Arc::downgrade(flow) };
+            let mut state = flow.lock();
+            state.reverse = Arc::downgrade(reverse);
+            state.conduit.attach(Nudge::virt(nudge));
+        }
         (up, down)
     }
 
@@ -70,7 +75,7 @@ impl Flow {
             ended: false,
             deserted: false,
             broken: false,
-            reverse: std::sync::Weak::new(),
+            reverse: Weak::new(),
         };
         Arc::new(Flow { state: Mutex::new(state) })
     }
@@ -158,6 +163,21 @@ impl Flow {
 
     pub(super) fn accepted(&self, now: Time) {
         self.lock().conduit.accepted(now);
+    }
+}
+
+/// Has a flow looked at at once, without taking its lock.
+#[derive(Clone)]
+pub(in crate::net) struct VirtualNudge {
+    core: WeakCore,
+    flow: Weak<Flow>,
+}
+
+impl VirtualNudge {
+    pub(in crate::net) fn nudge(&self) {
+        if let (Some(core), Some(flow)) = (self.core.upgrade(), self.flow.upgrade()) {
+            core.schedule(core.now(), flow);
+        }
     }
 }
 

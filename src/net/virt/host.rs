@@ -123,7 +123,7 @@ impl VirtualDialling {
         if waiting.waiting.len() >= BACKLOG_MAX {
             return Err(io::ErrorKind::ConnectionRefused.into());
         }
-        let (up, down) = Flow::pair(conduits.request, conduits.response);
+        let (up, down) = Flow::pair(&self.net.core, conduits.request, conduits.response);
         let server = VirtualStream::new(self.net.core.clone(), up.clone(), down.clone());
         waiting.waiting.push_back((server, self.local));
         let waker = waiting.waker.take();

@@ -5,6 +5,6 @@ mod flow;
 mod host;
 
 pub(super) use self::core::{Core, Timer};
-pub(super) use self::flow::VirtualStream;
 pub use self::flow::WINDOW_BYTES;
+pub(super) use self::flow::{VirtualNudge, VirtualStream};
 pub(super) use self::host::{VirtualDialling, VirtualListener, VirtualNet};
