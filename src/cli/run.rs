@@ -108,8 +108,12 @@ fn drive(
             let _ = registered.set(Registration::new("run", &of, endpoints));
         }
     };
-    let hooks =
-        Hooks { mode: Mode::Run, ready: Some(Box::new(ready)), interrupt: Some(stop.interrupt()) };
+    let hooks = Hooks {
+        mode: Mode::Run,
+        ready: Some(Box::new(ready)),
+        interrupt: Some(stop.interrupt()),
+        ..Hooks::default()
+    };
     run::run(plan, recorder, hooks)
 }
 

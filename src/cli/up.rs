@@ -54,8 +54,12 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
             live.say(announcement(endpoints, &of, style, &files));
         }
     };
-    let hooks =
-        Hooks { mode: Mode::Up, ready: Some(Box::new(ready)), interrupt: Some(stop.interrupt()) };
+    let hooks = Hooks {
+        mode: Mode::Up,
+        ready: Some(Box::new(ready)),
+        interrupt: Some(stop.interrupt()),
+        ..Hooks::default()
+    };
     let ended = match run::run(&plan, &recorder, hooks) {
         Ok(ended) => ended,
         Err(error) => {

@@ -115,6 +115,9 @@ pub async fn drive(plan: Arc<Plan>, instance: usize, context: Context) -> Client
     };
     let end = run(&shared).await;
     ending.in_order = end.outcome == Outcome::Ok;
+    if ending.in_order {
+        shared.context.stage.step_done(shared.context.node, None);
+    }
     end
 }
 

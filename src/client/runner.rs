@@ -148,6 +148,8 @@ impl<'a> Runner<'a> {
         if let Some(name) = &step.name {
             let client = &self.shared.client().name.value;
             let number = self.shared.instance.number;
+            // Before those who wait for it do anything.
+            self.shared.context.stage.step_done(self.shared.context.node, Some(name));
             self.shared.context.progress.done(client, number, name);
         }
         Ok(())

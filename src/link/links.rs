@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::faults::Faults;
 use super::pipe::{Pipe, Wire};
 use crate::base::{ConnId, Direction, NodeId, Rng};
-use crate::net::{Clock, Conduits, Dial, DialFuture, Listener, Net};
+use crate::net::{Clock, Conduits, Dial, DialFuture, Listener, Net, Outside};
 use crate::plan::Plan;
 use crate::protocol::{Protocol, Tap};
 use crate::scenario::model::{ServerKind, Speaks};
@@ -87,22 +87,65 @@ impl Links {
         let listener = if matches!(server.kind, ServerKind::Closed) {
             shared.net.closed_port(port)?
         } else {
-            let links = self.clone();
-            let outside = move |peer: SocketAddr| {
-                let shared = &links.shared;
-                let conn = shared.recorder.next_conn();
-                let (from, port) = (NodeId::OUTSIDE, peer.port());
-                let connect = EventKind::Connect { conn, from, to: node, port };
-                shared.recorder.record(shared.clock.now(), connect);
-                links.wire(conn, NodeId::OUTSIDE, node, links.number(NodeId::OUTSIDE, node))
-            };
-            shared.net.listen(port, Arc::new(outside))?
+            shared.net.listen(port, self.outside(node))?
         };
         let address = listener.local_addr();
         self.lock().addresses.insert(node, address);
-        tracing::info!(target: "looplab::node", node = %server.name.value, %address, "listen");
-        shared.recorder.record(shared.clock.now(), EventKind::Listen { node, address });
+        self.tell_listen(node, address);
         Ok(listener)
+    }
+
+    /// Keeps the port of a server that is down: nobody else can have it, and whoever connects is refused.
+    /// To be called when its listener is gone.
+    ///
+    /// # Errors
+    /// What the kernel says: somebody was faster.
+    pub fn hold(&self, node: NodeId) -> io::Result<Listener> {
+        let address = self.address(node).ok_or(io::ErrorKind::NotFound)?;
+        self.shared.net.closed_port(Some(address.port()))
+    }
+
+    /// Opens the port of a server that was down again, the same one; `held` has kept it meanwhile.
+    ///
+    /// # Errors
+    /// What the kernel says: the port is taken.
+    pub fn reopen(&self, node: NodeId, held: Option<Listener>) -> io::Result<Listener> {
+        let shared = &self.shared;
+        let address = self.address(node).ok_or(io::ErrorKind::NotFound)?;
+        let closed = shared.plan.server(node).is_some_and(|s| matches!(s.kind, ServerKind::Closed));
+        match held {
+            Some(held) if closed => Ok(held),
+            None if closed => shared.net.closed_port(Some(address.port())),
+            Some(held) => shared.net.open(held, self.outside(node)),
+            None => shared.net.listen(Some(address.port()), self.outside(node)),
+        }
+    }
+
+    /// Tells that a server can be reached.
+    pub fn tell_listen(&self, node: NodeId, address: SocketAddr) {
+        let shared = &self.shared;
+        tracing::info!(target: "looplab::node", node = %shared.plan.node_name(node), %address, "listen");
+        shared.recorder.record(shared.clock.now(), EventKind::Listen { node, address });
+    }
+
+    /// What gives the conduits of connections from outside to `node`.
+    fn outside(&self, node: NodeId) -> Outside {
+        let links = self.clone();
+        Arc::new(move |peer: SocketAddr| {
+            let shared = &links.shared;
+            let conn = shared.recorder.next_conn();
+            let (from, port) = (NodeId::OUTSIDE, peer.port());
+            let connect = EventKind::Connect { conn, from, to: node, port };
+            shared.recorder.record(shared.clock.now(), connect);
+            links.wire(conn, NodeId::OUTSIDE, node, links.number(NodeId::OUTSIDE, node))
+        })
+    }
+
+    /// What is spoken with a server.
+    #[must_use]
+    pub fn protocol(&self, node: NodeId) -> Protocol {
+        let server = self.shared.plan.server(node);
+        server.map_or(Protocol::Raw, |server| protocol_of(&server.kind))
     }
 
     /// Where a server listens, once it does.
@@ -134,7 +177,7 @@ impl Links {
     fn wire(&self, conn: ConnId, from: NodeId, to: NodeId, number: u64) -> Conduits {
         let shared = &self.shared;
         let plan = &shared.plan;
-        let protocol = plan.server(to).map_or(Protocol::Raw, |server| protocol_of(&server.kind));
+        let protocol = self.protocol(to);
         let (from_name, to_name) = (plan.node_name(from), plan.node_name(to));
         let wire = Arc::new(Wire {
             conn,

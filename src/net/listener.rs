@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use super::real::{RealListener, Reserved};
@@ -15,58 +15,87 @@ pub type Outside = Arc<dyn Fn(SocketAddr) -> Conduits + Send + Sync>;
 
 /// A listening port on loopback. Dropping it closes the port.
 pub struct Listener {
-    kind: Kind,
+    address: SocketAddr,
+    /// `None` once it was shut.
+    kind: Arc<Mutex<Option<Kind>>>,
     outside: Outside,
 }
+
+/// Shuts a [`Listener`] that somebody else waits at.
+#[derive(Clone)]
+pub struct Shutter(Arc<Mutex<Option<Kind>>>);
 
 enum Kind {
     Real(RealListener),
     Virtual(VirtualListener),
     /// Refuses everybody: nothing listens here.
-    Closed {
-        address: SocketAddr,
-        _reserved: Option<Reserved>,
-    },
+    Closed(Option<Reserved>),
 }
 
 impl Listener {
     pub(super) fn real(listener: RealListener, outside: Outside) -> Listener {
-        Listener { kind: Kind::Real(listener), outside }
+        Listener::new(listener.local_addr(), Kind::Real(listener), outside)
     }
 
     pub(super) fn virt(listener: VirtualListener, outside: Outside) -> Listener {
-        Listener { kind: Kind::Virtual(listener), outside }
+        Listener::new(listener.local_addr(), Kind::Virtual(listener), outside)
     }
 
     pub(super) fn closed(address: SocketAddr, reserved: Option<Reserved>) -> Listener {
-        let kind = Kind::Closed { address, _reserved: reserved };
-        Listener { kind, outside: Arc::new(|_| Conduits::direct()) }
+        Listener::new(address, Kind::Closed(reserved), Arc::new(|_| Conduits::direct()))
+    }
+
+    fn new(address: SocketAddr, kind: Kind, outside: Outside) -> Listener {
+        Listener { address, kind: Arc::new(Mutex::new(Some(kind))), outside }
+    }
+
+    /// What keeps a port closed, if that is what this does.
+    pub(super) fn into_reserved(self) -> Option<Reserved> {
+        match lock(&self.kind).take() {
+            Some(Kind::Closed(reserved)) => reserved,
+            _ => None,
+        }
     }
 
     /// The address that others connect to.
     #[must_use]
     pub fn local_addr(&self) -> SocketAddr {
-        match &self.kind {
-            Kind::Real(listener) => listener.local_addr(),
-            Kind::Virtual(listener) => listener.local_addr(),
-            Kind::Closed { address, .. } => *address,
-        }
+        self.address
     }
 
-    /// Waits for the next connection.
+    /// What shuts this port, wherever the listener is.
+    #[must_use]
+    pub fn shutter(&self) -> Shutter {
+        Shutter(self.kind.clone())
+    }
+
+    /// Waits for the next connection: for ever, once the port was shut.
     ///
     /// # Errors
     /// What the kernel says, such as too many open files.
     pub async fn accept(&mut self) -> io::Result<Stream> {
-        poll_fn(|cx| match &mut self.kind {
-            Kind::Real(listener) => listener
+        poll_fn(|cx| match &mut *lock(&self.kind) {
+            Some(Kind::Real(listener)) => listener
                 .poll_accept(cx, &*self.outside)
                 .map_ok(|(stream, peer)| Stream::real(stream, peer)),
-            Kind::Virtual(listener) => {
+            Some(Kind::Virtual(listener)) => {
                 listener.poll_accept(cx).map(|(stream, peer)| Ok(Stream::virt(stream, peer)))
             }
-            Kind::Closed { .. } => Poll::Pending,
+            Some(Kind::Closed(_)) | None => Poll::Pending,
         })
         .await
     }
+}
+
+impl Shutter {
+    /// Closes the port: when this returns, whoever connects is refused, and who waited to be accepted is
+    /// reset.
+    pub fn shut(&self) {
+        let kind = lock(&self.0).take();
+        drop(kind);
+    }
+}
+
+fn lock(kind: &Mutex<Option<Kind>>) -> MutexGuard<'_, Option<Kind>> {
+    kind.lock().unwrap_or_else(PoisonError::into_inner)
 }

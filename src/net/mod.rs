@@ -15,6 +15,7 @@
 
 mod clock;
 mod conduit;
+mod gate;
 mod holder;
 mod hyper_io;
 mod kick;
@@ -35,9 +36,10 @@ mod world;
 
 pub use clock::{Clock, Elapsed, Sleep, Stopwatch, Stuck};
 pub use conduit::{Conduit, Conduits, Direct, Parcel};
+pub use gate::{Gate, Guarded};
 pub use holder::{Holder, holder_of_port, listening_ports};
 pub use hyper_io::{Counts, HyperIo};
-pub use listener::{Listener, Outside};
+pub use listener::{Listener, Outside, Shutter};
 pub use nudge::Nudge;
 pub use stream::{Dial, DialFuture, Stream};
 pub use tasks::{Panicked, Tasks};

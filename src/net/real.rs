@@ -29,7 +29,13 @@ pub(super) struct RealNet {
     clock: Clock,
     /// The response conduits of connections that our own clients are making, by the client's address:
     /// the accepting side takes its one from here. Whoever is not found here comes from outside.
-    dialled: Arc<Mutex<BTreeMap<SocketAddr, Box<dyn Conduit>>>>,
+    dialled: Arc<Mutex<BTreeMap<SocketAddr, Dialled>>>,
+}
+
+/// A connection that one of our own clients is making.
+struct Dialled {
+    to: SocketAddr,
+    response: Box<dyn Conduit>,
 }
 
 impl RealNet {
@@ -38,21 +44,24 @@ impl RealNet {
     }
 
     pub(super) fn listen(&self, port: Option<u16>) -> io::Result<RealListener> {
-        let socket = TcpSocket::new_v4()?;
-        if port.is_some() {
-            socket.set_reuseaddr(true)?;
-        }
-        socket.bind(loopback(port.unwrap_or(0)))?;
-        let listener = socket.listen(BACKLOG)?;
+        let (_, reserved) = RealNet::reserve(port)?;
+        self.open(reserved)
+    }
+
+    /// Listens at a port that was reserved.
+    pub(super) fn open(&self, reserved: Reserved) -> io::Result<RealListener> {
+        let listener = reserved.socket.listen(BACKLOG)?;
         let address = listener.local_addr()?;
         Ok(RealListener { net: self.clone(), listener, address })
     }
 
-    /// A port at which nothing listens: bound and never listened at.
+    /// A port at which nothing listens: bound and not listened at. It may have been somebody's before:
+    /// connections of his that linger do not matter, nor do they at the next listener, who inherits it.
     pub(super) fn reserve(port: Option<u16>) -> io::Result<(SocketAddr, Reserved)> {
         let socket = TcpSocket::new_v4()?;
+        socket.set_reuseaddr(true)?;
         socket.bind(loopback(port.unwrap_or(0)))?;
-        Ok((socket.local_addr()?, Reserved { _socket: socket }))
+        Ok((socket.local_addr()?, Reserved { socket }))
     }
 
     pub(super) fn dial(&self) -> io::Result<RealDialling> {
@@ -63,7 +72,7 @@ impl RealNet {
         Ok(RealDialling { net: self.clone(), socket, local })
     }
 
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Box<dyn Conduit>>> {
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Dialled>> {
         self.dialled.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -85,7 +94,7 @@ impl RealDialling {
         to: SocketAddr,
         conduits: Conduits,
     ) -> io::Result<RealStream> {
-        self.net.lock().insert(self.local, conduits.response);
+        self.net.lock().insert(self.local, Dialled { to, response: conduits.response });
         // If the connection is not made, or nobody waits for it any more, nobody will take it either.
         let guard = Forget { net: &self.net, local: self.local, armed: true };
         let tcp = self.socket.connect(to).await?;
@@ -117,7 +126,7 @@ impl Drop for Forget<'_> {
 
 /// Keeps a port from being used by anybody.
 pub(super) struct Reserved {
-    _socket: TcpSocket,
+    socket: TcpSocket,
 }
 
 /// A listening socket.
@@ -141,7 +150,7 @@ impl RealListener {
         let dialled = self.net.lock().remove(&peer);
         let clock = self.net.clock.clone();
         let now = clock.now();
-        let stream = if let Some(mut response) = dialled {
+        let stream = if let Some(Dialled { mut response, .. }) = dialled {
             response.accepted(now);
             RealStream::new(tcp, clock, None, response)
         } else {
@@ -150,6 +159,17 @@ impl RealListener {
             RealStream::new(tcp, clock, Some(request), response)
         };
         Poll::Ready(stream.map(|stream| (stream, peer)))
+    }
+}
+
+impl Drop for RealListener {
+    /// The kernel resets whoever was not accepted yet: nobody will ask for their conduits.
+    fn drop(&mut self) {
+        let mut dialled = self.net.lock();
+        let forgotten = dialled.extract_if(.., |_, dialled| dialled.to == self.address);
+        let forgotten: Vec<(SocketAddr, Dialled)> = forgotten.collect();
+        drop(dialled);
+        drop(forgotten);
     }
 }
 

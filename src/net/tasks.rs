@@ -12,6 +12,7 @@ use tokio::task::AbortHandle;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::Gate;
 use crate::base::NodeId;
 
 /// Spawns tasks, and ends them. Cheap to clone.
@@ -27,9 +28,11 @@ pub struct Tasks {
 
 #[derive(Default)]
 struct State {
-    /// The tasks that are still there, by their number.
-    running: BTreeMap<u64, AbortHandle>,
+    /// The tasks that are still there, by their number, and whose they are.
+    running: BTreeMap<u64, (NodeId, AbortHandle)>,
     next: u64,
+    /// Where the tasks of a node wait while it stands still.
+    gates: BTreeMap<NodeId, Gate>,
     aborted: bool,
     panicked: Vec<Panicked>,
 }
@@ -63,10 +66,11 @@ impl Tasks {
         }
         let number = state.next;
         state.next += 1;
+        let task = state.gates.entry(node).or_default().guard(task);
         let tasks = self.clone();
         // The lock is held until the handle is kept, so that a task cannot leave before it came.
         let task = self.tracker.spawn(async move {
-            let caught = CatchPanic(Box::pin(task)).await;
+            let caught = CatchPanic(task).await;
             let mut state = tasks.lock();
             state.running.remove(&number);
             if let Err(panic) = caught {
@@ -76,7 +80,23 @@ impl Tasks {
                 tasks.alarm.cancel();
             }
         });
-        state.running.insert(number, task.abort_handle());
+        state.running.insert(number, (node, task.abort_handle()));
+    }
+
+    /// Where the tasks of `node` wait while it stands still.
+    #[must_use]
+    pub fn gate(&self, node: NodeId) -> Gate {
+        self.lock().gates.entry(node).or_default().clone()
+    }
+
+    /// Drops the tasks of `node`, as soon as each can be: none is polled again. Others may be spawned for
+    /// it afterwards.
+    pub fn abort_node(&self, node: NodeId) {
+        let mut state = self.lock();
+        let of_node = state.running.extract_if(.., |_, (of, _)| *of == node);
+        let aborted: Vec<AbortHandle> = of_node.map(|(_, (_, task))| task).collect();
+        drop(state);
+        aborted.into_iter().for_each(|task| task.abort());
     }
 
     /// Completes as soon as a task has panicked.
@@ -115,7 +135,7 @@ impl Tasks {
             state.aborted = true;
             std::mem::take(&mut state.running)
         };
-        running.into_values().for_each(|task| task.abort());
+        running.into_values().for_each(|(_, task)| task.abort());
         self.stop().await;
     }
 
@@ -134,13 +154,13 @@ fn panic_text(panic: &(dyn Any + Send)) -> String {
 }
 
 /// Polls a future and catches its panic.
-struct CatchPanic(Pin<Box<dyn Future<Output = ()> + Send>>);
+struct CatchPanic<F>(F);
 
-impl Future for CatchPanic {
+impl<F: Future<Output = ()> + Unpin> Future for CatchPanic<F> {
     type Output = Result<(), Box<dyn Any + Send>>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        match catch_unwind(AssertUnwindSafe(|| self.0.as_mut().poll(cx))) {
+        match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut self.0).poll(cx))) {
             Ok(Poll::Pending) => Poll::Pending,
             Ok(Poll::Ready(())) => Poll::Ready(Ok(())),
             Err(panic) => Poll::Ready(Err(panic)),

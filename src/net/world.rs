@@ -123,6 +123,21 @@ impl Net {
         }
     }
 
+    /// Listens at an address that was kept closed until now, by [`Net::closed_port`].
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn open(&self, closed: Listener, outside: Outside) -> io::Result<Listener> {
+        let port = closed.local_addr().port();
+        match &self.0 {
+            Kind::Real(net) => match closed.into_reserved() {
+                Some(reserved) => Ok(Listener::real(net.open(reserved)?, outside)),
+                None => self.listen(Some(port), outside),
+            },
+            Kind::Virtual(net) => Ok(Listener::virt(net.open(port)?, outside)),
+        }
+    }
+
     /// Begins to connect: the port of the connecting side is known, and nothing has been sent.
     ///
     /// # Errors

@@ -264,6 +264,15 @@ impl Plan {
         self.nodes.get(id.index()).map_or("outside", |node| &node.name)
     }
 
+    /// Who connects to whom by the links that the file declares with both their ends named.
+    pub fn declared_links(&self) -> impl Iterator<Item = (NodeId, NodeId)> {
+        let ends = |link: &'_ PlanLink| -> Vec<(NodeId, NodeId)> {
+            let to = |from: &NodeId| link.to.iter().map(|to| (*from, *to)).collect::<Vec<_>>();
+            link.from.iter().flat_map(to).collect()
+        };
+        self.links.iter().flat_map(ends)
+    }
+
     /// The one-way latency from `from` to `to`, which is also that of the way back.
     #[must_use]
     pub fn latency(&self, from: NodeId, to: NodeId) -> Distribution {

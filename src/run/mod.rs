@@ -2,15 +2,22 @@
 //!
 //! ```text
 //! plan -> listen (all servers) -> ready -> clients, all at once -> last messages -> stop -> ended
+//!                                   |  \--> director: the timeline, faults on links and nodes
+//!                                   \-----> services: whoever takes part from outside (Control)
 //! ```
 //!
 //! A run returns nothing but how it ended: what happened is in the trace, through the recorder that the
 //! caller brought. Whatever happens (a failed step, a panic, an interrupt, the run's timeout) it ends
 //! with every port free and every task gone.
 
+mod control;
+mod director;
+mod nodes;
 #[cfg(test)]
 mod tests;
 mod world;
+
+pub use control::{Control, LinkInfo, Service};
 
 use std::fmt;
 use std::io;
@@ -70,6 +77,8 @@ pub struct Hooks {
     pub ready: Option<Ready>,
     /// Completes when the run is to stop early, in order. Polled on the run's own runtime.
     pub interrupt: Option<Interrupt>,
+    /// What runs beside the run and takes part in it.
+    pub services: Vec<Service>,
 }
 
 /// How a run ended.

@@ -58,6 +58,7 @@ fn an_interrupt_ends_a_run_in_order() {
             interrupt: Some(Box::pin(async move {
                 let _ = told.await;
             })),
+            ..Hooks::default()
         };
         let (ended, _) = ended(IDLE, World::Real, hooks);
         assert_eq!((ended.failure, ended.interrupted), (None, true), "{mode:?}");
@@ -100,6 +101,7 @@ fn a_taken_port_names_the_server_the_place_and_the_holder() {
         interrupt: Some(Box::pin(async move {
             let _ = told.await;
         })),
+        ..Hooks::default()
     };
     let holder = std::thread::spawn(move || ended(IDLE, World::Real, hooks));
     let port = given.recv().expect("it is up");

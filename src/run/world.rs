@@ -4,15 +4,17 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Ended, Endpoint, Hooks, Mode, RunError};
+use tokio_util::sync::CancellationToken;
+
+use super::director::Director;
+use super::nodes::{Nodes, Scope};
+use super::{Control, Ended, Endpoint, Hooks, Mode, RunError, Service};
 use crate::base::{NodeId, Rng, Value};
 use crate::client;
 use crate::link::Links;
 use crate::net::{Clock, Dial, Listener, Net, Stuck, Tasks, holder_of_port};
 use crate::plan::Plan;
-use crate::scenario::model::ServerKind;
 use crate::scenario::{self, Lookup};
-use crate::server;
 use crate::trace::{EventKind, Recorder};
 
 /// How long the last messages of a run may take to arrive once the clients are done.
@@ -34,6 +36,10 @@ pub(super) struct World {
     links: Links,
     servers: Tasks,
     clients: Tasks,
+    /// Those that take part from outside.
+    services: Tasks,
+    nodes: Nodes,
+    director: Director,
 }
 
 /// Why the middle part of a run ended.
@@ -47,7 +53,12 @@ impl World {
     pub(super) fn new(plan: Arc<Plan>, recorder: Recorder, net: Net, clock: Clock) -> World {
         let links = Links::new(plan.clone(), net.clone(), clock.clone(), recorder.clone());
         let (servers, clients) = (Tasks::default(), Tasks::default());
-        World { plan, recorder, net, clock, links, servers, clients }
+        let tasks = (servers.clone(), clients.clone());
+        let nodes = Nodes::new(plan.clone(), clock.clone(), recorder.clone(), links.clone(), tasks);
+        let faults = links.faults().clone();
+        let director = Director::new(plan.clone(), clock.clone(), faults, nodes.clone());
+        let services = Tasks::default();
+        World { plan, recorder, net, clock, links, servers, clients, services, nodes, director }
     }
 
     /// The tasks of the servers, so that a test can add one that misbehaves.
@@ -66,10 +77,10 @@ impl World {
     async fn run_in_span(self, hooks: Hooks) -> Result<Ended, RunError> {
         let listeners = self.listen_all()?;
         let endpoints = self.endpoints();
-        let vars: Arc<Vars> = Arc::new(Vars::new(&self.plan, &endpoints));
-        for (node, listener) in listeners {
-            self.serve(node, listener, vars.clone())?;
-        }
+        let vars: Scope = Arc::new(Vars::new(&self.plan, &endpoints));
+        self.nodes.start(listeners, &vars)?;
+        self.director.begin();
+        let stop = self.begin_services(hooks.services, &endpoints);
         if let Some(ready) = hooks.ready {
             ready(&endpoints);
         }
@@ -90,9 +101,12 @@ impl World {
             tokio::select! {
                 biased;
                 () = interrupt => Middle::Interrupted,
+                () = stop.cancelled() => Middle::Interrupted,
                 () = self.servers.any_panicked() => Middle::Done,
                 () = self.clients.any_panicked() => Middle::Done,
+                () = self.services.any_panicked() => Middle::Done,
                 never = self.keep_flushing() => match never {},
+                never = self.director.run() => match never {},
                 middle = work => middle,
             }
         };
@@ -125,36 +139,6 @@ impl World {
         self.plan.nodes.iter().zip(&self.plan.servers).filter_map(endpoint).collect()
     }
 
-    fn serve(&self, node: NodeId, listener: Listener, vars: Arc<Vars>) -> Result<(), RunError> {
-        let Some(server) = self.plan.server(node) else { return Ok(()) };
-        if matches!(server.kind, ServerKind::Closed) {
-            // Keeps the port free of others until the run is over.
-            let stop = self.servers.stop_token().clone();
-            self.servers.spawn(node, async move {
-                stop.cancelled().await;
-                drop(listener);
-            });
-            return Ok(());
-        }
-        let name: Arc<str> = server.name.value.as_str().into();
-        let context = server::Context {
-            node,
-            rng: Rng::new(self.plan.seed).fork(&format!("server:{name}")),
-            name: name.clone(),
-            clock: self.clock.clone(),
-            recorder: self.recorder.clone(),
-            tasks: self.servers.clone(),
-            dial: Arc::new(self.links.clone()) as Arc<dyn Dial>,
-            vars,
-        };
-        let handler = server::handler(server, &self.plan, &context).map_err(RunError::Server)?;
-        let span = tracing::info_span!(target: "looplab::node", "node", node = %name);
-        let accepting =
-            server::accept_loop(listener, handler, context, server::connections_max(server));
-        self.servers.spawn(node, tracing::Instrument::instrument(accepting, span));
-        Ok(())
-    }
-
     /// Sees to it that the trace keeps up with what happens. The virtual world, whose hours are over in
     /// no time, needs none of that.
     async fn keep_flushing(&self) -> Infallible {
@@ -167,8 +151,25 @@ impl World {
         }
     }
 
+    /// Lets those begin that take part from outside. Returns what says that they want the end.
+    fn begin_services(&self, services: Vec<Service>, endpoints: &[Endpoint]) -> CancellationToken {
+        let stop = CancellationToken::new();
+        for service in services {
+            let control = Control::new(
+                self.plan.clone(),
+                endpoints.into(),
+                self.director.clone(),
+                self.links.clone(),
+                stop.clone(),
+            );
+            let beside = service(control, self.net.clone(), self.clock.clone());
+            self.services.spawn(NodeId::OUTSIDE, beside);
+        }
+        stop
+    }
+
     /// Drives all clients at once, to their ends.
-    async fn drive_clients(&self, vars: Arc<Vars>) -> Middle {
+    async fn drive_clients(&self, vars: Scope) -> Middle {
         let progress = Arc::new(client::Progress::new(&self.plan));
         for (index, instance) in self.plan.instances.iter().enumerate() {
             let name: Arc<str> = self.plan.node_name(instance.node).into();
@@ -181,7 +182,7 @@ impl World {
                 recorder: self.recorder.clone(),
                 dial: Arc::new(self.links.clone()) as Arc<dyn Dial>,
                 vars: vars.clone(),
-                stage: Arc::new(crate::plan::fault::NoStage),
+                stage: Arc::new(self.director.clone()),
                 progress: progress.clone(),
             };
             let span = tracing::info_span!(target: "looplab::node", "node", node = %name);
@@ -208,6 +209,8 @@ impl World {
         if !matches!(middle, Middle::Done) {
             let _ = self.clock.timeout(GRACE, self.clients.abort()).await;
         }
+        let _ = self.clock.timeout(GRACE, self.services.abort()).await;
+        self.nodes.finish();
         // People from outside stay for as long as they like, and nobody waits for them.
         if mode == Mode::Run {
             let _ = self.clock.timeout(LAST_MESSAGES, self.links.callers_gone()).await;
@@ -217,8 +220,12 @@ impl World {
         }
         let _ = self.clock.timeout(GRACE, self.clients.abort()).await;
         let _ = self.clock.timeout(LAST_MESSAGES, self.links.all_gone()).await;
+        self.links.faults().finish();
         let at = self.clock.now();
         let mut failure = None;
+        if let Some(panicked) = self.services.panicked().into_iter().next() {
+            failure = Some(format!("what runs beside it panicked: {}", panicked.text));
+        }
         for panicked in self.servers.panicked().into_iter().chain(self.clients.panicked()) {
             let name = self.plan.node_name(panicked.node);
             failure.get_or_insert_with(|| format!("`{name}` panicked: {}", panicked.text));

@@ -17,6 +17,7 @@ pub mod redis;
 mod silent;
 
 use std::future::Future;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
@@ -45,6 +46,26 @@ pub trait Handler: Send + Sync {
         false
     }
 }
+
+/// A server that is a program of its own, which looplab starts and stops. Nothing here waits for anything
+/// but the kernel, except where a future says so.
+pub trait Program: Send + Sync {
+    /// Starts it, also after it was killed. The future completes when it is ready, with the address at
+    /// which it really listens.
+    fn start(self: Arc<Self>) -> Starting;
+
+    /// Kills it at once, with all that it started (SIGKILL to its group).
+    fn kill(&self);
+
+    /// It stands still (SIGSTOP).
+    fn pause(&self);
+
+    /// It goes on (SIGCONT).
+    fn resume(&self);
+}
+
+/// The future of a program that starts: its address, or why it never became ready, as a clause.
+pub type Starting = Pin<Box<dyn Future<Output = Result<SocketAddr, String>> + Send>>;
 
 /// Makes what serves the connections of `server`. Call it when `context.vars` knows the addresses of
 /// all servers: values of `state:` and `data:` may use them.

@@ -39,7 +39,7 @@ fn looplab(observers: Vec<Box<dyn trace::Observer>>) -> SocketAddr {
             ready: Some(Box::new(move |endpoints: &[run::Endpoint]| {
                 ready.send(endpoints[0].address).expect("the benchmark listens");
             })),
-            interrupt: None,
+            ..run::Hooks::default()
         };
         run::run(&plan, &recorder, hooks).expect("runs");
     });

@@ -27,7 +27,7 @@ pub(in crate::net) struct VirtualNet {
 struct State {
     rng: Rng,
     listening: BTreeMap<u16, Arc<Mutex<Backlog>>>,
-    /// Ports that are kept free on purpose: nothing will ever listen there.
+    /// Ports that are kept free on purpose: nothing listens there.
     reserved: Vec<u16>,
 }
 
@@ -55,7 +55,13 @@ impl VirtualNet {
         Ok(VirtualListener { net: self.clone(), port, backlog })
     }
 
-    /// A port at which nothing will ever listen.
+    /// Listens at a port that was kept free until now.
+    pub(in crate::net) fn open(&self, port: u16) -> io::Result<VirtualListener> {
+        self.lock().reserved.retain(|reserved| *reserved != port);
+        self.listen(Some(port))
+    }
+
+    /// A port at which nothing listens, unless it is opened.
     pub(in crate::net) fn reserve(&self, port: Option<u16>) -> io::Result<u16> {
         let mut state = self.lock();
         let port = match port {

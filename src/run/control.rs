@@ -1,0 +1,151 @@
+//! The handle by which others take part in a run that goes on: a control socket, another program's API.
+//!
+//! ```text
+//! Hooks.services -> each is given a Control, the network and the clock, and runs beside the run
+//! Control -> Director (faults, acts, nodes) | Links (who reaches whom) | the end of the run
+//! ```
+//!
+//! Whatever is done here takes effect before the call returns, but for what takes a program its time.
+
+use std::collections::BTreeSet;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::Endpoint;
+use super::director::Director;
+use crate::base::{Diagnostics, NodeId};
+use crate::link::{Links, Status};
+use crate::net::{Clock, Net};
+use crate::plan::Plan;
+use crate::plan::fault::Act;
+use crate::protocol::Protocol;
+
+/// What runs beside a run, on its runtime, from the moment all servers can be reached to its end. It is
+/// dropped then, wherever it is.
+pub type Service =
+    Box<dyn FnOnce(Control, Net, Clock) -> Pin<Box<dyn Future<Output = ()> + Send>> + Send>;
+
+/// A hand on a run that goes on. Cheap to clone.
+#[derive(Clone)]
+pub struct Control {
+    plan: Arc<Plan>,
+    endpoints: Arc<[Endpoint]>,
+    director: Director,
+    links: Links,
+    stop: CancellationToken,
+}
+
+/// A way on which one node reaches another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LinkInfo {
+    /// Who connects; [`NodeId::OUTSIDE`] for whoever comes from outside.
+    pub from: NodeId,
+    /// Whom.
+    pub to: NodeId,
+    /// Where `from` connects to.
+    pub listen: SocketAddr,
+    /// Where `to` listens itself. The same as `listen` for a server of looplab's own, which carries
+    /// the link in its stream.
+    pub upstream: SocketAddr,
+    /// What is spoken there.
+    pub protocol: Protocol,
+}
+
+impl Control {
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        endpoints: Arc<[Endpoint]>,
+        director: Director,
+        links: Links,
+        stop: CancellationToken,
+    ) -> Control {
+        Control { plan, endpoints, director, links, stop }
+    }
+
+    /// The plan that is being run.
+    #[must_use]
+    pub fn plan(&self) -> &Arc<Plan> {
+        &self.plan
+    }
+
+    /// The addresses of all servers.
+    #[must_use]
+    pub fn endpoints(&self) -> &[Endpoint] {
+        &self.endpoints
+    }
+
+    /// All faults that are known, in force or not, in the order in which they became so.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Status> {
+        self.links.faults().status()
+    }
+
+    /// Does something: lets a fault loose, ends faults, brings nodes back.
+    pub fn act(&self, act: &Act) {
+        self.director.perform(act);
+    }
+
+    /// Lets a fault loose that stands nowhere: `{ latency: 200ms, from: app, to: db }`. Returns its
+    /// name.
+    ///
+    /// # Errors
+    /// All that is wrong with `text`, with places in it.
+    pub fn add_fault(&self, text: &str) -> Result<String, Diagnostics> {
+        let fault = self.director.fault(text)?;
+        let name = fault.name.clone();
+        self.act(&Act::Start(fault));
+        Ok(name)
+    }
+
+    /// Ends a fault; false if it was not in force.
+    #[must_use]
+    pub fn remove_fault(&self, name: &str) -> bool {
+        self.director.end(name)
+    }
+
+    /// Lets a node crash; false if it was down already, or is none that can.
+    #[must_use]
+    pub fn crash(&self, node: NodeId) -> bool {
+        self.director.crash(node)
+    }
+
+    /// Brings a node back that is down; false if it is not.
+    #[must_use]
+    pub fn restart(&self, node: NodeId) -> bool {
+        self.director.restart(node)
+    }
+
+    /// Makes a node stand still; false if it does already, or is down.
+    #[must_use]
+    pub fn pause(&self, node: NodeId) -> bool {
+        self.director.pause(node)
+    }
+
+    /// Lets a node go on that stands still; false if it does not.
+    #[must_use]
+    pub fn resume(&self, node: NodeId) -> bool {
+        self.director.resume(node)
+    }
+
+    /// The ways on which servers are reached: from outside, and those that the scenario declares with
+    /// both their ends named; each once.
+    #[must_use]
+    pub fn links(&self) -> Vec<LinkInfo> {
+        let outside = self.endpoints.iter().map(|server| (NodeId::OUTSIDE, server.node));
+        let pairs: BTreeSet<_> = outside.chain(self.plan.declared_links()).collect();
+        let link = |(from, to): (NodeId, NodeId)| {
+            let address = self.links.address(to)?;
+            let protocol = self.links.protocol(to);
+            Some(LinkInfo { from, to, listen: address, upstream: address, protocol })
+        };
+        pairs.into_iter().filter(|(from, to)| from != to).filter_map(link).collect()
+    }
+
+    /// Ends the run in order, as an interrupt does.
+    pub fn stop(&self) {
+        self.stop.cancel();
+    }
+}
