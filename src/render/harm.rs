@@ -6,7 +6,8 @@
 //! ```
 
 use super::excerpt::excerpt_of;
-use crate::trace::{Arrived, Fate, Message};
+use super::terminal::plural;
+use crate::trace::{Arrived, Fate, FaultUnit, Message};
 
 /// How much of either body is shown, in characters, where one was changed into the other.
 const SIDE_MAX: usize = 28;
@@ -64,6 +65,17 @@ pub(super) fn fate_by(fate: Fate, fault: Option<&str>) -> Option<String> {
         (Fate::Lost, Some(fault)) => format!("{word} to {fault}"),
         (_, Some(fault)) => format!("{word} by {fault}"),
     })
+}
+
+/// What a fault has touched: `3 messages touched`, `nothing touched`.
+pub(super) fn touched(touched: u64, unit: FaultUnit) -> String {
+    match touched {
+        0 => "nothing touched".to_owned(),
+        count => {
+            let (one, many) = unit.words();
+            format!("{} touched", plural(count, one, many))
+        }
+    }
 }
 
 /// The lengths, if they say more than what is shown of the two.

@@ -1,22 +1,34 @@
 //! The trace as a Mermaid `sequenceDiagram`, for Markdown pages that draw it themselves.
 //!
 //! Arrows stand in the order in which messages came to their end. A message that did not arrive ends
-//! in a cross. Failed steps and checks are notes. Mermaid refuses texts of more than 50,000
+//! in a cross. Failed steps and checks, and what becomes of nodes, are notes; where a fault is let loose and
+//! where it is over, notes over all lifelines. Mermaid refuses texts of more than 50,000
 //! characters, so that a longer diagram is cut and says so in a last note.
 
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
+use super::harm;
 use crate::base::{Direction, NodeId};
-use crate::trace::{Event, EventKind, Fate, Header, Message, Outcome};
+use crate::trace::{Event, EventKind, Fate, FaultEvent, FaultPhase, Header, Message, Outcome};
 
 /// The most characters of a diagram's arrows and notes. With the names of the nodes and the closing
 /// note, the text stays below Mermaid's default limit of 50,000.
 const BODY_CHARS_MAX: usize = 40_000;
 
+/// What a note over all lifelines has besides its text: `    Note over n4294967295,n4294967295: ` and the
+/// end of the line.
+const OVER_ALL_CHARS_MAX: usize = 42;
+
 /// The most characters that the names of the nodes may take.
 const NAMES_CHARS_MAX: usize = 8_000;
+
+/// The most faults that are told apart; of further ones it is not known whether they were let loose.
+const FAULTS_MAX: usize = 1_000;
+
+/// The most characters of what was sent, and of what arrived, where the two differ.
+const SIDE_CHARS_MAX: usize = 48;
 
 /// The most characters of one label.
 const LABEL_CHARS_MAX: usize = 120;
@@ -33,21 +45,31 @@ pub(super) fn write(
 
 struct Diagram<'a> {
     header: &'a Header,
-    body: String,
+    body: Vec<Line>,
     chars: usize,
     names_chars: usize,
     nodes: BTreeSet<NodeId>,
+    /// The faults that were let loose.
+    faults: BTreeSet<String>,
     left_out: u64,
+}
+
+/// A line of the diagram.
+enum Line {
+    Whole(String),
+    /// A note over all lifelines, those among them that begin later.
+    OverAll(String),
 }
 
 impl<'a> Diagram<'a> {
     fn new(header: &'a Header) -> Diagram<'a> {
         Diagram {
             header,
-            body: String::new(),
+            body: Vec::new(),
             chars: 0,
             names_chars: 0,
             nodes: BTreeSet::new(),
+            faults: BTreeSet::new(),
             left_out: 0,
         }
     }
@@ -60,7 +82,15 @@ impl<'a> Diagram<'a> {
                 self.arrow(*from, *to, "-x", &label);
             }
             EventKind::Reset { conn, by } => self.note(*by, &format!("resets {conn}")),
-            EventKind::Crash { node, text, .. } => self.note(*node, &format!("crashed: {text}")),
+            EventKind::Crash { node, text, fault } => {
+                let by = fault.as_ref().map_or(String::new(), |fault| format!(" by {fault}"));
+                let why = if text.is_empty() { String::new() } else { format!(": {text}") };
+                self.note(*node, &format!("crashed{by}{why}"));
+            }
+            EventKind::Restart { node } => self.note(*node, "restarted"),
+            EventKind::Pause { node } => self.note(*node, "paused"),
+            EventKind::Resume { node } => self.note(*node, "resumed"),
+            EventKind::Fault(fault) => self.fault(fault),
             EventKind::Step(step) if step.outcome != Outcome::Ok => {
                 let why: Vec<&str> = step.failures.iter().map(|(_, why)| why.as_str()).collect();
                 let text =
@@ -82,37 +112,64 @@ impl<'a> Diagram<'a> {
             (Direction::Request, false) => "-x",
             (Direction::Response, false) => "--x",
         };
-        let mut label = message.summary.clone();
-        if message.fate != Fate::Delivered {
-            let fault = message.fault.as_deref().unwrap_or_default();
-            let _ = write!(label, " [{}{}{fault}]", message.fate.as_str(), space_before(fault));
+        let said = harm::said(message, "…");
+        let mut label = match said.arrived {
+            Some(arrived) => {
+                format!("{} → {}", cut(&said.sent, SIDE_CHARS_MAX), cut(&arrived, SIDE_CHARS_MAX))
+            }
+            None => said.sent,
+        };
+        if message.fate == Fate::Duplicated {
+            label.push_str(" ×2");
+        }
+        if let Some(fate) = harm::fate(message) {
+            let _ = write!(label, " [{fate}]");
         }
         self.arrow(message.from, message.to, arrow, &label);
     }
 
+    fn fault(&mut self, event: &FaultEvent) {
+        let FaultEvent { name, phase, touched, .. } = event;
+        match phase {
+            FaultPhase::Start => {
+                if self.faults.len() < FAULTS_MAX {
+                    self.faults.insert(name.clone());
+                }
+                self.note_over_all(&format!("{name} let loose: {}", event.deed()));
+            }
+            FaultPhase::End if self.faults.len() < FAULTS_MAX && !self.faults.contains(name) => {
+                self.note_over_all(&format!("{name} was never let loose: {}", event.deed()));
+            }
+            FaultPhase::End => {
+                let touched = harm::touched(*touched, event.unit());
+                self.note_over_all(&format!("{name} over, {touched}"));
+            }
+        }
+    }
+
     fn arrow(&mut self, from: NodeId, to: NodeId, arrow: &str, label: &str) {
         let line = format!("    {}{arrow}{}: {}\n", alias(from), alias(to), escape(label));
-        self.line(&line, &[from, to]);
+        self.line(Line::Whole(line), &[from, to]);
     }
 
     fn note(&mut self, node: NodeId, text: &str) {
         let line = format!("    Note over {}: {}\n", alias(node), escape(text));
-        self.line(&line, &[node]);
+        self.line(Line::Whole(line), &[node]);
     }
 
     fn note_over_all(&mut self, text: &str) {
-        let line = self.note_line(text);
-        self.line(&line, &[]);
+        self.line(Line::OverAll(escape(text)), &[]);
     }
 
-    fn note_line(&self, text: &str) -> String {
+    /// A note over all lifelines; nothing if there are none.
+    fn note_line(&self, escaped: &str) -> String {
         let columns = self.columns();
         let over = match columns.as_slice() {
             [] => return String::new(),
             [only] => alias(*only),
             [first, .., last] => format!("{},{}", alias(*first), alias(*last)),
         };
-        format!("    Note over {over}: {}\n", escape(text))
+        format!("    Note over {over}: {escaped}\n")
     }
 
     /// Clients first, so that time and causes run from left to right.
@@ -126,10 +183,13 @@ impl<'a> Diagram<'a> {
         self.header.nodes.get(node.index()).is_some_and(|node| node.kind != "client")
     }
 
-    fn line(&mut self, line: &str, nodes: &[NodeId]) {
+    fn line(&mut self, line: Line, nodes: &[NodeId]) {
         let new = nodes.iter().filter(|node| !self.nodes.contains(node));
         let names: usize = new.map(|node| self.header.node_name(*node).len() + 32).sum();
-        let chars = line.chars().count();
+        let chars = match &line {
+            Line::Whole(line) => line.chars().count(),
+            Line::OverAll(text) => text.chars().count() + OVER_ALL_CHARS_MAX,
+        };
         let full = self.left_out > 0
             || self.chars + chars > BODY_CHARS_MAX
             || self.names_chars + names > NAMES_CHARS_MAX;
@@ -140,7 +200,7 @@ impl<'a> Diagram<'a> {
         self.chars += chars;
         self.names_chars += names;
         self.nodes.extend(nodes);
-        self.body.push_str(line);
+        self.body.push(line);
     }
 
     fn write(self, out: &mut dyn Write) -> io::Result<()> {
@@ -152,17 +212,18 @@ impl<'a> Diagram<'a> {
             let name = escape(self.header.node_name(node));
             writeln!(out, "    {word} {} as {name}", alias(node))?;
         }
-        out.write_all(self.body.as_bytes())?;
+        for line in &self.body {
+            match line {
+                Line::Whole(line) => out.write_all(line.as_bytes())?,
+                Line::OverAll(text) => out.write_all(self.note_line(text).as_bytes())?,
+            }
+        }
         if self.left_out > 0 {
             let text = format!("… and {} more, which do not fit into a diagram", self.left_out);
-            out.write_all(self.note_line(&text).as_bytes())?;
+            out.write_all(self.note_line(&escape(&text)).as_bytes())?;
         }
         Ok(())
     }
-}
-
-fn space_before(text: &str) -> &'static str {
-    if text.is_empty() { "" } else { " by " }
 }
 
 /// What a node is called within the diagram: names may have characters that Mermaid takes for its own.
@@ -173,6 +234,14 @@ fn alias(node: NodeId) -> String {
 /// Text between the quotes of the title.
 fn title(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() && !matches!(c, '"' | '\\')).collect()
+}
+
+/// At most so many characters of a text, the last of which is `…` if it had more.
+fn cut(text: &str, chars_max: usize) -> String {
+    if text.chars().count() <= chars_max {
+        return text.to_owned();
+    }
+    text.chars().take(chars_max - 1).chain(['…']).collect()
 }
 
 /// A label: cut, and without anything that Mermaid or the page around it would take for its own.
@@ -197,7 +266,7 @@ fn escape(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::Format;
-    use super::super::sample::{self, ALICE, APP, Run, export_of, exported};
+    use super::super::sample::{self, ALICE, APP, Run, export_of, exported, exported_faulty};
     use super::*;
 
     #[test]
@@ -231,6 +300,34 @@ sequenceDiagram
     Note over n3,n2: calls failed: no call to cache matches #34;DEL *#34;, expected 1#59; 1 did not arrive (#35;4 DEL item:42 [dropped])
 ";
         assert_eq!(exported(Format::Mermaid), expected);
+    }
+
+    #[test]
+    fn every_fault_is_told_from_its_beginning_to_its_end() {
+        let text = exported_faulty(Format::Mermaid);
+        let mut rest = text.as_str();
+        for line in [
+            "Note over n3,n2: lost-del let loose: { drop: request, from: app, to: cache, match: #34;DEL *#34; }",
+            "n3->>n0: PUT /items/42 ×2 [duplicated by twice]",
+            "n0->>n1: SET item:42 9 → SET item:42 #92;xc6 [corrupted by corrupt.1]",
+            "n0-xn2: DEL item:42 [dropped by lost-del]",
+            "n0-->>n3: 200 OK → 503 Service Unavailable [edited by other-item]",
+            "Note over n3,n2: other-item over, 1 message touched",
+            "[truncated by short: 40 of 60 bytes]",
+            "n0->>n2: GET item:7 [delayed by partition.1]",
+            "Note over n1: crashed by power-cut",
+            "n0-xn1: GET item:7 [lost to power-cut]",
+            "Note over n2: paused",
+            "Note over n2: resumed",
+            "Note over n3,n2: gc over, 1 node touched",
+            "Note over n1: restarted",
+            "n0-xn2: DEL item:8 [held by hold.1]",
+            "Note over n3,n2: drop.1 was never let loose: { drop: response, from: app, to: db, nth: 9 }",
+        ] {
+            let at =
+                rest.find(line).unwrap_or_else(|| panic!("{line} is not in its place in {text}"));
+            rest = &rest[at + line.len()..];
+        }
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use crate::base::{NodeId, Seq, Time};
 
+use super::harm::brackets_px;
+use super::lives;
 use super::scene::{Arrow, ItemKind, Scene, width};
 
 /// The width of one column of the monospaced font of labels, at 12 pixels.
@@ -46,7 +48,10 @@ pub(super) struct Layout {
     pub(super) places: Vec<Place>,
     /// Times along the axis.
     pub(super) ticks: Vec<Tick>,
-    pub(super) fold: Option<f64>,
+    /// The index of the first item after the fold, and the height of the fold.
+    pub(super) fold: Option<(usize, f64)>,
+    /// The room on the right for the brackets of faults.
+    pub(super) brackets: f64,
 }
 
 pub(super) struct Column {
@@ -85,6 +90,8 @@ enum What {
     Came,
     Lost,
     Noted,
+    /// A fault begins or ends.
+    Banded,
 }
 
 impl Layout {
@@ -99,20 +106,24 @@ impl Layout {
         heights.lay(&moments(scene, 0..split));
         let mut fold = None;
         if fold_at.is_some() {
-            fold = Some(heights.y + FOLD / 2.0);
+            fold = Some((split, heights.y + FOLD / 2.0));
             heights.y += FOLD;
             heights.lay(&moments(scene, split..scene.items.len()));
         }
         let width =
             columns.last().map_or(0.0, |column| column.x) + half_head(scene, &columns) + RIGHT;
-        Layout {
+        let mut layout = Layout {
             width: width.max(WIDTH_MIN),
+            brackets: 0.0,
             bottom: heights.y + 26.0,
             columns,
             places: heights.places,
             ticks: heights.ticks,
             fold,
-        }
+        };
+        layout.brackets = brackets_px(&lives::of_faults(scene, &layout));
+        layout.width += layout.brackets;
+        layout
     }
 
     /// The lifeline beside the one at `from` on the way to `to`, or `to` if that comes first.
@@ -148,7 +159,9 @@ pub(super) fn columns_px(columns: usize) -> f64 {
 
 /// What an arrow's label takes.
 pub(super) fn label_px(arrow: &Arrow) -> f64 {
-    columns_px(width(&arrow.label) + arrow.tag.as_ref().map_or(0, |tag| width(tag) + 2))
+    let arrived = arrow.arrived.as_ref().map_or(0, |arrived| width(arrived) + 3);
+    let tag = arrow.tag.as_ref().map_or(0, |tag| width(tag) + 2);
+    columns_px(width(&arrow.label) + arrived + tag)
 }
 
 /// Clients first, so that time and causes run from left to right; then in the order of first use.
@@ -199,6 +212,14 @@ fn moments(scene: &Scene<'_>, range: std::ops::Range<usize>) -> Vec<Moment> {
                 node: note.node,
                 what: What::Noted,
             }),
+            ItemKind::Band(_) => moments.push(Moment {
+                at: of.at,
+                order: (None, item),
+                item,
+                is_end: false,
+                node: NodeId::OUTSIDE,
+                what: What::Banded,
+            }),
             ItemKind::Arrow(arrow) => {
                 let (begin, end) = match arrow.came {
                     true => (What::Sent, What::Came),
@@ -246,11 +267,11 @@ impl Heights {
             match moment.what {
                 What::Sent | What::SentInVain => in_flight += 1,
                 What::Came | What::Lost => in_flight -= 1,
-                What::Noted => {}
+                What::Noted | What::Banded => {}
             }
             let place = &mut self.places[moment.item];
             match moment.what {
-                What::Sent | What::SentInVain | What::Noted => {
+                What::Sent | What::SentInVain | What::Noted | What::Banded => {
                     *place = Place { from: self.y, to: self.y }
                 }
                 What::Came | What::Lost => place.to = self.y,
@@ -262,7 +283,7 @@ impl Heights {
             }
             before = Some(moment);
         }
-        if moments.last().is_some_and(|moment| moment.what == What::Noted) {
+        if moments.last().is_some_and(|moment| matches!(moment.what, What::Noted | What::Banded)) {
             self.y += NOTE / 2.0;
         }
     }
@@ -272,6 +293,10 @@ impl Heights {
 fn step(before: &Moment, next: &Moment) -> f64 {
     match (before.what, next.what) {
         (What::Noted, What::Noted) => NOTE + 8.0,
+        // The words of a band are wide: neither label nor note is to stand over them.
+        (What::Banded, What::Banded) => NOTE + 2.0,
+        (What::Sent | What::SentInVain, What::Banded) => 40.0,
+        (What::Banded, _) | (_, What::Banded) => 32.0,
         (What::Noted, _) | (_, What::Noted) => NOTE,
         // What comes in and what goes out because of it nearly meet, with room for a label between.
         (What::Came, What::Sent) if before.node == next.node => 16.0,

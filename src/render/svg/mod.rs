@@ -6,10 +6,14 @@
 //!
 //! Time runs downward, but not to scale: every sending and every arrival has a place of its own, in
 //! their true order, so that a message that overtakes another crosses it; the axis says when, and a
-//! long time in which nothing happens is marked. Colours are those of connections. The picture
-//! follows the reader's preference for light or dark.
+//! long time in which nothing happens is marked. Colours are those of connections. A fault is a tint
+//! from where it is let loose to where it is over, with a bracket beside it; the lifeline of a node that is
+//! down has a gap, that of one that stands still is hatched. The picture follows the reader's preference
+//! for light or dark.
 
+mod harm;
 mod layout;
+mod lives;
 mod paint;
 mod scene;
 mod text;

@@ -11,8 +11,9 @@ use crate::trace::Outcome;
 use super::layout::{
     CHAR, HEAD, LEFT, Layout, NOTE, Place, TITLE, Tick, columns_px, half_box, label_px,
 };
-use super::scene::{Arrow, ItemKind, Note, Scene, TITLE_WIDTH_MAX, cut, width};
-use super::text::{STYLE, Unit, escape, wrap};
+use super::lives;
+use super::scene::{Arrow, ItemKind, Note, NoteKind, Scene, TITLE_WIDTH_MAX, cut, width};
+use super::text::{STYLE, STYLE_OF_FAULTS, Unit, escape, wrap};
 
 /// How many colours connections have; further ones begin again.
 const COLORS: usize = 8;
@@ -34,13 +35,16 @@ pub(super) fn picture(scene: &Scene<'_>, layout: &Layout) -> String {
     let height = layout.bottom + HEAD + 22.0 + below + 14.0;
     let mut painter = Painter { scene, layout, out: String::new() };
     painter.begin(height);
+    painter.lives();
     painter.axis();
     painter.lifelines();
     painter.bars();
     let items = || scene.items.iter().zip(&layout.places);
     for (item, place) in items() {
-        if let ItemKind::Arrow(arrow) = &item.kind {
-            painter.arrow(arrow, item.at, *place);
+        match &item.kind {
+            ItemKind::Arrow(arrow) => painter.arrow(arrow, item.at, *place),
+            ItemKind::Band(_) => painter.band_line(*place),
+            ItemKind::Note(_) => {}
         }
     }
     // Over all arrows, so that none runs through them.
@@ -48,6 +52,7 @@ pub(super) fn picture(scene: &Scene<'_>, layout: &Layout) -> String {
         match &item.kind {
             ItemKind::Arrow(arrow) => painter.label(arrow, *place),
             ItemKind::Note(note) => painter.note(note, *place),
+            ItemKind::Band(band) => painter.band_words(band, *place),
         }
     }
     painter.fold();
@@ -56,14 +61,14 @@ pub(super) fn picture(scene: &Scene<'_>, layout: &Layout) -> String {
     painter.out
 }
 
-struct Painter<'a> {
-    scene: &'a Scene<'a>,
-    layout: &'a Layout,
+pub(super) struct Painter<'a> {
+    pub(super) scene: &'a Scene<'a>,
+    pub(super) layout: &'a Layout,
     out: String,
 }
 
 impl Painter<'_> {
-    fn put(&mut self, text: &str) {
+    pub(super) fn put(&mut self, text: &str) {
         self.out.push_str(text);
         self.out.push('\n');
     }
@@ -72,11 +77,12 @@ impl Painter<'_> {
         let header = self.scene.header;
         let width = self.layout.width;
         let name = escape(&header.scenario);
+        let faults = if self.scene.has_faults { STYLE_OF_FAULTS } else { "" };
         self.put(&format!(
             "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width:.0}\" height=\"{height:.0}\" \
              viewBox=\"0 0 {width:.0} {height:.0}\" role=\"img\" aria-label=\"{name}\">"
         ));
-        self.put(&format!("<title>{name}</title>\n<style>{STYLE}</style>"));
+        self.put(&format!("<title>{name}</title>\n<style>{STYLE}{faults}</style>"));
         self.put("<rect class=\"page\" width=\"100%\" height=\"100%\" rx=\"10\"/>");
         self.put(&format!(
             "<text class=\"ink title\" x=\"28\" y=\"40\">{}</text>",
@@ -142,9 +148,10 @@ impl Painter<'_> {
     fn lifelines(&mut self) {
         let layout = self.layout;
         let scene = self.scene;
+        let standings = lives::of_nodes(scene, layout);
         for column in &layout.columns {
-            let (x, top, bottom) = (column.x, TITLE + HEAD, layout.bottom);
-            self.put(&format!("<path class=\"rule\" d=\"M{x:.1} {top:.1}V{bottom:.1}\"/>"));
+            let (x, bottom) = (column.x, layout.bottom);
+            self.lifeline(column.node, &standings);
             for y in [TITLE, bottom] {
                 let name = scene.header.node_name(column.node);
                 let half = half_box(name);
@@ -207,8 +214,18 @@ impl Painter<'_> {
             "<g><title>{told}</title><path class=\"line s{color}{reply}\" d=\"M{x1:.1} {y1:.1}{way}\"/>\
              <circle class=\"f{color}\" cx=\"{x1:.1}\" cy=\"{y1:.1}\" r=\"2.6\"/>"
         ));
+        if arrow.arrived.is_some() && bend == 0.0 {
+            // It came as another: before its head.
+            let part = 22.0 / (x2 - x1).abs().max(44.0);
+            let (x, y) = (x2 - part * (x2 - x1), y2 - part * (y2 - y1));
+            self.put(&format!(
+                "<path class=\"fault\" d=\"M{x:.1} {:.1}l5 5l-5 5l-5 -5z\"/>",
+                y - 5.0
+            ));
+        }
         let head = if arrow.came {
-            format!("<path class=\"f{color}\" d=\"M0 0L-10 -4.2L-7.5 0L-10 4.2Z\"")
+            let twice = if arrow.twice { "M-9 0L-19 -4.2L-16.5 0L-19 4.2Z" } else { "" };
+            format!("<path class=\"f{color}\" d=\"M0 0L-10 -4.2L-7.5 0L-10 4.2Z{twice}\"")
         } else {
             "<path class=\"badline\" d=\"M-5 -5L5 5M-5 5L5 -5\"".to_owned()
         };
@@ -220,10 +237,15 @@ impl Painter<'_> {
     fn label(&mut self, arrow: &Arrow, place: Place) {
         let flight = Flight::of(self.layout, arrow, place);
         let Flight { x1, y1, x2, y2, angle, bend, .. } = flight;
-        let gone = if arrow.came { "" } else { " class=\"gone\"" };
+        let came = arrow.came && arrow.arrived.is_none();
+        let gone = if came { "" } else { " class=\"gone\"" };
         let mut text = format!("<tspan{gone}>{}</tspan>", escape(&arrow.label));
+        if let Some(arrived) = &arrow.arrived {
+            let _ = write!(text, "<tspan dx=\"7\">→ {}</tspan>", escape(arrived));
+        }
         if let Some(tag) = &arrow.tag {
-            let _ = write!(text, "<tspan class=\"bad small\" dx=\"7\">{}</tspan>", escape(tag));
+            let class = if arrow.harmed { "fault" } else { "bad" };
+            let _ = write!(text, "<tspan class=\"{class} small\" dx=\"7\">{}</tspan>", escape(tag));
         }
         if bend != 0.0 {
             let (x, y) = (x1 + bend + 14.0, f64::midpoint(y1, y2) + 4.0);
@@ -255,19 +277,13 @@ impl Painter<'_> {
         // Beside its lifeline where there is room, and within the picture at any rate.
         let left = (own - half).clamp(LEFT, (self.layout.width - 28.0 - 2.0 * half).max(LEFT));
         let y = place.from - NOTE / 2.0;
-        if note.is_crash {
-            let bottom = self.layout.bottom;
-            self.put(&format!(
-                "<path class=\"badline\" stroke-dasharray=\"3 5\" d=\"M{own:.1} {y:.1}V{bottom:.1}\"/>"
-            ));
-        }
+        let sign = Painter::sign(note.kind, left + 10.0, y + 8.0);
+        let wrong = matches!(note.kind, NoteKind::Wrong | NoteKind::Crash { wanted: false });
+        let class = if wrong { "note" } else { "told" };
         self.put(&format!(
-            "<rect class=\"note\" x=\"{left:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{NOTE}\" \
-             rx=\"5\"/><path class=\"badline\" d=\"M{:.1} {:.1}l8 8m0 -8l-8 8\"/>\
-             <text class=\"ink\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
+            "<rect class=\"{class}\" x=\"{left:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{NOTE}\" \
+             rx=\"5\"/>{sign}<text class=\"ink\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
             2.0 * half,
-            left + 10.0,
-            y + 8.0,
             left + 27.0,
             y + 16.0,
             escape(&note.text)
@@ -275,7 +291,7 @@ impl Painter<'_> {
     }
 
     fn fold(&mut self) {
-        let Some(y) = self.layout.fold else { return };
+        let Some((_, y)) = self.layout.fold else { return };
         let text = format!("{} more, not drawn", self.scene.folded);
         let half = columns_px(width(&text)) / 2.0 + 14.0;
         let (left, right) = (LEFT - 20.0, self.layout.width - 28.0);
@@ -354,6 +370,9 @@ fn told(scene: &Scene<'_>, arrow: &Arrow, at: Time) -> String {
         Some(seq) => format!("#{} {}", seq.0, arrow.label),
         None => arrow.label.clone(),
     };
+    if let Some(arrived) = &arrow.arrived {
+        let _ = write!(out, " → {arrived}");
+    }
     let _ = write!(
         out,
         "\n{} → {} on {}\nsent {} us, ",

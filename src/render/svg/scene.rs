@@ -1,12 +1,14 @@
 //! What is drawn: a bounded part of the trace, and the figures of the whole.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use unicode_width::UnicodeWidthChar;
 
 use crate::base::{ConnId, Direction, NodeId, Seq, Time};
-use crate::render::excerpt::excerpt_of;
-use crate::trace::{Event, EventKind, Fate, Header, Message, Outcome};
+use crate::render::harm;
+use crate::trace::{Event, EventKind, Fate, FaultEvent, FaultPhase, Header, Message, Outcome};
+
+use super::lives::{self, Standing};
 
 /// How many items are drawn from the beginning of a trace.
 pub(super) const FIRST_MAX: usize = 200;
@@ -22,6 +24,12 @@ pub(super) const CHECKS_MAX: usize = 20;
 
 /// The widest label, in columns of a terminal.
 const LABEL_WIDTH_MAX: usize = 44;
+
+/// The widest of what was sent, and of what arrived, where the two differ.
+const SIDE_WIDTH_MAX: usize = 30;
+
+/// The most faults that have bands; what concerns further ones is left out and counted.
+pub(super) const FAULTS_MAX: usize = 40;
 
 /// The widest body that stands beside its message's summary, in columns.
 const BODY_WIDTH_MAX: usize = 24;
@@ -44,6 +52,15 @@ pub(super) struct Scene<'a> {
     pub(super) nodes: Vec<NodeId>,
     /// The colour of a connection: its number among those that are drawn.
     colors: BTreeMap<ConnId, usize>,
+    /// The names of the faults that have bands.
+    faults: Vec<String>,
+    /// Those of them that were ever let loose.
+    began: BTreeSet<usize>,
+    /// What became of nodes and of faults in the part that is folded.
+    pub(super) folded_nodes: BTreeMap<NodeId, Option<Standing>>,
+    pub(super) folded_faults: BTreeMap<usize, Option<()>>,
+    /// Whether a fault had to do with anything that is drawn.
+    pub(super) has_faults: bool,
     pub(super) checks: Vec<(Outcome, String)>,
     pub(super) checks_left_out: u64,
     pub(super) end: Option<(Outcome, String)>,
@@ -60,6 +77,7 @@ pub(super) struct Item {
 pub(super) enum ItemKind {
     Arrow(Arrow),
     Note(Note),
+    Band(Band),
 }
 
 /// A message, or a connection that could not be made.
@@ -72,7 +90,14 @@ pub(super) struct Arrow {
     pub(super) is_reply: bool,
     /// True if it came to its end.
     pub(super) came: bool,
+    /// What was sent.
     pub(super) label: String,
+    /// What arrived in its place.
+    pub(super) arrived: Option<String>,
+    /// True if it came twice.
+    pub(super) twice: bool,
+    /// True if a fault decided what became of it.
+    pub(super) harmed: bool,
     /// What became of it, if anything is to be said of that.
     pub(super) tag: Option<String>,
     pub(super) cause: Option<Seq>,
@@ -82,7 +107,36 @@ pub(super) struct Arrow {
 pub(super) struct Note {
     pub(super) node: NodeId,
     pub(super) text: String,
-    pub(super) is_crash: bool,
+    pub(super) kind: NoteKind,
+}
+
+/// What a note is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoteKind {
+    /// Something that should not have happened.
+    Wrong,
+    /// The node's program is gone; `wanted` if a fault did it.
+    Crash {
+        /// True if a fault did it.
+        wanted: bool,
+    },
+    /// The node is back.
+    Restart,
+    /// The node stands still.
+    Pause,
+    /// The node goes on.
+    Resume,
+}
+
+/// One end of a fault's life.
+pub(super) struct Band {
+    /// Its number among the faults of the scene.
+    pub(super) fault: usize,
+    pub(super) phase: FaultPhase,
+    pub(super) name: String,
+    pub(super) words: String,
+    /// True if it is over and has touched nothing.
+    pub(super) is_unused: bool,
 }
 
 impl<'a> Scene<'a> {
@@ -94,6 +148,11 @@ impl<'a> Scene<'a> {
             folded: 0,
             nodes: Vec::new(),
             colors: BTreeMap::new(),
+            faults: Vec::new(),
+            began: BTreeSet::new(),
+            folded_nodes: BTreeMap::new(),
+            folded_faults: BTreeMap::new(),
+            has_faults: false,
             checks: Vec::new(),
             checks_left_out: 0,
             end: None,
@@ -119,6 +178,9 @@ impl<'a> Scene<'a> {
                     is_reply: false,
                     came: false,
                     label: "connect".into(),
+                    arrived: None,
+                    twice: false,
+                    harmed: false,
                     tag: Some(cut(reason, LABEL_WIDTH_MAX)),
                     cause: None,
                 };
@@ -127,11 +189,21 @@ impl<'a> Scene<'a> {
             EventKind::Reset { conn, by } => {
                 self.note(event.at, *by, &format!("resets connection {}", conn.0))
             }
-            EventKind::Crash { node, text, .. } => {
-                let text = cut(&format!("crashed: {text}"), NOTE_WIDTH_MAX);
-                let note = Note { node: *node, text, is_crash: true };
-                self.push(event.at, ItemKind::Note(note));
+            EventKind::Crash { node, text, fault } => {
+                let kind = NoteKind::Crash { wanted: fault.is_some() };
+                let why = match fault {
+                    None => format!("crashed: {text}"),
+                    Some(fault) if text.is_empty() => format!("crashed by {fault}"),
+                    Some(fault) => format!("crashed by {fault}: {text}"),
+                };
+                self.noted(event.at, *node, &why, kind);
             }
+            EventKind::Restart { node } => {
+                self.noted(event.at, *node, "restarted", NoteKind::Restart);
+            }
+            EventKind::Pause { node } => self.noted(event.at, *node, "paused", NoteKind::Pause),
+            EventKind::Resume { node } => self.noted(event.at, *node, "resumed", NoteKind::Resume),
+            EventKind::Fault(fault) => self.fault(event.at, fault),
             EventKind::Step(step) if step.outcome != Outcome::Ok => {
                 let why: Vec<&str> = step.failures.iter().map(|(_, why)| why.as_str()).collect();
                 let why =
@@ -151,14 +223,45 @@ impl<'a> Scene<'a> {
     }
 
     fn note(&mut self, at: Time, node: NodeId, text: &str) {
-        let note = Note { node, text: cut(text, NOTE_WIDTH_MAX), is_crash: false };
+        self.noted(at, node, text, NoteKind::Wrong);
+    }
+
+    fn noted(&mut self, at: Time, node: NodeId, text: &str, kind: NoteKind) {
+        let note = Note { node, text: cut(text, NOTE_WIDTH_MAX), kind };
         self.push(at, ItemKind::Note(note));
+    }
+
+    fn fault(&mut self, at: Time, event: &FaultEvent) {
+        let known = self.faults.iter().position(|name| *name == event.name);
+        let Some(fault) = known.or_else(|| {
+            (self.faults.len() < FAULTS_MAX).then(|| {
+                self.faults.push(event.name.clone());
+                self.faults.len() - 1
+            })
+        }) else {
+            self.folded += 1;
+            return;
+        };
+        let words = match event.phase {
+            FaultPhase::Start => {
+                self.began.insert(fault);
+                event.deed()
+            }
+            FaultPhase::End if !self.began.contains(&fault) => {
+                format!("was never let loose: {}", event.deed())
+            }
+            FaultPhase::End => format!("over, {}", harm::touched(event.touched, event.unit())),
+        };
+        let (phase, name) = (event.phase, event.name.clone());
+        let is_unused = phase == FaultPhase::End && event.touched == 0;
+        self.push(at, ItemKind::Band(Band { fault, phase, name, words, is_unused }));
     }
 
     fn push(&mut self, at: Time, kind: ItemKind) {
         let nodes = match &kind {
             ItemKind::Arrow(arrow) => vec![arrow.from, arrow.to],
             ItemKind::Note(note) => vec![note.node],
+            ItemKind::Band(_) => Vec::new(),
         };
         for node in nodes {
             if self.nodes.contains(&node) {
@@ -170,15 +273,39 @@ impl<'a> Scene<'a> {
             }
             self.nodes.push(node);
         }
+        self.has_faults |= match &kind {
+            ItemKind::Arrow(arrow) => arrow.harmed,
+            ItemKind::Note(note) => {
+                !matches!(note.kind, NoteKind::Wrong | NoteKind::Crash { wanted: false })
+            }
+            ItemKind::Band(_) => true,
+        };
         let item = Item { at, kind };
         if self.items.len() < FIRST_MAX {
             self.items.push(item);
             return;
         }
         self.last.push_back(item);
-        if self.last.len() > LAST_MAX {
-            self.last.pop_front();
-            self.folded += 1;
+        if self.last.len() > LAST_MAX
+            && let Some(item) = self.last.pop_front()
+        {
+            self.fold(&item.kind);
+        }
+    }
+
+    /// An item is not drawn; what it changed is shown at the fold.
+    fn fold(&mut self, kind: &ItemKind) {
+        self.folded += 1;
+        match kind {
+            ItemKind::Arrow(_) => {}
+            ItemKind::Note(note) => {
+                if let Some(standing) = lives::standing(note.kind) {
+                    self.folded_nodes.insert(note.node, standing);
+                }
+            }
+            ItemKind::Band(band) => {
+                self.folded_faults.insert(band.fault, lives::loose(band.phase));
+            }
         }
     }
 
@@ -210,10 +337,22 @@ impl<'a> Scene<'a> {
 }
 
 fn arrow(message: &Message) -> Arrow {
-    let tag = (message.fate != Fate::Delivered).then(|| {
-        let fault = message.fault.as_deref().map_or(String::new(), |fault| format!(" · {fault}"));
-        cut(&format!("{}{fault}", message.fate.as_str()), LABEL_WIDTH_MAX)
-    });
+    let tag = harm::fate(message).map(|fate| cut(&fate, LABEL_WIDTH_MAX));
+    let said = harm::said(message, "…");
+    let twice = message.fate == Fate::Duplicated;
+    let times = if twice { " ×2" } else { "" };
+    let (label, arrived) = match said.arrived {
+        Some(arrived) => {
+            let arrived = format!("{}{times}", cut(&arrived, SIDE_WIDTH_MAX));
+            (cut(&said.sent, SIDE_WIDTH_MAX), Some(arrived))
+        }
+        // The beginning of a body that is short stands beside the summary.
+        None => {
+            let body = said.body.filter(|body| width(body) <= BODY_WIDTH_MAX);
+            let body = body.map_or(String::new(), |body| format!(" {body}"));
+            (format!("{}{times}", cut(&format!("{}{body}", said.sent), LABEL_WIDTH_MAX)), None)
+        }
+    };
     Arrow {
         seq: Some(message.seq),
         sent: message.sent,
@@ -222,18 +361,12 @@ fn arrow(message: &Message) -> Arrow {
         conn: message.conn,
         is_reply: message.direction == Direction::Response,
         came: message.fate.came(),
-        label: cut(&label(message), LABEL_WIDTH_MAX),
+        label,
+        arrived,
+        twice,
+        harmed: message.fault.is_some(),
         tag,
         cause: message.cause,
-    }
-}
-
-/// What a message says: its summary, and the beginning of its body if that is text and short.
-fn label(message: &Message) -> String {
-    match excerpt_of(&message.protocol, &message.bytes).filter(|body| width(body) <= BODY_WIDTH_MAX)
-    {
-        Some(body) => format!("{} {body}", message.summary),
-        None => message.summary.clone(),
     }
 }
 

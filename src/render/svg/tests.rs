@@ -6,7 +6,7 @@ use super::super::sample::{
 };
 use super::*;
 use crate::base::{NodeId, Time};
-use crate::trace::{EventKind, HeaderNode};
+use crate::trace::{EventKind, FaultEvent, FaultPhase, HeaderNode};
 
 /// The names of elements, as they nest; panics where the document is not well formed.
 fn elements(svg: &str) -> Vec<String> {
@@ -51,7 +51,7 @@ fn a_run_is_one_well_formed_picture_with_every_message_in_it() {
         ">SET item:42 9<",
         ">GET /items/42?q=&lt;a&amp;b&gt;;#&quot;x&quot;<",
         "<tspan class=\"gone\">DEL item:42</tspan>",
-        ">dropped · drop request<",
+        ">dropped by drop request<",
         ">get app/items/42: $.qty: expected 9, got 10<",
         ">crashed: out of cheese<",
         ">resets connection 4<",
@@ -66,8 +66,102 @@ fn a_run_is_one_well_formed_picture_with_every_message_in_it() {
 }
 
 #[test]
-fn a_run_with_every_fault_is_well_formed() {
-    elements(&exported_faulty(Format::Svg));
+fn a_fault_is_a_band_from_its_beginning_to_its_end_and_every_fate_names_it() {
+    let svg = exported_faulty(Format::Svg);
+    elements(&svg);
+    for text in [
+        ">lost-del</tspan> { drop: request, from: app, to: cache, match: &quot;DEL *&quot; }<",
+        ">lost-del</tspan> over, 1 message touched<",
+        ">drop.1</tspan> was never let loose: { drop: response, from: app, to: db, nth: 9 }<",
+        "<tspan class=\"gone\">200 OK</tspan><tspan dx=\"7\">→ 503 Service Unavailable</tspan>",
+        ">edited by other-item<",
+        ">PUT /items/42 ×2<",
+        ">dropped by lost-del<",
+        ">truncated by short: 40 of 60 bytes<",
+        ">lost to power-cut<",
+        ">held by hold.1<",
+        ">crashed by power-cut<",
+        ">restarted<",
+        ">paused<",
+        ">resumed<",
+    ] {
+        assert_eq!(svg.matches(text).count(), 1, "{text}");
+    }
+    let count = |class: &str| svg.matches(&format!("class=\"{class}\"")).count();
+    assert_eq!(count("still"), 1, "the lifeline of the node that was paused");
+    assert_eq!(
+        count("band") + count("band unused"),
+        17,
+        "two for each fault, but one for `drop.1`"
+    );
+    assert_eq!(count("loose"), 5, "a tint for those that were over soon");
+}
+
+#[test]
+fn the_lifeline_of_a_node_that_is_down_has_a_gap() {
+    let lines = |svg: &str| {
+        let ways = svg.split("<path class=\"rule\" d=\"").skip(1);
+        ways.map(|way| way.split('"').next().unwrap())
+            .filter(|way| way.matches('M').count() == 2)
+            .count()
+    };
+    assert_eq!(lines(&exported_faulty(Format::Svg)), 2, "the crash and the pause");
+    let crash = |fault: Option<&str>| EventKind::Crash {
+        node: DB,
+        text: "out of cheese".into(),
+        fault: fault.map(str::to_owned),
+    };
+    let mut run = Run::default();
+    run.event(5, crash(Some("power-cut")));
+    run.message((10, 20), 1, (ALICE, DB), "GET a", None);
+    assert_eq!(lines(&export_of(Format::Svg, run.events)), 1, "until the end of the picture");
+}
+
+#[test]
+fn what_became_of_nodes_and_faults_in_the_fold_is_shown_after_it() {
+    let mut run = Run::default();
+    let fault = |phase, touched| {
+        let (name, text) = ("gc".to_owned(), "{ pause: db }".to_owned());
+        EventKind::Fault(Box::new(FaultEvent { name, phase, text, span: None, touched }))
+    };
+    run.message((0, 1), 1, (ALICE, DB), "GET a", None);
+    for n in 1..2_000 {
+        if n == 1_000 {
+            run.event(n, fault(FaultPhase::Start, 0));
+            run.event(n, EventKind::Pause { node: DB });
+        }
+        run.message((n, n), 1, (ALICE, DB), "GET a", None);
+    }
+    let svg = export_of(Format::Svg, run.events);
+    elements(&svg);
+    assert!(!svg.contains(">paused<"));
+    assert_eq!(svg.matches("class=\"still\"").count(), 1);
+    assert_eq!(svg.matches("class=\"bracket\"").count(), 1);
+}
+
+#[test]
+fn a_run_of_many_faults_is_cut_and_says_so() {
+    let mut run = Run::default();
+    for n in 0..1_000 {
+        let fault = FaultEvent {
+            name: format!("drop.{n}"),
+            phase: FaultPhase::Start,
+            text: "{ drop: request }".into(),
+            span: None,
+            touched: 0,
+        };
+        run.event(0, EventKind::Fault(Box::new(fault)));
+    }
+    run.message((1, 2), 1, (ALICE, APP), "GET /", None);
+    let svg = export_of(Format::Svg, run.events);
+    elements(&svg);
+    assert!(svg.contains(&format!(">{} more, not drawn<", 1_000 - scene::FAULTS_MAX)));
+    assert!(svg.contains(">GET /<"));
+}
+
+#[test]
+fn a_picture_without_faults_has_no_style_for_them() {
+    assert!(!export_of(Format::Svg, Vec::new()).contains(".band"));
 }
 
 #[test]

@@ -32,6 +32,16 @@ svg{font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,'DejaVu Sans Mono','L
 .s4{stroke:#f778ba}.f4{fill:#f778ba}.s5{stroke:#39c5cf}.f5{fill:#39c5cf}
 .s6{stroke:#d29922}.f6{fill:#d29922}.s7{stroke:#8b949e}.f7{fill:#8b949e}}";
 
+/// What faults need besides.
+pub(super) const STYLE_OF_FAULTS: &str = "
+.fault{fill:#9a6700}.strong{font-weight:700}.loose{fill:#d4a72c;fill-opacity:.09}
+.bracket{stroke:#bf8700;fill:none;stroke-width:1.6}.bandline{stroke:#bf8700;fill:none;stroke-dasharray:5 4}
+.band{fill:#fff8c5;stroke:#bf8700}.unused{stroke-dasharray:3 3}.told{fill:#fff8c5;stroke:#bf8700}
+.still{stroke:#bf8700;fill:none;stroke-width:9;stroke-dasharray:1.5 3.5}
+@media(prefers-color-scheme:dark){
+.fault{fill:#e3b341}.loose{fill:#bb8009;fill-opacity:.1}.bracket{stroke:#9e6a03}.bandline{stroke:#9e6a03}
+.band{fill:#2b2108;stroke:#9e6a03}.told{fill:#2b2108;stroke:#9e6a03}.still{stroke:#bb8009}}";
+
 /// A text in at most [`CHECK_LINES_MAX`] lines of so many columns.
 pub(super) fn wrap(text: &str, columns: usize) -> Vec<String> {
     let mut lines = Vec::new();

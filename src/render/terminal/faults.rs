@@ -1,7 +1,7 @@
 //! The faults of a run: what they are called, whether they are loose, what they touched.
 
-use super::text::plural;
 use crate::base::Span;
+use crate::render::harm;
 use crate::trace::{FaultEvent, FaultPhase, FaultUnit};
 
 /// The most faults that are kept apart; the rest is counted.
@@ -75,18 +75,7 @@ impl Faults {
             FaultPhase::End if known.is_some_and(|known| !known.began) => {
                 format!("{name} was never let loose: {text}")
             }
-            FaultPhase::End => format!("{name} over, {}", touched_words(*touched, event.unit())),
-        }
-    }
-}
-
-/// `3 messages touched`, `nothing touched`.
-pub(super) fn touched_words(touched: u64, unit: FaultUnit) -> String {
-    match touched {
-        0 => "nothing touched".to_owned(),
-        count => {
-            let (one, many) = unit.words();
-            format!("{} touched", plural(count, one, many))
+            FaultPhase::End => format!("{name} over, {}", harm::touched(*touched, event.unit())),
         }
     }
 }

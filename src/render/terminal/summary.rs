@@ -4,13 +4,14 @@ use anstyle::Style as Ink;
 
 use super::describe::{load_words, mark};
 use super::failure::{self, Indent};
-use super::faults::{Known, touched_words};
+use super::faults::Known;
 use super::moment::took;
 use super::style::{BAD, BOLD, DIM, FAULT, GOOD, PLAIN, Style, WARN};
 use super::tally::{LinkTally, Outcomes, Tally, per_second};
 use super::text::{self, escape, plural, thousands};
 use crate::base::units::show_bytes;
 use crate::base::{Source, Time};
+use crate::render::harm;
 use crate::trace::{Header, Outcome};
 
 /// The summary at the end of a run.
@@ -198,7 +199,7 @@ impl Closing<'_> {
         let mark = style.paint(&style.glyphs().dot.to_string(), FAULT);
         let name = escape(&fault.name, style.ascii);
         let name = text::pad(&text::cut(&name, names, ellipsis), names);
-        let touched = touched_words(fault.touched, fault.unit);
+        let touched = harm::touched(fault.touched, fault.unit);
         let words = format!("{name}  {}", text::pad(&touched, TOUCHED));
         let left = style.width.saturating_sub(4 + NAME + text::width(&words) + 2);
         let what = escape(&fault.text, style.ascii);
