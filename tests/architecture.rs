@@ -9,24 +9,31 @@ use std::fs;
 use std::path::Path;
 
 /// Each folder of `src/` and the folders it may use. An import only ever points up this table.
-const LAYERS: [(&str, &[&str]); 13] = [
+const LAYERS: [(&str, &[&str]); 14] = [
     ("base", &[]),
     ("protocol", &["base"]),
     ("trace", &["base"]),
     ("scenario", &["base"]),
     ("net", &["base"]),
+    ("exec", &["base", "net"]),
     ("plan", &["base", "scenario", "protocol"]),
     ("link", &["base", "scenario", "plan", "protocol", "trace", "net"]),
-    ("server", &["base", "scenario", "plan", "protocol", "trace", "net"]),
-    ("client", &["base", "scenario", "plan", "protocol", "trace", "net"]),
-    ("run", &["base", "scenario", "plan", "protocol", "trace", "net", "link", "server", "client"]),
+    ("server", &["base", "scenario", "plan", "protocol", "trace", "net", "exec"]),
+    ("client", &["base", "scenario", "plan", "protocol", "trace", "net", "exec"]),
+    (
+        "run",
+        &[
+            "base", "scenario", "plan", "protocol", "trace", "net", "exec", "link", "server",
+            "client",
+        ],
+    ),
     ("check", &["base", "scenario", "plan", "protocol", "trace"]),
     ("render", &["base", "scenario", "plan", "protocol", "trace", "check"]),
     (
         "cli",
         &[
-            "base", "scenario", "plan", "protocol", "trace", "net", "link", "server", "client",
-            "run", "check", "render",
+            "base", "scenario", "plan", "protocol", "trace", "net", "exec", "link", "server",
+            "client", "run", "check", "render",
         ],
     ),
 ];

@@ -37,12 +37,17 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
+use crate::exec;
+
 pub use args::{Cli, Command};
 pub use exit::{Exit, Failure};
 
 /// Does what the command line says and returns the exit code.
 #[must_use]
 pub fn main() -> ExitCode {
+    if std::env::args_os().nth(1).is_some_and(|first| first == exec::GUARD) {
+        return guard();
+    }
     tty::restore_on_panic();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
@@ -56,6 +61,14 @@ pub fn main() -> ExitCode {
     match cli.command.run() {
         Ok(exit) => exit.into(),
         Err(failure) => failure.tell().into(),
+    }
+}
+
+/// Guards a program of a run, if it is a run that has started this.
+fn guard() -> ExitCode {
+    match exec::guard() {
+        Ok(()) => Exit::Ok.into(),
+        Err(_) => Failure::wrong("only looplab itself starts a guard").tell().into(),
     }
 }
 
