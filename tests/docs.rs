@@ -283,7 +283,7 @@ const HIDDEN: [(&str, &str, &str); 22] = [
     ("src/server/echo.rs", "LINE_MAX", "A line longer than {} closes"),
     ("src/server/input.rs", "READ_MAX", "answers each read, at most {},"),
     ("src/run/world.rs", "GRACE", "They have {} for that."),
-    ("src/net/real.rs", "BACKLOG", "the backlog, which holds {},"),
+    ("src/net/real/mod.rs", "BACKLOG", "the backlog, which holds {},"),
 ];
 
 /// Those that are public.

@@ -10,7 +10,7 @@ use tokio_util::task::TaskTracker;
 use super::faults::Faults;
 use super::pipe::{Pipe, Wire};
 use crate::base::{ConnId, Direction, NodeId, Rng};
-use crate::net::{Clock, Conduits, Dial, DialFuture, Listener, Net, Outside};
+use crate::net::{Clock, Conduits, Dial, DialFuture, Listener, Net, Ports};
 use crate::plan::Plan;
 use crate::protocol::{Protocol, Tap};
 use crate::scenario::model::{ServerKind, Speaks};
@@ -19,14 +19,14 @@ use crate::trace::{EventKind, Recorder};
 /// All links of a run. Cheap to clone.
 #[derive(Clone)]
 pub struct Links {
-    shared: Arc<Shared>,
+    pub(super) shared: Arc<Shared>,
 }
 
-struct Shared {
-    plan: Arc<Plan>,
-    net: Net,
-    clock: Clock,
-    recorder: Recorder,
+pub(super) struct Shared {
+    pub(super) plan: Arc<Plan>,
+    pub(super) net: Net,
+    pub(super) clock: Clock,
+    pub(super) recorder: Recorder,
     rng: Rng,
     names: Arc<[String]>,
     /// The connections that clients or strangers made, and those that servers made.
@@ -37,8 +37,11 @@ struct Shared {
 }
 
 #[derive(Default)]
-struct State {
+pub(super) struct State {
     addresses: BTreeMap<NodeId, SocketAddr>,
+    /// Where programs that looplab did not write listen.
+    pub(super) foreign: BTreeMap<NodeId, SocketAddr>,
+    pub(super) ports: BTreeMap<NodeId, Ports>,
     /// How many connections each pair has had, so that each has draws of its own.
     connections: BTreeMap<(NodeId, NodeId), u64>,
 }
@@ -63,20 +66,9 @@ impl Links {
         &self.shared.faults
     }
 
-    /// Where the server `node`, a program that looplab did not write, really listens. To be called before
-    /// anybody connects to it, and again when it is somewhere else.
-    pub fn foreign(&self, _node: NodeId, _address: SocketAddr) {}
-
-    /// An address of its own at which `from`, a program that looplab did not write, reaches the server
-    /// `to` over the link between them. The same one each time.
-    ///
-    /// # Errors
-    /// What the kernel says when no port is free.
-    pub fn door(&self, _from: NodeId, to: NodeId) -> io::Result<SocketAddr> {
-        self.address(to).ok_or_else(|| io::ErrorKind::NotFound.into())
-    }
-
-    /// Opens the port of a server, so that others can reach it.
+    /// Opens the port of a server, so that others can reach it, and its doors; they close when the
+    /// listener is dropped. A server that listens again does so where it did before. Whoever comes to a
+    /// program that looplab did not write is led on to it: nobody needs to accept there.
     ///
     /// # Errors
     /// What the kernel says: the port is taken, or not allowed.
@@ -87,7 +79,7 @@ impl Links {
         let listener = if matches!(server.kind, ServerKind::Closed) {
             shared.net.closed_port(port)?
         } else {
-            shared.net.listen(port, self.outside(node))?
+            self.open(node, port)?
         };
         let address = listener.local_addr();
         self.lock().addresses.insert(node, address);
@@ -95,30 +87,26 @@ impl Links {
         Ok(listener)
     }
 
-    /// Keeps the port of a server that is down: nobody else can have it, and whoever connects is refused.
-    /// To be called when its listener is gone.
+    /// Opens the ports of a server that was down again, the same ones: nobody else could have them.
     ///
     /// # Errors
-    /// What the kernel says: somebody was faster.
-    pub fn hold(&self, node: NodeId) -> io::Result<Listener> {
-        let address = self.address(node).ok_or(io::ErrorKind::NotFound)?;
-        self.shared.net.closed_port(Some(address.port()))
+    /// What the kernel says.
+    pub fn reopen(&self, node: NodeId) -> io::Result<Listener> {
+        let shared = &self.shared;
+        let server = shared.plan.server(node).ok_or(io::ErrorKind::NotFound)?;
+        let port = self.address(node).map(|address| address.port());
+        match server.kind {
+            ServerKind::Closed => shared.net.closed_port(port),
+            _ => self.open(node, port),
+        }
     }
 
-    /// Opens the port of a server that was down again, the same one; `held` has kept it meanwhile.
-    ///
-    /// # Errors
-    /// What the kernel says: the port is taken.
-    pub fn reopen(&self, node: NodeId, held: Option<Listener>) -> io::Result<Listener> {
-        let shared = &self.shared;
-        let address = self.address(node).ok_or(io::ErrorKind::NotFound)?;
-        let closed = shared.plan.server(node).is_some_and(|s| matches!(s.kind, ServerKind::Closed));
-        match held {
-            Some(held) if closed => Ok(held),
-            None if closed => shared.net.closed_port(Some(address.port())),
-            Some(held) => shared.net.open(held, self.outside(node)),
-            None => shared.net.listen(Some(address.port()), self.outside(node)),
+    fn open(&self, node: NodeId, port: Option<u16>) -> io::Result<Listener> {
+        let listener = self.ports(node).listen(port)?;
+        if self.is_foreign(node) {
+            tokio::spawn(self.clone().lead_all(node, listener.callers()));
         }
+        Ok(listener)
     }
 
     /// Tells that a server can be reached.
@@ -126,19 +114,6 @@ impl Links {
         let shared = &self.shared;
         tracing::info!(target: "looplab::node", node = %shared.plan.node_name(node), %address, "listen");
         shared.recorder.record(shared.clock.now(), EventKind::Listen { node, address });
-    }
-
-    /// What gives the conduits of connections from outside to `node`.
-    fn outside(&self, node: NodeId) -> Outside {
-        let links = self.clone();
-        Arc::new(move |peer: SocketAddr| {
-            let shared = &links.shared;
-            let conn = shared.recorder.next_conn();
-            let (from, port) = (NodeId::OUTSIDE, peer.port());
-            let connect = EventKind::Connect { conn, from, to: node, port };
-            shared.recorder.record(shared.clock.now(), connect);
-            links.wire(conn, NodeId::OUTSIDE, node, links.number(NodeId::OUTSIDE, node))
-        })
     }
 
     /// What is spoken with a server.
@@ -166,7 +141,7 @@ impl Links {
     }
 
     /// The number of the next connection of this pair.
-    fn number(&self, from: NodeId, to: NodeId) -> u64 {
+    pub(super) fn number(&self, from: NodeId, to: NodeId) -> u64 {
         let mut state = self.lock();
         let count = state.connections.entry((from, to)).or_default();
         *count += 1;
@@ -174,7 +149,7 @@ impl Links {
     }
 
     /// What stands in the two directions of a connection.
-    fn wire(&self, conn: ConnId, from: NodeId, to: NodeId, number: u64) -> Conduits {
+    pub(super) fn wire(&self, conn: ConnId, from: NodeId, to: NodeId, number: u64) -> Conduits {
         let shared = &self.shared;
         let plan = &shared.plan;
         let protocol = self.protocol(to);
@@ -205,9 +180,12 @@ impl Links {
 
     async fn connect(self, from: NodeId, to: NodeId) -> io::Result<crate::net::Stream> {
         let shared = &self.shared;
-        let address = self.address(to).ok_or(io::ErrorKind::ConnectionRefused)?;
+        let foreign = self.is_foreign(to);
+        let address = if foreign { self.foreign_address(to) } else { self.address(to) };
+        let address = address.ok_or(io::ErrorKind::ConnectionRefused)?;
         let conn = shared.recorder.next_conn();
-        let dialling = shared.net.dial()?;
+        let net = &shared.net;
+        let dialling = if foreign { net.dial_foreign(address)? } else { net.dial()? };
         let port = dialling.local_addr().port();
         tracing::debug!(
             target: "looplab::connection", conn = conn.0, from = shared.plan.node_name(from), to = shared.plan.node_name(to), port, "connect"
@@ -225,18 +203,21 @@ impl Links {
         if !back.is_zero() {
             shared.clock.sleep(back).await;
         }
-        connected.inspect_err(|error| {
-            let reason = match error.kind() {
-                io::ErrorKind::ConnectionRefused => "refused".into(),
-                _ => error.to_string().into(),
-            };
-            tracing::debug!(target: "looplab::connection", conn = conn.0, %reason, "refused");
-            let kind = EventKind::Refused { conn, from, to, reason };
-            shared.recorder.record(shared.clock.now(), kind);
-        })
+        connected.inspect_err(|error| self.refused(conn, from, to, error))
     }
 
-    fn lock(&self) -> MutexGuard<'_, State> {
+    /// Records that a connection could not be made.
+    pub(super) fn refused(&self, conn: ConnId, from: NodeId, to: NodeId, error: &io::Error) {
+        let reason = match error.kind() {
+            io::ErrorKind::ConnectionRefused => "refused".into(),
+            _ => error.to_string().into(),
+        };
+        tracing::debug!(target: "looplab::connection", conn = conn.0, %reason, "refused");
+        let kind = EventKind::Refused { conn, from, to, reason };
+        self.shared.recorder.record(self.shared.clock.now(), kind);
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -10,6 +10,7 @@
 //! from outside has no such side, and the server's end carries both. A message is recorded when its
 //! last byte is handed over to the network of the receiver.
 
+mod doors;
 mod faults;
 mod links;
 mod pipe;

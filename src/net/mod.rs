@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Servers and clients know [`Stream`], [`Listener`] and [`Clock`] and cannot tell the worlds apart.
-//! `real.rs` is the only file that may open a socket, and it binds to loopback only; `clock.rs` is the
+//! `real/` is the only folder that may open a socket, and it binds to loopback only; `clock.rs` is the
 //! only one that may read the wall clock. In the virtual world the heap of `virt/core.rs` is all the
 //! chance there is about order: (time, sequence), each event settled before the next.
 
@@ -39,8 +39,9 @@ pub use conduit::{Conduit, Conduits, Direct, Parcel};
 pub use gate::{Gate, Guarded};
 pub use holder::{Holder, holder_of_port, listening_ports};
 pub use hyper_io::{Counts, HyperIo};
-pub use listener::{Listener, Outside, Shutter};
+pub use listener::{Caller, Callers, Listener, Outside, Ports, Shutter};
 pub use nudge::Nudge;
+pub use real::Relay;
 pub use stream::{Dial, DialFuture, Stream};
 pub use tasks::{Panicked, Tasks};
 pub use virt::WINDOW_BYTES;

@@ -29,7 +29,7 @@ where
 }
 
 fn listen(net: &Net) -> Listener {
-    net.listen(None, Arc::new(|_| Conduits::direct())).expect("a port")
+    net.listen(None, Arc::new(|_, _| Conduits::direct())).expect("a port")
 }
 
 async fn connected(net: &Net) -> (Stream, Stream) {
@@ -192,7 +192,7 @@ fn a_real_port_that_is_taken_names_its_holder() {
     let port = block_on_real(1, |net, _| async move {
         let listener = listen(&net);
         let port = listener.local_addr().port();
-        let again = net.listen(Some(port), Arc::new(|_| Conduits::direct()));
+        let again = net.listen(Some(port), Arc::new(|_, _| Conduits::direct()));
         assert_eq!(again.err().map(|e| e.kind()), Some(ErrorKind::AddrInUse));
         let holder = super::holder_of_port(port).expect("we hold it");
         assert_eq!(holder.pid, Some(std::process::id()));

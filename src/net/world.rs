@@ -5,8 +5,8 @@ use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::task::Poll;
 
-use super::listener::Outside;
-use super::real::{RealDialling, RealNet};
+use super::listener::{Outside, Ports};
+use super::real::{RealDialling, RealNet, RealPorts};
 use super::virt::{Core, VirtualDialling, VirtualNet};
 use super::{Clock, Conduits, Listener, Stream};
 use crate::base::Rng;
@@ -94,16 +94,22 @@ where
 }
 
 impl Net {
-    /// Listens on loopback, at `port` or at any free one. `outside` gives the conduits of connections
-    /// that none of our own clients made.
+    /// The ports of a server, not open yet. `outside` gives the conduits of connections that none of our
+    /// own clients made.
+    #[must_use]
+    pub fn ports(&self, outside: Outside) -> Ports {
+        match &self.0 {
+            Kind::Real(net) => Ports::real(RealPorts::new(net.clone()), outside),
+            Kind::Virtual(net) => Ports::virt(net.clone(), outside),
+        }
+    }
+
+    /// Listens on loopback, at `port` or at any free one, with ports that are opened once.
     ///
     /// # Errors
     /// What the kernel says: the port is taken, or not allowed.
     pub fn listen(&self, port: Option<u16>, outside: Outside) -> io::Result<Listener> {
-        match &self.0 {
-            Kind::Real(net) => Ok(Listener::real(net.listen(port)?, outside)),
-            Kind::Virtual(net) => Ok(Listener::virt(net.listen(port)?, outside)),
-        }
+        self.ports(outside).listen(port)
     }
 
     /// An address on loopback at which nothing listens.
@@ -123,21 +129,6 @@ impl Net {
         }
     }
 
-    /// Listens at an address that was kept closed until now, by [`Net::closed_port`].
-    ///
-    /// # Errors
-    /// What the kernel says.
-    pub fn open(&self, closed: Listener, outside: Outside) -> io::Result<Listener> {
-        let port = closed.local_addr().port();
-        match &self.0 {
-            Kind::Real(net) => match closed.into_reserved() {
-                Some(reserved) => Ok(Listener::real(net.open(reserved)?, outside)),
-                None => self.listen(Some(port), outside),
-            },
-            Kind::Virtual(net) => Ok(Listener::virt(net.open(port)?, outside)),
-        }
-    }
-
     /// Begins to connect: the port of the connecting side is known, and nothing has been sent.
     ///
     /// # Errors
@@ -147,6 +138,18 @@ impl Net {
             Kind::Real(net) => Dialling(DiallingKind::Real(net.dial()?)),
             Kind::Virtual(net) => Dialling(DiallingKind::Virtual(net.dial())),
         })
+    }
+
+    /// Begins to connect to a program that we did not write, which listens at `to` on loopback: this side
+    /// will carry both directions, and the connection counts as accepted when it stands.
+    ///
+    /// # Errors
+    /// As [`Net::dial`]; [`io::ErrorKind::Unsupported`] in the virtual world, where there is no such program.
+    pub fn dial_foreign(&self, to: SocketAddr) -> io::Result<Dialling> {
+        match &self.0 {
+            Kind::Real(net) => Ok(Dialling(DiallingKind::Real(net.dial_foreign(to)?))),
+            Kind::Virtual(_) => Err(io::ErrorKind::Unsupported.into()),
+        }
     }
 }
 

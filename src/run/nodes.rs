@@ -51,8 +51,6 @@ struct Node {
     restarts: u64,
     /// Closes the port of a server that is up.
     shutter: Option<Shutter>,
-    /// Keeps the port of one that is down.
-    held: Option<Listener>,
 }
 
 impl Nodes {
@@ -200,7 +198,6 @@ impl Nodes {
             shutter.shut();
         }
         shared.servers.gate(id).open();
-        node.held = shared.links.hold(id).ok();
     }
 
     /// Brings a node back that is down.
@@ -212,7 +209,7 @@ impl Nodes {
             return;
         }
         let Some(scope) = shared.scope.get() else { return };
-        let listener = match shared.links.reopen(id, node.held.take()) {
+        let listener = match shared.links.reopen(id) {
             Ok(listener) => listener,
             Err(error) => {
                 let text = format!("it cannot come back, for its port cannot be opened: {error}");

@@ -138,7 +138,7 @@ pub(crate) fn json(status: &str, headers: &str, body: &str) -> String {
 impl Lab {
     fn start(net: &Net, clock: &Clock, plan: &Plan) -> io::Result<Lab> {
         let listen = |server: &Server| -> io::Result<(Listener, (String, SocketAddr))> {
-            let outside = Arc::new(|_| Conduits::direct());
+            let outside = Arc::new(|_, _| Conduits::direct());
             let listener = match server.kind {
                 ServerKind::Closed => net.closed_port(None)?,
                 _ => net.listen(None, outside)?,

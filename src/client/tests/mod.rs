@@ -173,7 +173,7 @@ async fn play(plan: Arc<Plan>, servers: Vec<(String, Server)>, net: Net, clock: 
         let id = plan.server_named(name).unwrap();
         match servers.iter().find(|(given, _)| given == name) {
             Some((_, serve)) => {
-                let listener = net.listen(None, Arc::new(|_| Conduits::direct())).unwrap();
+                let listener = net.listen(None, Arc::new(|_, _| Conduits::direct())).unwrap();
                 addresses.insert(id, listener.local_addr());
                 tasks.spawn(listen(listener, serve.clone(), clock.clone()));
             }

@@ -1,6 +1,6 @@
 //! Listening and connecting in memory: ports, backlogs, refusals.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -29,6 +29,8 @@ struct State {
     listening: BTreeMap<u16, Arc<Mutex<Backlog>>>,
     /// Ports that are kept free on purpose: nothing listens there.
     reserved: Vec<u16>,
+    /// Ports that were listened at: given only to who asks for them by number.
+    kept: BTreeSet<u16>,
 }
 
 #[derive(Default)]
@@ -39,7 +41,8 @@ struct Backlog {
 
 impl VirtualNet {
     pub(in crate::net) fn new(core: Core, rng: Rng) -> VirtualNet {
-        let state = State { rng, listening: BTreeMap::new(), reserved: Vec::new() };
+        let (listening, reserved, kept) = (BTreeMap::new(), Vec::new(), BTreeSet::new());
+        let state = State { rng, listening, reserved, kept };
         VirtualNet { core, state: Arc::new(Mutex::new(state)) }
     }
 
@@ -52,13 +55,8 @@ impl VirtualNet {
         };
         let backlog = Arc::new(Mutex::new(Backlog::default()));
         state.listening.insert(port, backlog.clone());
+        state.kept.insert(port);
         Ok(VirtualListener { net: self.clone(), port, backlog })
-    }
-
-    /// Listens at a port that was kept free until now.
-    pub(in crate::net) fn open(&self, port: u16) -> io::Result<VirtualListener> {
-        self.lock().reserved.retain(|reserved| *reserved != port);
-        self.listen(Some(port))
     }
 
     /// A port at which nothing listens, unless it is opened.
@@ -96,7 +94,7 @@ impl State {
                     + u16::try_from((u32::from(first) + u32::from(n)) % (u32::from(range) + 1))
                         .unwrap_or(0)
             })
-            .find(|port| !self.is_taken(*port))
+            .find(|port| !self.is_taken(*port) && !self.kept.contains(port))
             .ok_or_else(|| io::ErrorKind::AddrInUse.into())
     }
 

@@ -1,181 +1,27 @@
-//! Real sockets. This file alone may open one, and it binds to loopback only.
-#![expect(clippy::disallowed_types, reason = "this file owns the sockets")]
+//! A connection on a real socket, as servers and clients of looplab hold it.
+#![expect(clippy::disallowed_types, reason = "this folder owns the sockets")]
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::mem::MaybeUninit;
-use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
-use super::kick::{Reader, RealNudge};
-use super::{Clock, Conduit, Conduits, Nudge, Parcel, Sleep, WINDOW_BYTES};
-
-/// How many connections the kernel keeps for a listener that does not accept them yet.
-const BACKLOG: u32 = 4096;
+use crate::net::kick::{Reader, RealNudge};
+use crate::net::{Clock, Conduit, Nudge, Parcel, Sleep, WINDOW_BYTES};
 
 /// How much is read from a socket at once when a conduit stands on the reading side.
 const READ_CHUNK: usize = 16 * 1024;
 
-/// The network of loopback. Cheap to clone.
-#[derive(Clone)]
-pub(super) struct RealNet {
-    clock: Clock,
-    /// The response conduits of connections that our own clients are making, by the client's address:
-    /// the accepting side takes its one from here. Whoever is not found here comes from outside.
-    dialled: Arc<Mutex<BTreeMap<SocketAddr, Dialled>>>,
-}
-
-/// A connection that one of our own clients is making.
-struct Dialled {
-    to: SocketAddr,
-    response: Box<dyn Conduit>,
-}
-
-impl RealNet {
-    pub(super) fn new(clock: Clock) -> RealNet {
-        RealNet { clock, dialled: Arc::default() }
-    }
-
-    pub(super) fn listen(&self, port: Option<u16>) -> io::Result<RealListener> {
-        let (_, reserved) = RealNet::reserve(port)?;
-        self.open(reserved)
-    }
-
-    /// Listens at a port that was reserved.
-    pub(super) fn open(&self, reserved: Reserved) -> io::Result<RealListener> {
-        let listener = reserved.socket.listen(BACKLOG)?;
-        let address = listener.local_addr()?;
-        Ok(RealListener { net: self.clone(), listener, address })
-    }
-
-    /// A port at which nothing listens: bound and not listened at. It may have been somebody's before:
-    /// connections of his that linger do not matter, nor do they at the next listener, who inherits it.
-    pub(super) fn reserve(port: Option<u16>) -> io::Result<(SocketAddr, Reserved)> {
-        let socket = TcpSocket::new_v4()?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(loopback(port.unwrap_or(0)))?;
-        Ok((socket.local_addr()?, Reserved { socket }))
-    }
-
-    pub(super) fn dial(&self) -> io::Result<RealDialling> {
-        let socket = TcpSocket::new_v4()?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(loopback(0))?;
-        let local = socket.local_addr()?;
-        Ok(RealDialling { net: self.clone(), socket, local })
-    }
-
-    fn lock(&self) -> MutexGuard<'_, BTreeMap<SocketAddr, Dialled>> {
-        self.dialled.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection that is about to be made: a socket with a port of its own.
-pub(super) struct RealDialling {
-    net: RealNet,
-    socket: TcpSocket,
-    local: SocketAddr,
-}
-
-impl RealDialling {
-    pub(super) fn local_addr(&self) -> SocketAddr {
-        self.local
-    }
-
-    pub(super) async fn connect(
-        self,
-        to: SocketAddr,
-        conduits: Conduits,
-    ) -> io::Result<RealStream> {
-        self.net.lock().insert(self.local, Dialled { to, response: conduits.response });
-        // If the connection is not made, or nobody waits for it any more, nobody will take it either.
-        let guard = Forget { net: &self.net, local: self.local, armed: true };
-        let tcp = self.socket.connect(to).await?;
-        guard.disarm();
-        RealStream::new(tcp, self.net.clock.clone(), None, conduits.request)
-    }
-}
-
-/// Takes a conduit back that will never be asked for.
-struct Forget<'a> {
-    net: &'a RealNet,
-    local: SocketAddr,
-    armed: bool,
-}
-
-impl Forget<'_> {
-    fn disarm(mut self) {
-        self.armed = false;
-    }
-}
-
-impl Drop for Forget<'_> {
-    fn drop(&mut self) {
-        if self.armed {
-            self.net.lock().remove(&self.local);
-        }
-    }
-}
-
-/// Keeps a port from being used by anybody.
-pub(super) struct Reserved {
-    socket: TcpSocket,
-}
-
-/// A listening socket.
-pub(super) struct RealListener {
-    net: RealNet,
-    listener: TcpListener,
-    address: SocketAddr,
-}
-
-impl RealListener {
-    pub(super) fn local_addr(&self) -> SocketAddr {
-        self.address
-    }
-
-    pub(super) fn poll_accept(
-        &mut self,
-        cx: &mut Context<'_>,
-        outside: &dyn Fn(SocketAddr) -> Conduits,
-    ) -> Poll<io::Result<(RealStream, SocketAddr)>> {
-        let (tcp, peer) = std::task::ready!(self.listener.poll_accept(cx))?;
-        let dialled = self.net.lock().remove(&peer);
-        let clock = self.net.clock.clone();
-        let now = clock.now();
-        let stream = if let Some(Dialled { mut response, .. }) = dialled {
-            response.accepted(now);
-            RealStream::new(tcp, clock, None, response)
-        } else {
-            let Conduits { request, mut response } = outside(peer);
-            response.accepted(now);
-            RealStream::new(tcp, clock, Some(request), response)
-        };
-        Poll::Ready(stream.map(|stream| (stream, peer)))
-    }
-}
-
-impl Drop for RealListener {
-    /// The kernel resets whoever was not accepted yet: nobody will ask for their conduits.
-    fn drop(&mut self) {
-        let mut dialled = self.net.lock();
-        let forgotten = dialled.extract_if(.., |_, dialled| dialled.to == self.address);
-        let forgotten: Vec<(SocketAddr, Dialled)> = forgotten.collect();
-        drop(dialled);
-        drop(forgotten);
-    }
-}
-
 /// A TCP connection whose sending side carries a conduit, and whose receiving side carries one too if
 /// the other end is a stranger.
-pub(super) struct RealStream {
+pub(in crate::net) struct RealStream {
     clock: Clock,
     read: OwnedReadHalf,
     incoming: Option<Incoming>,
@@ -211,7 +57,7 @@ struct Out {
 }
 
 impl RealStream {
-    fn new(
+    pub(super) fn new(
         tcp: TcpStream,
         clock: Clock,
         incoming: Option<Box<dyn Conduit>>,
@@ -238,7 +84,7 @@ impl RealStream {
         Ok(RealStream { clock, read, incoming: incoming.map(Incoming::new), out })
     }
 
-    pub(super) fn poll_read(
+    pub(in crate::net) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
@@ -255,7 +101,7 @@ impl RealStream {
         }
     }
 
-    pub(super) fn poll_write(
+    pub(in crate::net) fn poll_write(
         &mut self,
         cx: &mut Context<'_>,
         buf: &[u8],
@@ -281,7 +127,7 @@ impl RealStream {
         Poll::Ready(Ok(n))
     }
 
-    pub(super) fn shutdown(&mut self, cx: &mut Context<'_>) {
+    pub(in crate::net) fn shutdown(&mut self, cx: &mut Context<'_>) {
         let mut out = lock(&self.out);
         if out.finish(&self.clock) {
             drive(&self.out, &self.clock, out, cx);
@@ -290,7 +136,7 @@ impl RealStream {
 
     /// Breaks the connection off, after what is under way: as in the virtual world, a reset overtakes
     /// nothing.
-    pub(super) fn reset(&mut self) {
+    pub(in crate::net) fn reset(&mut self) {
         let mut out = lock(&self.out);
         if out.write.is_none() {
             return;
@@ -570,8 +416,4 @@ impl Incoming {
 
 fn lock(out: &Mutex<Out>) -> MutexGuard<'_, Out> {
     out.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn loopback(port: u16) -> SocketAddr {
-    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
