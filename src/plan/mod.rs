@@ -5,11 +5,13 @@
 
 mod bounds;
 pub mod fault;
+mod faults;
 mod findings;
 mod graph;
 pub mod limits;
 mod names;
 mod order;
+mod paths;
 mod programs;
 mod proxies;
 mod read;
@@ -75,6 +77,8 @@ pub struct Plan {
     pub unused_faults: UnusedFaults,
     /// What the steps that let faults loose do, by where they begin in the file.
     acts: BTreeMap<u32, fault::Act>,
+    /// What the file says of faults, to be bound again for another seed.
+    declared: Arc<faults::Declared>,
     /// The scenario's variables; each may refer to those before it and to servers' addresses.
     pub vars: Vec<(String, Dynamic)>,
     links: Vec<PlanLink>,
@@ -176,6 +180,7 @@ impl Plan {
             timeline: Vec::new(),
             unused_faults: scenario.unused_faults,
             acts: BTreeMap::new(),
+            declared: Arc::default(),
             links: Vec::new(),
             named,
         };
@@ -194,13 +199,25 @@ impl Plan {
                 latency: link.latency,
             })
             .collect();
+        plan.declared = Arc::new(faults::Declared::new(scenario.links, scenario.timeline));
+        plan.bind_faults();
         plan
+    }
+
+    /// Binds the faults of the file, by the plan's seed.
+    fn bind_faults(&mut self) {
+        let bound = faults::bind(self, &self.declared.clone());
+        (self.faults, self.timeline, self.acts) = (bound.faults, bound.timeline, bound.acts);
     }
 
     /// The same plan with another seed.
     #[must_use]
     pub fn with_seed(&self, seed: u64) -> Plan {
-        Plan { seed, ..self.clone() }
+        let mut plan = Plan { seed, ..self.clone() };
+        if self.declared.is_drawn(self) {
+            plan.bind_faults();
+        }
+        plan
     }
 
     /// The nodes that a name of the scenario stands for: a server, a client, or all instances of a

@@ -11,6 +11,7 @@
 //! This layer knows the language and nothing of what runs it. Names are not bound here: whether a
 //! step's server exists is for the plan to say.
 
+mod flow;
 mod form;
 mod lower;
 pub mod model;

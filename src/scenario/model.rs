@@ -524,9 +524,9 @@ pub struct LinkMoment {
     /// The fault; its `from` and `to` are the link's.
     pub fault: Fault,
     /// `start:`. Default 0.
-    pub start: Duration,
+    pub start: Option<Located<Duration>>,
     /// `end:`; `for:` is counted from the start instead.
-    pub end: Option<Duration>,
+    pub end: Option<Located<Duration>>,
 }
 
 // ---- clients and steps --------------------------------------------------------------------

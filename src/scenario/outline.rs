@@ -12,7 +12,8 @@
 use std::collections::BTreeSet;
 
 use super::model::{
-    Action, After, CheckKind, Filter, RouteAction, Scenario, Server, ServerKind, Step,
+    Action, After, CheckKind, Choice, Condition, Doing, Fault, FaultKind, Filter, RouteAction,
+    Scenario, Server, ServerKind, Shape, Step, Trigger, TriggerEvent, When,
 };
 use crate::base::Located;
 
@@ -89,6 +90,13 @@ impl Outline {
         for link in &scenario.links {
             link.from.iter().for_each(|name| outline.mention(Role::Node, name));
             link.to.iter().for_each(|name| outline.mention(Role::Server, name));
+            link.faults.iter().for_each(|moment| outline.of_fault(&moment.fault));
+        }
+        for moment in &scenario.timeline {
+            if let When::On { trigger, .. } = &moment.when {
+                outline.of_trigger(trigger);
+            }
+            outline.of_doing(&moment.doing);
         }
         for check in &scenario.checks {
             match &check.kind {
@@ -139,7 +147,75 @@ impl Outline {
             Action::Redis(call) => self.mention(Role::Server, &call.server),
             Action::Connect(connect) => self.mention(Role::Server, &connect.server),
             Action::Use { flow, .. } => self.mention(Role::Flow, flow),
+            Action::Fault(doing) => self.of_doing(doing),
             _ => {}
+        }
+    }
+
+    fn all(&mut self, role: Role, names: &[Located<String>]) {
+        names.iter().for_each(|name| self.mention(role, name));
+    }
+
+    fn of_doing(&mut self, doing: &Doing) {
+        match doing {
+            Doing::Fault(fault) => self.of_fault(fault),
+            Doing::Restart(nodes) => self.all(Role::Server, nodes),
+            Doing::Resume(nodes) => self.all(Role::Node, nodes),
+            Doing::Chaos(chaos) => self.all(Role::Node, &chaos.nodes),
+            Doing::Heal(_) | Doing::Release(_) => {}
+        }
+    }
+
+    /// Notes the names that a fault uses.
+    pub(crate) fn of_fault(&mut self, fault: &Fault) {
+        match &fault.kind {
+            FaultKind::Link(link) => {
+                self.all(Role::Node, &link.from);
+                self.all(Role::Server, &link.to);
+                self.of_choice(&link.choice);
+            }
+            FaultKind::Partition(partition) => match &partition.shape {
+                Shape::Sides(sides) => sides.iter().for_each(|side| self.all(Role::Node, side)),
+                Shape::OneWay { from, to } => {
+                    self.all(Role::Node, from);
+                    self.all(Role::Node, to);
+                }
+                Shape::Isolate(nodes) | Shape::Majority(nodes) | Shape::Ring(nodes) => {
+                    self.all(Role::Node, nodes);
+                }
+            },
+            FaultKind::Node(node) => {
+                let role = if node.harm.is_of_servers() { Role::Server } else { Role::Node };
+                self.all(role, &node.nodes);
+            }
+        }
+    }
+
+    fn of_choice(&mut self, choice: &Choice) {
+        choice.client.iter().for_each(|name| self.mention(Role::Client, name));
+        choice.after.iter().for_each(|trigger| self.of_trigger(trigger));
+        match &choice.during {
+            Some(Condition::Crashed(node)) => self.mention(Role::Server, node),
+            Some(Condition::Paused(node)) => self.mention(Role::Node, node),
+            Some(Condition::Fault(_)) | None => {}
+        }
+    }
+
+    fn of_trigger(&mut self, trigger: &Trigger) {
+        match &trigger.event {
+            TriggerEvent::Message(filter) => self.of_filter(filter, Role::Node),
+            TriggerEvent::Connect { from, to } => {
+                from.iter().for_each(|name| self.mention(Role::Node, name));
+                to.iter().for_each(|name| self.mention(Role::Server, name));
+            }
+            TriggerEvent::Step(after) => self.mention(Role::Client, &waited_for(after)),
+            TriggerEvent::Crash(node) | TriggerEvent::Restart(node) => {
+                self.mention(Role::Server, node);
+            }
+            TriggerEvent::Pause(node) | TriggerEvent::Resume(node) => {
+                self.mention(Role::Node, node);
+            }
+            TriggerEvent::Fault(_) => {}
         }
     }
 
@@ -195,7 +271,10 @@ servers:
   app: { type: http, port: 80, routes: [{ on: GET /, redis: { call: db GET x, respond: {} } }] }
   db: { type: redis }
 links:
-  - { from: '*', to: [app, db], latency: 1ms }
+  - { from: '*', to: [app, db], latency: 1ms, faults: [{ drop: true, after: { connect: { from: bob, to: db } } }] }
+timeline:
+  - { on: { pause: alice }, resume: bob }
+  - { at: 1s, fault: { isolate: [alice, db] } }
 clients:
   alice:
     after: bob.one

@@ -8,7 +8,7 @@ use super::model::Scenario;
 
 /// The parts of the reference, with the chapters that each begins with; a chapter that no part names
 /// stands in the part of the one before it.
-const PARTS: [(&str, &str, &[&str]); 6] = [
+const PARTS: [(&str, &str, &[&str]); 7] = [
     ("The file", "", &["scenario", "trace"]),
     (
         "Servers",
@@ -46,6 +46,32 @@ const PARTS: [(&str, &str, &[&str]); 6] = [
             "load",
         ],
     ),
+    (
+        "Faults",
+        "A link's `faults:` are in force from the start, `timeline:` is a list of moments, and a client's \
+         steps can let faults loose as well.",
+        &[
+            "fault",
+            "fault name",
+            "slice",
+            "flipped bits",
+            "blackhole",
+            "replacement",
+            "edit",
+            "edited headers",
+            "sides",
+            "one way",
+            "flap",
+            "condition",
+            "event",
+            "sent message",
+            "asked connection",
+            "moment",
+            "times",
+            "time range",
+            "chaos",
+        ],
+    ),
     ("Checks", "`checks:` is a list.", &["check", "call count", "latency bound", "message filter"]),
     (
         "Values",
@@ -62,6 +88,8 @@ const PARTS: [(&str, &str, &[&str]); 6] = [
             "duration",
             "size",
             "rate",
+            "bandwidth",
+            "share",
             "delay",
             "distribution",
             "file",
@@ -106,8 +134,8 @@ Whether it has one is known before anything runs. What there is depends on the p
 const LATER: &str = "
 ## Not in this version
 
-Some words are reserved and refused with a message of their own: the faults and their `timeline`,
-`script`, databases other than redis, and the checks `history`, `always`, `eventually` and `metric`.
+Some words are reserved and refused with a message of their own: `script`, databases other than redis,
+and the checks `history`, `always`, `eventually` and `metric`.
 ";
 
 /// The reference of the scenario language, in Markdown.
@@ -379,6 +407,7 @@ mod tests {
             format!("{program}{}", indented(4)),
             format!("{program}    command: x\n{}", indented(4)),
             format!("looplab: 1\nservers:\n  db:\n    type: external\n{}", indented(4)),
+            format!("looplab: 1\ntimeline:\n  - heal: all\n{}", indented(4)),
         ];
         places.iter().any(|text| Scenario::parse("x.yaml", text.as_bytes(), None).is_ok())
     }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 
+use super::super::flow::{flow, pair};
 use super::super::outline::Outline;
 use super::super::tree::{Node, shortened};
 use super::{Book, Content, Entry, FieldDoc, Form, Reading, Shape, a};
@@ -291,6 +292,17 @@ impl<'f, 'a> Fields<'f, 'a> {
         }
     }
 
+    /// The entries of the mapping, each written on one line; those under `keys` first, and in their order.
+    pub(crate) fn written(&self, keys: &[&str], without: &[&str]) -> Vec<String> {
+        let Mode::Read { node, .. } = &self.mode else { return Vec::new() };
+        let entries = node.entries().unwrap_or_default();
+        let named = |key: &str| entries.iter().find(|(name, _)| name.value == key);
+        let first = keys.iter().filter_map(|key| named(key));
+        let rest = entries.iter().filter(|(name, _)| !keys.contains(&&*name.value));
+        let kept = first.chain(rest).filter(|(name, _)| !without.contains(&&*name.value));
+        kept.map(|(name, value)| pair(&name.value, &flow(value))).collect()
+    }
+
     /// Notes something in the file's outline; nothing while describing.
     pub(crate) fn note(&mut self, note: impl FnOnce(&mut Outline)) {
         if let Mode::Read { reading, .. } = &mut self.mode {
@@ -317,6 +329,14 @@ impl<'f, 'a> Fields<'f, 'a> {
         if let Mode::Read { reading, sound, .. } = &mut self.mode {
             reading.error(diagnostic);
             *sound = false;
+        }
+    }
+
+    /// Records an error about a key, of which no more is said; nothing while describing.
+    pub(crate) fn wrong(&mut self, key: &'static str, diagnostic: Diagnostic) {
+        if let Mode::Read { known, .. } = &mut self.mode {
+            known.push(key);
+            self.error(diagnostic);
         }
     }
 

@@ -229,7 +229,7 @@ impl Form for HeadersForm {
 }
 
 /// A header's value is one line.
-fn header_value(value: &Text, reading: &mut Reading<'_>) -> bool {
+pub(super) fn header_value(value: &Text, reading: &mut Reading<'_>) -> bool {
     use super::super::model::TextPart;
     let broken = value.parts.iter().any(|part| match part {
         TextPart::Literal(text) => text.contains(['\r', '\n', '\0']),

@@ -93,7 +93,7 @@ fn never(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Check> {
 }
 
 /// The keys that say which messages are meant; `to` is what they may be sent to.
-fn filter(f: &mut Fields<'_, '_>, to: Role) -> Filter {
+pub(super) fn filter(f: &mut Fields<'_, '_>, to: Role) -> Filter {
     let from = f.optional("from", "Who sent the request.", name_of(Role::Node));
     let to = f.optional("to", "The server it was sent to.", name_of(to));
     let client = f.optional("client", "The same as `from`, but a client.", name_of(Role::Client));

@@ -125,8 +125,29 @@ pub(super) const REQUEST: FieldSet = FieldSet {
     json: Some("the JSON body"),
 };
 
+/// A message on a link, as the edit of a fault sees it.
+pub(super) const ON_LINK: FieldSet = FieldSet {
+    of: "message",
+    words: &[
+        ("method", "the method of an HTTP request, or the name of a Redis command"),
+        ("path", "the path of an HTTP request, without the query"),
+        ("status", "the status of an HTTP reply, a number"),
+        ("body", "the body as text; of a line or of bytes, all of it"),
+        ("text", "the same as `body`"),
+        ("bytes", "how many bytes the body has"),
+        ("hex", "the body's bytes in hex"),
+        ("reply", "a Redis reply: text, a number, a list, a mapping, or null for nil"),
+    ],
+    prefixes: &[
+        ("query", "a parameter of the query of an HTTP request"),
+        ("headers", "a header, whatever its case"),
+    ],
+    json: Some("the JSON body, or the Redis reply"),
+};
+
 /// All sets, for telling where a field would fit.
-const ALL: [&FieldSet; 6] = [&HTTP_REPLY, &REDIS_REPLY, &RECEIVED, &DONE, &PROGRAM, &REQUEST];
+const ALL: [&FieldSet; 7] =
+    [&HTTP_REPLY, &REDIS_REPLY, &RECEIVED, &DONE, &PROGRAM, &REQUEST, &ON_LINK];
 
 impl FieldSet {
     /// The pattern of its fields, for the schema.
@@ -295,6 +316,7 @@ pub(super) fn fields_chapter(book: &mut Book) -> &'static str {
 
 /// For everything that has fields, what it is called and its fields with what they are.
 pub(in super::super) fn field_tables() -> Vec<(&'static str, Vec<(String, String)>)> {
-    let sets = [&HTTP_REPLY, &REDIS_REPLY, &RECEIVED, &DONE, &PROGRAM, &VARIABLES, &REQUEST];
+    let sets =
+        [&HTTP_REPLY, &REDIS_REPLY, &RECEIVED, &DONE, &PROGRAM, &VARIABLES, &REQUEST, &ON_LINK];
     sets.iter().map(|set| (set.of, set.listed())).collect()
 }

@@ -3,15 +3,14 @@
 use serde_json::json;
 
 use super::super::form::{
-    Book, Entry, Fields, Form, NAME, Reading, Record, Shape, name_of, one_or_many,
+    Book, Entry, Fields, Form, NAME, Reading, Record, Shape, kept, name_of, one_or_many,
 };
-use super::super::model::Link;
+use super::super::model::{FaultKind, Link, LinkMoment};
 use super::super::outline::Role;
 use super::super::tree::Node;
 use super::distribution::DISTRIBUTION;
-use crate::base::Located;
-
-const FAULT: &str = "faults come with a later version";
+use super::fault::{OWN_FAULT, add};
+use crate::base::{Diagnostic, Located};
 
 impl Record for Link {
     const ENTRY: Entry = Entry {
@@ -34,24 +33,55 @@ impl Record for Link {
         );
         let doc = "One way, for each piece that is sent; drawn for each direction by itself.";
         let latency = f.optional("latency", doc, DISTRIBUTION);
-        f.reserved(&[
-            ("drop", FAULT),
-            ("duplicate", FAULT),
-            ("reorder", FAULT),
-            ("corrupt", FAULT),
-            ("truncate", FAULT),
-            ("bandwidth", FAULT),
-            ("jitter", "jitter is a distribution: `latency: { dist: normal, mean: 5ms, sd: 1ms }`"),
-            ("loss", FAULT),
-            ("fault", FAULT),
-            ("faults", FAULT),
-        ]);
-        Some(Link { span: f.lead(), from, to, latency, faults: Vec::new() })
+        let doc = "What goes wrong on it, from the start of the run, or between `start` and `end`.";
+        let faults = f.optional("faults", doc, kept(OWN_FAULT)).unwrap_or_default();
+        misplaced(f);
+        let faults = faults.into_iter().map(|fault| own(f, fault, &from, &to)).collect();
+        Some(Link { span: f.lead(), from, to, latency, faults })
+    }
+}
+
+/// The fault with the nodes of its link.
+fn own(
+    f: &Fields<'_, '_>,
+    mut moment: LinkMoment,
+    from: &[Located<String>],
+    to: &[Located<String>],
+) -> LinkMoment {
+    let FaultKind::Link(link) = &mut moment.fault.kind else { return moment };
+    (link.from, link.to) = (from.to_vec(), to.to_vec());
+    let said = [("from", from), ("to", to)].into_iter().filter(|(_, names)| !names.is_empty());
+    let keys: Vec<&'static str> = said.map(|(key, _)| key).collect();
+    let ends = f.written(&keys, &[]).into_iter().take(keys.len()).collect::<Vec<String>>();
+    add(&mut moment.fault.text, &ends);
+    moment
+}
+
+/// Reports a fault's verb that stands where only `faults:` can.
+fn misplaced(f: &mut Fields<'_, '_>) {
+    let verbs =
+        ["drop", "duplicate", "reorder", "corrupt", "truncate", "bandwidth", "loss", "fault"];
+    for verb in verbs {
+        if !f.has(verb) {
+            continue;
+        }
+        let meant = if matches!(verb, "loss" | "fault") { "drop" } else { verb };
+        let what = format!("unknown key `{verb}` in a link");
+        f.wrong(
+            verb,
+            Diagnostic::new(what, f.key(verb))
+                .help(format!("faults of a link stand in `faults: [{{ {meant}: … }}]`")),
+        );
+    }
+    if f.has("jitter") {
+        let error = Diagnostic::new("unknown key `jitter` in a link", f.key("jitter"));
+        let help = "jitter is a distribution: `latency: { dist: normal, mean: 5ms, sd: 1ms }`";
+        f.wrong("jitter", error.help(help));
     }
 }
 
 /// Names of nodes of some kind; empty is all.
-struct NodesForm(Role);
+pub(super) struct NodesForm(pub(super) Role);
 
 const NODES_ENTRY: Entry = Entry {
     name: "nodes",

@@ -7,6 +7,7 @@ mod body;
 mod check;
 mod client;
 mod distribution;
+mod fault;
 mod field;
 mod http;
 mod link;

@@ -14,6 +14,7 @@ use super::super::model::{
 };
 use super::super::outline::Section;
 use super::super::tree::Node;
+use super::fault::moments;
 use super::step::steps;
 use crate::base::{Diagnostic, Source};
 
@@ -95,6 +96,11 @@ impl Record for Scenario {
         let servers = f.optional("servers", "What listens.", form).unwrap_or_default();
         let doc = "How messages travel.";
         let links = f.optional("links", doc, kept(record::<Link>())).unwrap_or_default();
+        let timeline = f.optional("timeline", "What goes wrong, and when.", moments());
+        let doc = "What a fault that touched nothing means: it is told (`warn`), it fails the run \
+                   (`error`), or nothing (`ignore`).";
+        let words = word(UNUSED_FAULTS);
+        let unused_faults = f.or("unused_faults", doc, words, "warn", UnusedFaults::Warn);
         let doc = "Lists of steps that `use` and `mix` refer to by name.";
         let form = named(steps(), |name, steps| Flow { name, steps });
         let flows = f.optional("flows", doc, form).unwrap_or_default();
@@ -104,12 +110,7 @@ impl Record for Scenario {
         let checks = f.optional("checks", doc, kept(variants::<Check>())).unwrap_or_default();
         let doc = "What the trace keeps.";
         let trace = f.optional("trace", doc, record::<TraceOptions>()).unwrap_or_default();
-        f.reserved(&[
-            ("timeline", "faults and their timeline come with a later version"),
-            ("faults", "faults come with a later version"),
-            ("unused_faults", "faults come with a later version"),
-            ("script", "scripts come with a later version"),
-        ]);
+        f.reserved(&[("script", "scripts come with a later version")]);
         if f.has("looplab") {
             // Another version may mean anything.
             version?;
@@ -124,8 +125,8 @@ impl Record for Scenario {
             vars,
             servers,
             links,
-            timeline: Vec::new(),
-            unused_faults: UnusedFaults::default(),
+            timeline: timeline.unwrap_or_default(),
+            unused_faults,
             flows,
             clients,
             checks,
@@ -133,6 +134,12 @@ impl Record for Scenario {
         })
     }
 }
+
+const UNUSED_FAULTS: &[(&str, UnusedFaults)] = &[
+    ("warn", UnusedFaults::Warn),
+    ("error", UnusedFaults::Error),
+    ("ignore", UnusedFaults::Ignore),
+];
 
 const WORLDS: &[(&str, World)] = &[("real", World::Real), ("virtual", World::Virtual)];
 

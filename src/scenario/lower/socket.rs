@@ -56,8 +56,9 @@ pub(super) fn close(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Step> {
 }
 
 /// Text, or a mapping with a body.
-struct PayloadForm;
-const PAYLOAD: PayloadForm = PayloadForm;
+pub(super) struct PayloadForm;
+/// The form [`PayloadForm`].
+pub(super) const PAYLOAD: PayloadForm = PayloadForm;
 
 impl Form for PayloadForm {
     type Value = Body;
@@ -82,7 +83,7 @@ struct Payload(Body);
 impl Record for Payload {
     const ENTRY: Entry = Entry {
         name: "payload",
-        doc: "The bytes of a `send` that are not given as text.",
+        doc: "Bytes that are not given as text.",
         example: "send: { hex: \"00 ff\" }",
     };
 

@@ -11,6 +11,7 @@ use super::super::model::{
 };
 use super::super::outline::Role;
 use super::body::{HEADERS, body};
+use super::fault::doing_step;
 use super::field::{FieldForm, FieldSet, HTTP_REPLY, VARIABLES};
 use super::predicate::ExpectationsForm;
 use super::target::{AFTER, TARGET};
@@ -36,17 +37,7 @@ impl Variants for Step {
     }
 
     fn reserved() -> &'static [(&'static str, &'static str)] {
-        const FAULTS: &str = "faults come with a later version";
-        &[
-            ("fault", FAULTS),
-            ("crash", FAULTS),
-            ("restart", FAULTS),
-            ("pause", FAULTS),
-            ("resume", FAULTS),
-            ("partition", FAULTS),
-            ("heal", FAULTS),
-            ("script", "scripts come with a later version"),
-        ]
+        &[("script", "scripts come with a later version")]
     }
 }
 
@@ -60,7 +51,7 @@ const fn variant(
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
 
-static STEPS: [Variant<Step>; 14] = [
+static STEPS: [Variant<Step>; 19] = [
     variant(
         METHODS,
         Entry {
@@ -185,6 +176,51 @@ static STEPS: [Variant<Step>; 14] = [
             example: "- log: the token is ${token}",
         },
         log,
+    ),
+    variant(
+        &["fault"],
+        Entry {
+            name: "fault step",
+            doc: "Lets a fault loose, at once: what is sent after this step meets it.",
+            example: "- fault: { drop: response, to: app, first: 1 }\n- fault: { partition: [app, db] }\n  for: 100ms",
+        },
+        doing_step,
+    ),
+    variant(
+        &["heal"],
+        Entry {
+            name: "heal step",
+            doc: "Ends faults.",
+            example: "- heal: all\n- heal: [drop.1, slow-db]",
+        },
+        doing_step,
+    ),
+    variant(
+        &["release"],
+        Entry {
+            name: "release step",
+            doc: "Lets go what faults hold, while they go on.",
+            example: "- release: hold.1",
+        },
+        doing_step,
+    ),
+    variant(
+        &["restart"],
+        Entry {
+            name: "restart step",
+            doc: "Brings servers back that are down, on the same port.",
+            example: "- restart: db",
+        },
+        doing_step,
+    ),
+    variant(
+        &["resume"],
+        Entry {
+            name: "resume step",
+            doc: "Lets nodes go on that stand still.",
+            example: "- resume: [app, db]",
+        },
+        doing_step,
     ),
     Variant {
         keys: &["expect"],

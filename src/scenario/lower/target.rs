@@ -75,7 +75,7 @@ pub(super) fn check_server(server: &Located<String>, reading: &mut Reading<'_>) 
 }
 
 /// White space in a path would break the request's first line.
-fn check_path(path: &Text, node: &Node, reading: &mut Reading<'_>) -> Option<()> {
+pub(super) fn check_path(path: &Text, node: &Node, reading: &mut Reading<'_>) -> Option<()> {
     let blank = |part: &TextPart| match part {
         TextPart::Literal(text) => text.chars().find(|c| c.is_whitespace() || c.is_control()),
         TextPart::Var(_) => None,

@@ -38,6 +38,19 @@ pub enum FaultKind {
     Node(NodeFault),
 }
 
+impl FaultKind {
+    /// The verb that says what it does.
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        match self {
+            FaultKind::Link(link) => link.harm.verb(),
+            FaultKind::Partition(Partition { shape: Shape::Isolate(_), .. }) => "isolate",
+            FaultKind::Partition(_) => "partition",
+            FaultKind::Node(fault) => fault.harm.verb(),
+        }
+    }
+}
+
 // ---- on links -----------------------------------------------------------------------------
 
 /// A fault on what travels over links.
@@ -202,6 +215,50 @@ pub enum Harm {
     Hold,
 }
 
+impl Harm {
+    /// The verb that says it.
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Harm::Latency { .. } => "latency",
+            Harm::Bandwidth { .. } => "bandwidth",
+            Harm::Slice { .. } => "slice",
+            Harm::Corrupt(_) => "corrupt",
+            Harm::Limit { .. } => "limit",
+            Harm::SlowClose { .. } => "slow_close",
+            Harm::Reset { .. } => "reset",
+            Harm::Blackhole { .. } => "blackhole",
+            Harm::Refuse => "refuse",
+            Harm::SlowConnect(_) => "slow_connect",
+            Harm::HalfClose => "half_close",
+            Harm::Drop => "drop",
+            Harm::Duplicate { .. } => "duplicate",
+            Harm::Delay(_) => "delay",
+            Harm::Reorder { .. } => "reorder",
+            Harm::Truncate { .. } => "truncate",
+            Harm::Replace(_) => "replace",
+            Harm::Edit(_) => "edit",
+            Harm::Hold => "hold",
+        }
+    }
+
+    /// True for a harm on decoded messages, which holds a message back until it is whole.
+    #[must_use]
+    pub fn is_on_messages(&self) -> bool {
+        matches!(
+            self,
+            Harm::Drop
+                | Harm::Duplicate { .. }
+                | Harm::Delay(_)
+                | Harm::Reorder { .. }
+                | Harm::Truncate { .. }
+                | Harm::Replace(_)
+                | Harm::Edit(_)
+                | Harm::Hold
+        )
+    }
+}
+
 /// `corrupt:`.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Corruption {
@@ -325,6 +382,26 @@ pub enum NodeHarm {
     DiskFull,
 }
 
+impl NodeHarm {
+    /// True for what only servers come to.
+    #[must_use]
+    pub fn is_of_servers(self) -> bool {
+        matches!(self, NodeHarm::Crash | NodeHarm::Slow { .. } | NodeHarm::DiskFull)
+    }
+
+    /// The verb that says it.
+    #[must_use]
+    pub fn verb(self) -> &'static str {
+        match self {
+            NodeHarm::Crash => "crash",
+            NodeHarm::Pause => "pause",
+            NodeHarm::Slow { .. } => "slow",
+            NodeHarm::Skew { .. } => "skew",
+            NodeHarm::DiskFull => "disk_full",
+        }
+    }
+}
+
 // ---- when ---------------------------------------------------------------------------------
 
 /// One entry of `timeline:`.
@@ -342,7 +419,7 @@ pub struct Moment {
 #[derive(Debug, Clone)]
 pub enum When {
     /// `at:` one time, a list, or `{ from, to, every }`, which is expanded; in ascending order.
-    At(Vec<Duration>),
+    At(Vec<Located<Duration>>),
     /// `on:`, an event; with `wait:`, a pause after it.
     On {
         /// The event.
@@ -428,7 +505,7 @@ pub struct Chaos {
     /// `from:`, when it begins. Default 0.
     pub from: Duration,
     /// `until:`, when it is over; no fault of it lasts longer.
-    pub until: Duration,
+    pub until: Located<Duration>,
     /// `lasts:`, how long each fault lasts.
     pub lasts: Distribution,
     /// `nodes:`, who may be met; empty is all servers.

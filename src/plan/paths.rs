@@ -1,0 +1,92 @@
+//! Who connects to whom, as far as the file tells: the pairs that messages can travel between.
+//!
+//! ```text
+//! a client's steps, with its flows ─> the servers they name
+//! a server's routes                ─> the servers they ask
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::scenario::each_step;
+use crate::scenario::model::{Action, Client, Flow, RouteAction, Server, ServerKind, Step};
+
+/// The pairs of nodes, by name, of which the first connects to the second.
+#[derive(Debug, Default)]
+pub(super) struct Paths<'a> {
+    pairs: BTreeSet<(&'a str, &'a str)>,
+}
+
+impl<'a> Paths<'a> {
+    pub(super) fn new(
+        servers: &'a [Server],
+        clients: &'a [Client],
+        flows: &'a [Flow],
+    ) -> Paths<'a> {
+        let mut pairs = BTreeSet::new();
+        for server in servers {
+            let ServerKind::Http(http) = &server.kind else { continue };
+            for route in &http.routes {
+                let to = match &route.action {
+                    RouteAction::Proxy(proxy) => &proxy.to,
+                    RouteAction::Redis(redis) => &redis.call.server,
+                    _ => continue,
+                };
+                pairs.insert((server.name.value.as_str(), to.value.as_str()));
+            }
+        }
+        let flows: BTreeMap<&str, &[Step]> =
+            flows.iter().map(|flow| (&*flow.name.value, flow.steps.as_slice())).collect();
+        for client in clients {
+            let mut named = BTreeSet::new();
+            let mut seen = BTreeSet::new();
+            named_by(&client.steps, &flows, &mut seen, &mut named);
+            for (flow, _) in client.load.iter().flat_map(|load| &load.mix) {
+                follow(&flow.value, &flows, &mut seen, &mut named);
+            }
+            pairs.extend(named.into_iter().map(|to| (client.name.value.as_str(), to)));
+        }
+        Paths { pairs }
+    }
+
+    /// True if `from` connects to `to`.
+    pub(super) fn connects(&self, from: &str, to: &str) -> bool {
+        self.pairs.contains(&(from, to))
+    }
+
+    /// All pairs, in order.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
+        self.pairs.iter().copied()
+    }
+}
+
+/// Adds the servers that steps name.
+fn named_by<'a>(
+    steps: &'a [Step],
+    flows: &BTreeMap<&'a str, &'a [Step]>,
+    seen: &mut BTreeSet<&'a str>,
+    named: &mut BTreeSet<&'a str>,
+) {
+    let mut used = Vec::new();
+    each_step(steps, &mut |step| match &step.action {
+        Action::Http(call) => drop(named.insert(&call.server.value)),
+        Action::Redis(call) => drop(named.insert(&call.server.value)),
+        Action::Connect(connect) => drop(named.insert(&connect.server.value)),
+        Action::Use { flow, .. } => used.push(flow.value.as_str()),
+        _ => {}
+    });
+    used.into_iter().for_each(|flow| follow(flow, flows, seen, named));
+}
+
+/// Adds the servers that a flow names, once.
+fn follow<'a>(
+    flow: &'a str,
+    flows: &BTreeMap<&'a str, &'a [Step]>,
+    seen: &mut BTreeSet<&'a str>,
+    named: &mut BTreeSet<&'a str>,
+) {
+    if let Some(steps) = flows.get(flow)
+        && seen.insert(flow)
+    {
+        named_by(steps, flows, seen, named);
+    }
+}

@@ -1,0 +1,353 @@
+//! When faults are let loose, and what else is done then: `timeline:`, and the steps that do the same.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use super::super::super::flow;
+use super::super::super::form::{
+    Book, DURATION, Entry, Fields, Form, RATE, Reading, Record, Shape, kept, list, located,
+    one_or_many, record, variants,
+};
+use super::super::super::model::{Action, Chaos, Doing, Fault, Moment, Named, Step, Trigger, When};
+use super::super::super::outline::Role;
+use super::super::super::tree::Node;
+use super::super::distribution::DISTRIBUTION;
+use super::super::step::Common as StepCommon;
+use super::nodes::some;
+use super::{FAULT, FAULT_NAME, verbs};
+use crate::base::{Diagnostic, Distribution, Located};
+
+/// The most moments that one entry of the timeline is expanded into.
+const MOMENTS_MAX: u128 = 10_000;
+
+/// The keys of what is done.
+const DOINGS: [&str; 6] = ["fault", "heal", "release", "restart", "resume", "chaos"];
+
+impl Record for Moment {
+    const ENTRY: Entry = Entry {
+        name: "moment",
+        doc: "One entry of the timeline: when, and what is done.",
+        example: "timeline:\n  - at: [1s, 2s]\n    fault: { reset: true, to: db }\n  \
+                  - at: { from: 1s, to: 5s, every: 500ms }\n    fault: { latency: 100ms }\n    for: 50ms\n  \
+                  - on: { message: { from: app, to: cache, match: \"DEL *\" }, nth: 3 }\n    \
+                  fault: { drop: request }\n  \
+                  - on: { crash: db }\n    wait: 50ms\n    restart: db\n  - at: 6s\n    heal: all",
+    };
+
+    fn fields(f: &mut Fields<'_, '_>) -> Option<Moment> {
+        let doc = "The time, or times, after the start of the run.";
+        let at = f.optional("at", doc, AT);
+        let doc = "An event: it is done each time that it happens, or the `nth`.";
+        let on = f.optional("on", doc, variants::<Trigger>());
+        let wait = f.optional("wait", "The pause after the event.", DURATION);
+        let fault = fault(f, "fault", false);
+        let heal = f.optional("heal", HEAL, FAULTS);
+        let release = f.optional("release", RELEASE, FAULTS);
+        let restart = f.optional("restart", RESTART, some(Role::Server));
+        let resume = f.optional("resume", RESUME, some(Role::Node));
+        let doc = "Faults at random, from the run's seed.";
+        let chaos = f.optional("chaos", doc, record::<Chaos>());
+        f.exactly_one(&["at", "on", "chaos"]);
+        f.exactly_one(&DOINGS);
+        if f.has("wait") && f.has("at") {
+            let error = Diagnostic::new("a pause needs something to wait for", f.entry("wait"));
+            f.error(error.related(f.entry("at"), "this says exactly when"));
+        }
+        let doing = fault
+            .map(|fault| Doing::Fault(Box::new(fault)))
+            .or(heal.map(Doing::Heal))
+            .or(release.map(Doing::Release))
+            .or(restart.map(Doing::Restart))
+            .or(resume.map(Doing::Resume));
+        let (doing, when) = match chaos {
+            Some(chaos) => {
+                let at = Located::new(chaos.from, f.key("chaos"));
+                (Doing::Chaos(chaos), When::At(vec![at]))
+            }
+            None => (doing?, when(at, on, wait)?),
+        };
+        let span = DOINGS.iter().find(|key| f.has(key)).map_or(f.lead(), |key| f.entry(key));
+        Some(Moment { span, when, doing })
+    }
+}
+
+const HEAL: &str = "Faults that end: their names, or `all` that are in force.";
+const RELEASE: &str = "Faults whose held messages are let go, while the faults go on: their names, or \
+                       `all`.";
+const RESTART: &str = "Servers that are down and come back, on the same port.";
+const RESUME: &str = "Nodes that stand still and go on.";
+
+fn when(
+    at: Option<Vec<Located<Duration>>>,
+    on: Option<Trigger>,
+    wait: Option<Duration>,
+) -> Option<When> {
+    match (at, on) {
+        (Some(at), _) => Some(When::At(at)),
+        (None, Some(trigger)) => Some(When::On { trigger, wait: wait.unwrap_or_default() }),
+        (None, None) => None,
+    }
+}
+
+/// `fault:`, with the `for:` that may stand beside it.
+fn fault(f: &mut Fields<'_, '_>, key: &'static str, required: bool) -> Option<Fault> {
+    let doc = "What goes wrong.";
+    let fault = match required {
+        true => f.required(key, doc, FAULT),
+        false => f.optional(key, doc, FAULT),
+    };
+    let doc = "How long the fault lasts; it may stand inside of it as well.";
+    let lasts = f.optional("for", doc, located(DURATION));
+    let Some(lasts) = lasts else { return fault };
+    if !f.has(key) {
+        let error = Diagnostic::new("`for` says how long a fault lasts", f.entry("for"));
+        f.error(error.label("there is none here"));
+    }
+    if lasts.value.is_zero() {
+        let error = Diagnostic::new("a fault lasts longer than nothing", lasts.span);
+        f.error(error.help("without `for` it lasts until it is healed"));
+    }
+    let mut fault = fault?;
+    if fault.lasts.is_some() {
+        let error = Diagnostic::new("how long the fault lasts is said twice", f.entry("for"));
+        f.error(error.related(fault.span, "here too"));
+    }
+    fault.lasts = Some(lasts.value);
+    let entry = f.written(&["for"], &[]).into_iter().next()?;
+    add(&mut fault.text, &[entry]);
+    Some(fault)
+}
+
+/// Adds entries to a mapping that is written on one line and has some already.
+pub(in super::super) fn add(text: &mut String, entries: &[String]) {
+    let Some(inner) = text.strip_prefix("{ ").and_then(|text| text.strip_suffix(" }")) else {
+        return;
+    };
+    let entries = std::iter::once(inner.to_owned()).chain(entries.iter().cloned());
+    *text = flow::mapping(entries);
+}
+
+/// A step that does what a moment of the timeline does.
+pub(in super::super) fn doing_step(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Step> {
+    let doing = match key {
+        "fault" => fault(f, key, true).map(|fault| Doing::Fault(Box::new(fault))),
+        "heal" => f.required(key, HEAL, FAULTS).map(Doing::Heal),
+        "release" => f.required(key, RELEASE, FAULTS).map(Doing::Release),
+        "restart" => f.required(key, RESTART, some(Role::Server)).map(Doing::Restart),
+        _ => f.required(key, RESUME, some(Role::Node)).map(Doing::Resume),
+    };
+    let common = StepCommon::plain(f);
+    common.step(Action::Fault(Box::new(doing?)), f.entry(key))
+}
+
+/// `timeline:`, of which those moments are kept that could be read.
+pub(in super::super) fn moments() -> impl Form<Value = Vec<Moment>> {
+    kept(record::<Moment>())
+}
+
+/// The names of faults, or all.
+struct FaultsForm;
+const FAULTS: FaultsForm = FaultsForm;
+
+impl Form for FaultsForm {
+    type Value = Named;
+
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Named> {
+        if node.string() == Some("all") {
+            return Some(Named::All);
+        }
+        let names = one_or_many(FAULT_NAME).read(node, reading)?;
+        if names.is_empty() {
+            let error = Diagnostic::new("this list names no fault", reading.head(node.span));
+            reading.error(error.help("`all` means all that are in force"));
+            return None;
+        }
+        Some(Named::These(names))
+    }
+
+    fn shape(&self, book: &mut Book) -> Shape {
+        let name = FAULT_NAME.shape(book);
+        let many = json!({ "type": "array", "minItems": 1, "items": name.schema });
+        let schema = json!({ "anyOf": [{ "const": "all" }, name.schema, many] });
+        Shape::new(schema, format!("{}, a list of them, or `all`", name.label))
+    }
+}
+
+/// `at:`.
+struct AtForm;
+const AT: AtForm = AtForm;
+
+const AT_ENTRY: Entry = Entry {
+    name: "times",
+    doc: "When: a [duration](#duration) after the start of the run, a list of them, or a mapping of \
+          [`from`, `to` and `every`](#time-range).",
+    example: "at: 500ms\nat: [1s, 2s]\nat: { from: 1s, to: 5s, every: 500ms }",
+};
+
+impl Form for AtForm {
+    type Value = Vec<Located<Duration>>;
+
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Self::Value> {
+        if node.entries().is_some() {
+            let TimeRange(times) = record::<TimeRange>().read(node, reading)?;
+            let span = reading.head(node.span);
+            return Some(times.into_iter().map(|time| Located::new(time, span)).collect());
+        }
+        let mut times = one_or_many(located(DURATION)).read(node, reading)?;
+        if times.is_empty() {
+            let error = Diagnostic::new("this list holds no time", reading.head(node.span));
+            reading.error(error);
+            return None;
+        }
+        times.sort_by_key(|time| time.value);
+        Some(times)
+    }
+
+    fn shape(&self, book: &mut Book) -> Shape {
+        book.plain(AT_ENTRY, |book| {
+            let time = DURATION.shape(book).schema;
+            let range = book.record::<TimeRange>().schema;
+            let many = json!({ "type": "array", "minItems": 1, "items": time });
+            json!({ "anyOf": [time, many, range] })
+        })
+    }
+}
+
+struct TimeRange(Vec<Duration>);
+
+impl Record for TimeRange {
+    const ENTRY: Entry = Entry {
+        name: "time range",
+        doc: "Times that repeat; the first and, if it is met, the last are among them.",
+        example: "",
+    };
+
+    fn fields(f: &mut Fields<'_, '_>) -> Option<TimeRange> {
+        let from = f.or("from", "The first.", DURATION, "0", Duration::ZERO);
+        let to = f.required("to", "None is later.", DURATION);
+        let every = f.required("every", "The time between them.", DURATION);
+        let (to, every) = (to?, every?);
+        if every.is_zero() {
+            f.error(Diagnostic::new("times are apart from each other", f.value("every")));
+            return None;
+        }
+        if to < from {
+            let error = Diagnostic::new("`to` is before `from`", f.value("to"));
+            f.error(error.related(f.value("from"), "this is later"));
+            return None;
+        }
+        let count = (to - from).as_nanos() / every.as_nanos() + 1;
+        if count > MOMENTS_MAX {
+            let what = format!("these are {count} times; at most {MOMENTS_MAX} are allowed");
+            f.error(Diagnostic::new(what, f.value("every")));
+            return None;
+        }
+        let count = u32::try_from(count).ok()?;
+        Some(TimeRange((0..count).map(|n| from + every * n).collect()))
+    }
+}
+
+// ---- chaos --------------------------------------------------------------------------------
+
+/// The verbs that chaos can draw: those that need nothing to be said.
+pub(in super::super::super) const CHAOS_KINDS: [&str; 21] = [
+    "latency",
+    "bandwidth",
+    "slice",
+    "corrupt",
+    "limit",
+    "slow_close",
+    "reset",
+    "blackhole",
+    "refuse",
+    "slow_connect",
+    "half_close",
+    "drop",
+    "duplicate",
+    "delay",
+    "reorder",
+    "truncate",
+    "partition",
+    "isolate",
+    "crash",
+    "pause",
+    "slow",
+];
+
+/// How long the faults of chaos last unless it is said.
+const LASTS_DEFAULT: Distribution = Distribution::Exponential { mean: Duration::from_millis(500) };
+
+impl Record for Chaos {
+    const ENTRY: Entry = Entry {
+        name: "chaos",
+        doc: "Faults at random. They are drawn from the run's seed before it begins, so the same seed \
+              draws the same; the trace tells each of them as it would stand in the timeline.",
+        example: "timeline:\n  - chaos: { rate: 2/s, kinds: [partition, crash, latency, drop], from: 1s, \
+                  until: 10s, lasts: 300ms }",
+    };
+
+    fn fields(f: &mut Fields<'_, '_>) -> Option<Chaos> {
+        let rate = f.required("rate", "How many faults begin, at random times.", RATE);
+        let doc = "The verbs that are drawn from, all alike; a verb that stands twice is drawn twice as \
+                   often.";
+        let kinds = f.required("kinds", doc, list(KIND));
+        let from = f.or("from", "When it begins.", DURATION, "0", Duration::ZERO);
+        let doc = "When it is over; no fault of it lasts longer.";
+        let until = f.required("until", doc, located(DURATION));
+        let doc = "How long each fault lasts; by default exponential with a mean of 500ms.";
+        let lasts = f.optional("lasts", doc, DISTRIBUTION).unwrap_or(LASTS_DEFAULT);
+        let doc = "Whom it may meet; all servers by default.";
+        let nodes = f.optional("nodes", doc, some(Role::Node)).unwrap_or_default();
+        if kinds.as_ref().is_some_and(Vec::is_empty) {
+            let error = Diagnostic::new("there is nothing to draw from", f.value("kinds"));
+            f.error(error.help("as in `kinds: [partition, crash, latency]`"));
+        }
+        let until = until?;
+        if until.value <= from {
+            let error = Diagnostic::new("this is over before it begins", until.span);
+            f.error(if f.has("from") {
+                error.related(f.value("from"), "it begins here")
+            } else {
+                error
+            });
+        }
+        Some(Chaos { rate_per_s: rate?, kinds: kinds?, from, until, lasts, nodes })
+    }
+}
+
+/// A verb that chaos can draw.
+struct KindForm;
+const KIND: KindForm = KindForm;
+
+impl Form for KindForm {
+    type Value = Located<String>;
+
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Located<String>> {
+        let Some(text) = node.string() else {
+            return reading.expected("the verb of a fault", node);
+        };
+        let span = reading.head(node.span);
+        if CHAOS_KINDS.contains(&text) {
+            return Some(Located::new(text.to_owned(), span));
+        }
+        let known = verbs::VERBS.iter().any(|verb| verb.keys.contains(&text));
+        reading.error(if known {
+            let error = Diagnostic::new(format!("chaos does not draw `{text}`"), span);
+            error.help("it needs more to be said; put it into the timeline")
+        } else {
+            let shown = super::super::super::tree::shortened(text);
+            let error = Diagnostic::new(format!("no fault has the verb `{shown}`"), span);
+            let error = error.nearest(text, CHAOS_KINDS);
+            match error.label {
+                Some(_) => error,
+                None => error.help(format!("chaos draws {}", CHAOS_KINDS.join(", "))),
+            }
+        });
+        None
+    }
+
+    fn shape(&self, _: &mut Book) -> Shape {
+        Shape::new(json!({ "enum": CHAOS_KINDS }), "a fault's verb")
+    }
+}
