@@ -277,7 +277,7 @@ pub struct ShowArgs {
     /// Nothing after this time of the run
     #[arg(long, value_name = "TIME", value_parser = time, help_heading = "Choice")]
     pub to: Option<crate::base::Time>,
-    /// Only what says this, in a summary or a body, in letters of either case
+    /// Only what says this, in a summary, a body or the name of a fault, in letters of either case
     #[arg(long, value_name = "TEXT", help_heading = "Choice")]
     pub grep: Option<String>,
     /// How it looks.
@@ -293,7 +293,7 @@ pub enum ShowForm {
     Diagram,
     /// A line an event, with everything that a diagram leaves out.
     List,
-    /// The figures: messages, latencies, steps, checks.
+    /// The figures: messages, latencies, faults, steps, checks.
     Summary,
 }
 

@@ -91,6 +91,12 @@ impl Teller {
         &self.tally
     }
 
+    /// With which characters and colours it tells.
+    #[must_use]
+    pub fn style(&self) -> Style {
+        self.telling.style
+    }
+
     /// The scenario's text.
     #[must_use]
     pub fn source(&self) -> &Source {

@@ -14,6 +14,8 @@ use crate::trace::{
     Event, EventKind, Fate, Header, HeaderNode, Level, Message, Outcome, StepEvent,
 };
 
+mod faults;
+
 /// A request from node 1 to node 0.
 pub(in crate::render) fn message(seq: u64, summary: &str) -> Message {
     Message {
@@ -56,8 +58,13 @@ fn told(header: Header, events: &[Event], telling: &Telling) -> String {
     }
     teller.finish(&mut out);
     out.push('\n');
+    closing(&teller).write(&mut out);
+    out
+}
+
+fn closing(teller: &Teller) -> Closing<'_> {
     Closing {
-        style: telling.style,
+        style: teller.style(),
         header: teller.header(),
         source: teller.source(),
         tally: teller.tally(),
@@ -66,8 +73,6 @@ fn told(header: Header, events: &[Event], telling: &Telling) -> String {
         brief: false,
         warns_unused: true,
     }
-    .write(&mut out);
-    out
 }
 
 fn telling(width: usize, form: Form) -> Telling {
@@ -81,21 +86,6 @@ fn the_sample_is_drawn() {
         let drawn = told(sample::header(), &sample::events(), &telling(width, Form::Diagram));
         golden(&format!("sample-{width}"), &drawn);
     }
-}
-
-#[test]
-fn every_fault_is_drawn() {
-    let (header, events) = (sample::faulty_header(), sample::faulty());
-    for width in [80, 120] {
-        let drawn = told(header.clone(), &events, &telling(width, Form::Diagram));
-        golden(&format!("faults-{width}"), &drawn);
-    }
-    let drawn = told(header.clone(), &events, &telling(110, Form::List { cut: true }));
-    golden("faults-list", &drawn);
-    let style = Style { ascii: true, width: 100, color: false };
-    let ascii = told(header, &events, &Telling { style, ..telling(100, Form::Diagram) });
-    assert!(ascii.is_ascii(), "{ascii}");
-    golden("faults-ascii", &ascii);
 }
 
 #[test]
@@ -188,7 +178,12 @@ fn too_many_lifelines_become_a_list() {
 fn no_width_breaks_the_picture() {
     let (header, events) = load(30);
     for width in 20..160 {
-        for (header, events) in [(header.clone(), events.clone()), (sample::header(), strange())] {
+        let runs = [
+            (header.clone(), events.clone()),
+            (sample::header(), strange()),
+            (sample::faulty_header(), sample::faulty()),
+        ];
+        for (header, events) in runs {
             for form in [Form::Diagram, Form::List { cut: true }] {
                 let drawn = told(header.clone(), &events, &telling(width, form));
                 if width >= 80 {
@@ -221,46 +216,6 @@ fn a_choice_of_events_is_by_node_link_time_and_text() {
     assert_eq!(count(Choice { grep: Some("ITEM:42".into()), ..Choice::default() }), 4);
     let span = Choice { from: micros(1610), to: micros(2800), ..Choice::default() };
     assert_eq!(count(span), 2);
-}
-
-#[test]
-fn the_band_of_a_fault_is_wanted_where_it_may_meet_somebody() {
-    let header = sample::faulty_header();
-    let told = |choice: Choice| {
-        let mut wanted = Wanted::new(choice);
-        let mut names: Vec<String> = Vec::new();
-        for event in sample::faulty() {
-            match &event.kind {
-                EventKind::Fault(fault) if wanted.wants(&event, &header) => {
-                    if !names.contains(&fault.name) {
-                        names.push(fault.name.clone());
-                    }
-                }
-                _ => {
-                    wanted.wants(&event, &header);
-                }
-            }
-        }
-        names.join(" ")
-    };
-    let node = |name: &str| Choice { nodes: vec![name.into()], ..Choice::default() };
-    let link = |from: &str, to: &str| Choice {
-        links: vec![(from.into(), to.into())],
-        ..Choice::default()
-    };
-    assert_eq!(told(node("db")), "corrupt.1 power-cut drop.1");
-    assert_eq!(told(node("bob")), "short");
-    assert_eq!(told(link("app", "cache")), "lost-del other-item partition.1 gc");
-    assert_eq!(told(link("alice", "app")), "twice other-item");
-    assert_eq!(told(Choice { grep: Some("edit".into()), ..Choice::default() }), "other-item");
-}
-
-#[test]
-fn the_messages_of_a_fault_are_found_by_its_name() {
-    let header = sample::faulty_header();
-    let mut wanted = Wanted::new(Choice { grep: Some("power-cut".into()), ..Choice::default() });
-    let count = sample::faulty().iter().filter(|event| wanted.wants(event, &header)).count();
-    assert_eq!(count, 4, "its band, twice, the crash, a message that was lost");
 }
 
 /// The columns of the five lifelines of the sample at a width of 100.
