@@ -53,7 +53,7 @@ use self::progress::Ending;
 use self::runner::{Runner, Shared, Stop};
 use self::scope::Scope;
 use crate::base::{NodeId, Rng, Time, Value};
-use crate::net::{Clock, Dial};
+use crate::net::{Clock, Dial, Gate};
 use crate::plan::Plan;
 use crate::plan::fault::Stage;
 use crate::scenario::Lookup;
@@ -68,8 +68,10 @@ pub struct Context {
     pub name: Arc<str>,
     /// Its number among the instances of its declaration, from 1.
     pub number: u32,
-    /// The clock of the run.
+    /// The clock as the client's node has it.
     pub clock: Clock,
+    /// Where its tasks wait while it stands still.
+    pub gate: Gate,
     /// The root of its draws; forked by purpose, never drawn from.
     pub rng: Rng,
     /// Where its events go.
@@ -174,7 +176,7 @@ async fn begin(shared: &Arc<Shared>) -> Result<Scope, Stop> {
 
 /// The event of something that failed before the first step.
 fn tell_failure(shared: &Shared, span: crate::base::Span, summary: String, why: String) {
-    let now: Time = shared.context.clock.now();
+    let now: Time = shared.context.clock.run_now();
     let event = StepEvent {
         client: shared.context.node,
         name: None,

@@ -55,7 +55,7 @@ impl Shared {
 
     pub(super) fn log(&self, level: Level, text: String) {
         let kind = EventKind::Log { node: Some(self.context.node), level, text };
-        self.context.recorder.record(self.context.clock.now(), kind);
+        self.context.recorder.record(self.context.clock.run_now(), kind);
     }
 }
 
@@ -296,8 +296,9 @@ impl<'a> Runner<'a> {
 
     // ---- what operations need -----------------------------------------------------------------
 
-    pub(super) fn now(&self) -> Time {
-        self.shared.context.clock.now()
+    /// The run's time, which the trace is told.
+    pub(super) fn run_now(&self) -> Time {
+        self.shared.context.clock.run_now()
     }
 
     pub(super) fn log(&self, level: Level, text: String) {

@@ -60,7 +60,7 @@ fn explain(diagnostic: &Diagnostic) -> String {
 impl Runner<'_> {
     /// Does a step and tells what came of it.
     pub(super) async fn leaf(&mut self, step: &Step) -> Result<(), Stop> {
-        let began = self.now();
+        let began = self.run_now();
         let span = tracing::info_span!(
             target: "looplab::step",
             "step",
@@ -70,7 +70,7 @@ impl Runner<'_> {
         );
         // Pinned, here and below, so that large futures are not moved about.
         let (attempts, summary, attempt) = {
-            let attempts = pin!(self.attempts(step, began));
+            let attempts = pin!(self.attempts(step));
             match span.is_disabled() {
                 true => attempts.await,
                 false => attempts.instrument(span.clone()).await,
@@ -82,11 +82,12 @@ impl Runner<'_> {
     /// A step that cannot even be begun.
     pub(super) fn refuse(&mut self, step: &Step, diagnostic: &Diagnostic) -> Result<(), Stop> {
         let summary = summary::summarize(step, &self.scope);
-        let now = self.now();
+        let now = self.run_now();
         self.tell(step, now, 0, summary, Attempt::refused(step, diagnostic))
     }
 
-    async fn attempts(&mut self, step: &Step, began: Time) -> (u32, String, Attempt) {
+    async fn attempts(&mut self, step: &Step) -> (u32, String, Attempt) {
+        let began = self.shared.context.clock.now();
         let mut pauses = step.retry.as_ref().map(|retry| Pauses { retry, pause: retry.every });
         let mut attempts = 0;
         loop {
@@ -122,7 +123,7 @@ impl Runner<'_> {
             Err(diagnostic) => return Attempt::refused(step, &diagnostic),
         };
         let sent = AtomicBool::new(false);
-        let started = self.now();
+        let started = self.shared.context.clock.now();
         let operated = self.operate(step, &sent).await;
         let mut reply = match operated {
             Ok(reply) => reply,
@@ -133,7 +134,7 @@ impl Runner<'_> {
                 return Attempt::refused(step, &diagnostic);
             }
         };
-        reply.took = self.now().since(started);
+        reply.took = self.shared.context.clock.now().since(started);
         if let Some(mut op) = op {
             let phase = phase(&reply, sent.load(Ordering::Relaxed));
             if let (OpPhase::Ok, Some(OpValue::Result(field))) =
@@ -158,6 +159,12 @@ impl Runner<'_> {
             Some(limit) => self.duration(limit)?,
             None => self.shared.client().timeout.unwrap_or(TIMEOUT),
         };
+        if matches!(step.action, Action::Http(_) | Action::Redis(_) | Action::Send(_)) {
+            let more = clock.request(Duration::ZERO);
+            if !more.is_zero() {
+                clock.sleep(more).await;
+            }
+        }
         let in_time = match &step.action {
             Action::Http(call) => clock.timeout(limit, pin!(self.http(call, sent))).await,
             Action::Redis(call) => clock.timeout(limit, pin!(self.redis(call, sent))).await,
@@ -175,7 +182,7 @@ impl Runner<'_> {
                 return Ok(Reply::failed(OpError::new(ErrorKind::Unreachable, what)));
             }
             Action::Wait(pause) => {
-                clock.sleep(self.duration(pause)?).await;
+                clock.sleep(clock.stretch(self.duration(pause)?)).await;
                 return Ok(Reply::empty());
             }
             Action::Set(vars) => {
@@ -271,13 +278,13 @@ impl Runner<'_> {
         let id = context.recorder.next_op();
         let (client, f) = (context.node, op.f.value.clone());
         let event = OpEvent { client, id, phase: OpPhase::Invoke, f, key, value };
-        context.recorder.record(self.now(), EventKind::Op(Box::new(event.clone())));
+        context.recorder.record(self.run_now(), EventKind::Op(Box::new(event.clone())));
         Ok(Some(event))
     }
 
     fn complete(&self, op: OpEvent, phase: OpPhase) {
         let event = EventKind::Op(Box::new(OpEvent { phase, ..op }));
-        self.shared.context.recorder.record(self.now(), event);
+        self.shared.context.recorder.record(self.run_now(), event);
     }
 
     /// Writes the step's event, unless it is one of the many of a load.
@@ -302,7 +309,7 @@ impl Runner<'_> {
                 error: attempt.error,
                 failures: attempt.failures,
             };
-            self.shared.context.recorder.record(self.now(), EventKind::Step(Box::new(event)));
+            self.shared.context.recorder.record(self.run_now(), EventKind::Step(Box::new(event)));
         }
         if failed { Err(Stop { skipped: 0 }) } else { Ok(()) }
     }

@@ -6,13 +6,19 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use super::node_time::{NodeTime, ORIGIN};
 use super::precise::{Precise, PreciseSleep};
 use super::virt::{Core, Timer};
 use crate::base::Time;
 
-/// The clock of a run: its `now` is the time since the run began. Cheap to clone.
+/// The clock of a run: its `now` is the time since the run began. Or that of one of its nodes, which may
+/// be wrong. Cheap to clone.
 #[derive(Clone)]
-pub struct Clock(Kind);
+pub struct Clock {
+    kind: Kind,
+    /// Whose clock it is; `None` for the run's own, and for nodes whose clocks are never wrong.
+    node: Option<NodeTime>,
+}
 
 #[derive(Clone)]
 enum Kind {
@@ -41,17 +47,39 @@ impl Clock {
     /// Outside a tokio runtime with its drivers.
     #[must_use]
     pub fn real() -> Clock {
-        Clock(Kind::Real(tokio::time::Instant::now(), Precise::start()))
+        Clock { kind: Kind::Real(tokio::time::Instant::now(), Precise::start()), node: None }
     }
 
     pub(super) fn of_core(core: Core) -> Clock {
-        Clock(Kind::Virtual(core))
+        Clock { kind: Kind::Virtual(core), node: None }
     }
 
-    /// Now, in nanoseconds since the run began.
+    /// The same clock as a node has it.
+    #[must_use]
+    pub fn of_node(&self, node: NodeTime) -> Clock {
+        Clock { kind: self.kind.clone(), node: Some(node) }
+    }
+
+    /// Now: since the run began if this is the run's clock, otherwise since [`Clock::origin`] as the node
+    /// has it. What the trace is told is [`Clock::run_now`].
     #[must_use]
     pub fn now(&self) -> Time {
-        match &self.0 {
+        match &self.node {
+            None => self.run_now(),
+            Some(node) => node.shown(self.run_now()),
+        }
+    }
+
+    /// What this clock shows when the run begins, if it is right.
+    #[must_use]
+    pub fn origin(&self) -> Time {
+        self.node.as_ref().map_or(Time::ZERO, |_| ORIGIN)
+    }
+
+    /// Now, in nanoseconds since the run began, whosever clock this is.
+    #[must_use]
+    pub fn run_now(&self) -> Time {
+        match &self.kind {
             Kind::Real(start, _) => Time::ZERO + start.elapsed(),
             Kind::Virtual(core) => core.now(),
         }
@@ -60,13 +88,44 @@ impl Clock {
     /// True if this clock jumps.
     #[must_use]
     pub fn is_virtual(&self) -> bool {
-        matches!(self.0, Kind::Virtual(_))
+        matches!(self.kind, Kind::Virtual(_))
+    }
+
+    /// How long a request takes its server (or a client that makes it) that takes `given` on a machine
+    /// at its best.
+    #[must_use]
+    pub fn request(&self, given: Duration) -> Duration {
+        self.node.as_ref().map_or(given, |node| node.stretch(given, true))
+    }
+
+    /// How long anything else takes a node that takes `given` on a machine at its best.
+    #[must_use]
+    pub fn stretch(&self, given: Duration) -> Duration {
+        self.node.as_ref().map_or(given, |node| node.stretch(given, false))
+    }
+
+    /// True while each request takes longer.
+    #[must_use]
+    pub fn is_slow(&self) -> bool {
+        self.node.as_ref().is_some_and(NodeTime::is_slow)
     }
 
     /// Completes at `until`, at once if that has passed.
     #[must_use]
     pub fn sleep_until(&self, until: Time) -> Sleep {
-        Sleep(match &self.0 {
+        match &self.node {
+            None => Sleep { timer: self.timer(until), node: None },
+            Some(node) => {
+                let (version, at) = (node.version(), node.right(until));
+                let by = SleepBy { clock: self.clone(), until, version, place: None };
+                Sleep { timer: self.timer(at), node: Some(Box::new(by)) }
+            }
+        }
+    }
+
+    /// What fires when the run's clock says `until`.
+    fn timer(&self, until: Time) -> SleepKind {
+        match &self.kind {
             Kind::Real(start, precise) => {
                 let at = *start + until.since(Time::ZERO).min(FAR);
                 match precise {
@@ -77,7 +136,7 @@ impl Clock {
                 }
             }
             Kind::Virtual(core) => SleepKind::Virtual(core.timer(until)),
-        })
+        }
     }
 
     /// Completes after `duration`.
@@ -115,7 +174,7 @@ impl Clock {
     /// # Errors
     /// [`Stuck`], and the future is dropped.
     pub async fn horizon<F: Future>(&self, limit: Duration, future: F) -> Result<F::Output, Stuck> {
-        let Kind::Virtual(core) = &self.0 else {
+        let Kind::Virtual(core) = &self.kind else {
             return self.timeout(limit, future).await.map_err(|Elapsed| Stuck::Timeout);
         };
         let at = core.now() + limit;
@@ -160,8 +219,22 @@ impl Stopwatch {
     }
 }
 
-/// A pause on a run's clock; see [`Clock::sleep`].
-pub struct Sleep(SleepKind);
+/// A pause on a run's clock, or a node's; see [`Clock::sleep`].
+pub struct Sleep {
+    timer: SleepKind,
+    /// By which node's clock, if that may be set.
+    node: Option<Box<SleepBy>>,
+}
+
+/// A pause by a clock that may be set meanwhile.
+struct SleepBy {
+    clock: Clock,
+    /// On that clock.
+    until: Time,
+    /// How often it had been set when the timer was.
+    version: u64,
+    place: Option<u64>,
+}
 
 enum SleepKind {
     Real(Pin<Box<tokio::time::Sleep>>),
@@ -169,11 +242,37 @@ enum SleepKind {
     Virtual(Timer),
 }
 
+impl SleepBy {
+    /// Has the sleeper woken when the clock is set, and gives it another timer if it was.
+    fn look(&mut self, cx: &Context<'_>) -> Option<SleepKind> {
+        let node = self.clock.node.as_ref()?;
+        node.watch(&mut self.place, cx.waker());
+        let version = node.version();
+        if version == self.version {
+            return None;
+        }
+        self.version = version;
+        Some(self.clock.timer(node.right(self.until)))
+    }
+}
+
+impl Drop for SleepBy {
+    fn drop(&mut self) {
+        if let Some(node) = &self.clock.node {
+            node.unwatch(self.place);
+        }
+    }
+}
+
 impl Future for Sleep {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        match &mut self.0 {
+        let this = &mut *self;
+        if let Some(timer) = this.node.as_mut().and_then(|node| node.look(cx)) {
+            this.timer = timer;
+        }
+        match &mut this.timer {
             SleepKind::Real(sleep) => sleep.as_mut().poll(cx),
             SleepKind::Precise(sleep) => sleep.poll(cx),
             SleepKind::Virtual(timer) => timer.poll(cx),

@@ -20,6 +20,7 @@ mod holder;
 mod hyper_io;
 mod kick;
 mod listener;
+mod node_time;
 mod nudge;
 #[cfg(target_os = "linux")]
 mod precise;
@@ -40,6 +41,7 @@ pub use gate::{Gate, Guarded};
 pub use holder::{Holder, holder_of_port, listening_ports};
 pub use hyper_io::{Counts, HyperIo};
 pub use listener::{Caller, Callers, Listener, Outside, Ports, Shutter};
+pub use node_time::{NodeTime, Touch};
 pub use nudge::Nudge;
 pub use real::Relay;
 pub use stream::{Dial, DialFuture, Stream};

@@ -8,16 +8,17 @@
 //! A node is down because of one fault: who crashes what is down already does nothing. It may stand
 //! still because of several, and goes on when all of them are over. A crash ends every pause.
 
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::RunError;
 use crate::base::{NodeId, Rng};
 use crate::link::{Links, NodeState};
-use crate::net::{Clock, Dial, Listener, Shutter, Tasks};
+use crate::net::{Clock, Dial, Gate, Listener, NodeTime, Shutter, Tasks, Touch};
 use crate::plan::Plan;
+use crate::plan::fault::FaultKind;
 use crate::scenario::Lookup;
 use crate::scenario::model::{NodeHarm, ServerKind};
-use crate::server;
+use crate::server::{self, Disk, Handler, Kept};
 use crate::trace::{EventKind, Level, Recorder};
 
 /// What texts of servers see: the scenario's variables and all addresses.
@@ -51,6 +52,13 @@ struct Node {
     restarts: u64,
     /// Closes the port of a server that is up.
     shutter: Option<Shutter>,
+    /// What serves the connections of one that is up; gone with its tasks.
+    handler: Option<Weak<dyn Handler>>,
+    /// What is left of one that is down.
+    kept: Option<Kept>,
+    /// Its time, if that may go wrong.
+    time: Option<NodeTime>,
+    disk: Disk,
 }
 
 impl Nodes {
@@ -67,18 +75,55 @@ impl Nodes {
         Nodes { shared: Arc::new(shared) }
     }
 
-    /// Starts all servers, each at its listener.
+    /// Starts all servers, each at its listener. `open` says that faults may come of which the plan knows
+    /// nothing.
     pub(super) fn start(
         &self,
         listeners: Vec<(NodeId, Listener)>,
         scope: &Scope,
+        open: bool,
     ) -> Result<(), RunError> {
         let _ = self.shared.scope.set(scope.clone());
+        let touch = self.touch();
         let mut nodes = self.lock();
+        for (node, state) in self.shared.plan.nodes.iter().zip(nodes.iter_mut()) {
+            let wrong = open || self.time_may_go_wrong(node.id);
+            state.time = wrong.then(|| NodeTime::new(touch.clone()));
+            state.disk = Disk::new(touch.clone());
+        }
         for (node, listener) in listeners {
             self.serve(node, &mut nodes[node.index()], listener, scope)?;
         }
         Ok(())
+    }
+
+    /// Counts what faults touch while they are in force.
+    fn touch(&self) -> Touch {
+        let faults = self.shared.links.faults().clone();
+        Arc::new(move |fault| faults.touch(fault))
+    }
+
+    /// True if the plan has a fault that makes the node slow, or its clock wrong. Others have the run's own
+    /// clock, so that it costs them nothing.
+    fn time_may_go_wrong(&self, node: NodeId) -> bool {
+        self.shared.plan.faults.iter().any(|fault| match &fault.kind {
+            FaultKind::Node { nodes, harm: NodeHarm::Slow { .. } | NodeHarm::Skew { .. } } => {
+                nodes.contains(&node)
+            }
+            _ => false,
+        })
+    }
+
+    /// The clock as a node has it.
+    pub(super) fn clock(&self, node: NodeId) -> Clock {
+        let nodes = self.lock();
+        let time = nodes.get(node.index()).and_then(|node| node.time.as_ref());
+        clock_of(&self.shared.clock, time)
+    }
+
+    /// Where the tasks of a client wait while it stands still.
+    pub(super) fn gate(&self, node: NodeId) -> Gate {
+        self.tasks(node).gate(node)
     }
 
     /// Lets a server do its work.
@@ -110,13 +155,16 @@ impl Nodes {
             node: id,
             rng: Rng::new(shared.plan.seed).fork(&draws),
             name: name.clone(),
-            clock: shared.clock.clone(),
+            clock: clock_of(&shared.clock, node.time.as_ref()),
+            disk: node.disk.clone(),
             recorder: shared.recorder.clone(),
             tasks: shared.servers.clone(),
             dial: Arc::new(shared.links.clone()) as Arc<dyn Dial>,
             vars: scope.clone(),
         };
-        let handler = server::handler(server, &shared.plan, &context).map_err(RunError::Server)?;
+        let handler = server::handler(server, &shared.plan, &context, node.kept.take())
+            .map_err(RunError::Server)?;
+        node.handler = Some(Arc::downgrade(&handler));
         let span = tracing::info_span!(target: "looplab::node", "node", node = %name);
         let accepting =
             server::accept_loop(listener, handler, context, server::connections_max(server));
@@ -131,7 +179,17 @@ impl Nodes {
         match harm {
             NodeHarm::Crash => self.crash(node, fault),
             NodeHarm::Pause => self.pause(node, fault),
-            NodeHarm::Slow { .. } | NodeHarm::Skew { .. } | NodeHarm::DiskFull => {}
+            NodeHarm::Slow { times, plus } => {
+                self.with_time(node, |time| time.slow(fault, times, plus));
+            }
+            NodeHarm::Skew { ahead_ns, rate } => {
+                let now = self.shared.clock.now();
+                self.with_time(node, |time| time.skew(fault, now, ahead_ns, rate));
+                self.shared.links.faults().touch(fault);
+            }
+            NodeHarm::DiskFull => {
+                self.lock().get(node.index()).into_iter().for_each(|node| node.disk.fill(fault));
+            }
         }
     }
 
@@ -139,8 +197,21 @@ impl Nodes {
     pub(super) fn lift(&self, node: NodeId, harm: NodeHarm, fault: &str) {
         match harm {
             NodeHarm::Crash if self.down_by(node).as_deref() == Some(fault) => self.restart(node),
+            NodeHarm::Crash => {}
             NodeHarm::Pause => self.go_on(node, |by| by == fault),
-            _ => {}
+            NodeHarm::Slow { .. } | NodeHarm::Skew { .. } => {
+                self.with_time(node, |time| time.lift(fault));
+            }
+            NodeHarm::DiskFull => {
+                self.lock().get(node.index()).into_iter().for_each(|node| node.disk.free(fault));
+            }
+        }
+    }
+
+    fn with_time(&self, node: NodeId, act: impl FnOnce(&NodeTime)) {
+        let time = self.lock().get(node.index()).and_then(|node| node.time.clone());
+        if let Some(time) = &time {
+            act(time);
         }
     }
 
@@ -191,13 +262,17 @@ impl Nodes {
         faults.touch(fault);
         let (text, by) = ("killed".to_owned(), Some(fault.to_owned()));
         self.record(EventKind::Crash { node: id, text, fault: by });
-        // Its connections first, so that nothing of what the tasks do when they are dropped is seen.
-        faults.node(id, NodeState::Crashed);
-        shared.servers.abort_node(id);
+        let gate = shared.servers.gate(id);
+        gate.shut();
         if let Some(shutter) = node.shutter.take() {
             shutter.shut();
         }
-        shared.servers.gate(id).open();
+        // Its connections before its tasks, so that nothing is seen of what these do when they are dropped.
+        faults.node(id, NodeState::Crashed);
+        let handler = node.handler.take().and_then(|handler| handler.upgrade());
+        node.kept = handler.and_then(|handler| handler.keep());
+        shared.servers.abort_node(id);
+        gate.open();
     }
 
     /// Brings a node back that is down.
@@ -285,4 +360,8 @@ impl Nodes {
     fn lock(&self) -> MutexGuard<'_, Vec<Node>> {
         self.shared.nodes.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn clock_of(clock: &Clock, time: Option<&NodeTime>) -> Clock {
+    time.map_or_else(|| clock.clone(), |time| clock.of_node(time.clone()))
 }

@@ -78,7 +78,7 @@ impl World {
         let listeners = self.listen_all()?;
         let endpoints = self.endpoints();
         let vars: Scope = Arc::new(Vars::new(&self.plan, &endpoints));
-        self.nodes.start(listeners, &vars)?;
+        self.nodes.start(listeners, &vars, !hooks.services.is_empty())?;
         self.director.begin();
         let stop = self.begin_services(hooks.services, &endpoints);
         if let Some(ready) = hooks.ready {
@@ -178,7 +178,8 @@ impl World {
                 number: instance.number,
                 rng: Rng::new(self.plan.seed).fork(&format!("client:{name}")),
                 name: name.clone(),
-                clock: self.clock.clone(),
+                clock: self.nodes.clock(instance.node),
+                gate: self.nodes.gate(instance.node),
                 recorder: self.recorder.clone(),
                 dial: Arc::new(self.links.clone()) as Arc<dyn Dial>,
                 vars: vars.clone(),

@@ -3,6 +3,7 @@
 use std::io;
 use std::sync::Arc;
 
+use super::Disk;
 use crate::base::{NodeId, Rng};
 use crate::net::{Clock, Dial, Stream, Tasks};
 use crate::scenario::Lookup;
@@ -16,8 +17,10 @@ pub struct Context {
     pub node: NodeId,
     /// Its name.
     pub name: Arc<str>,
-    /// The clock of the run.
+    /// The clock as the server's node has it.
     pub clock: Clock,
+    /// The disk of its node.
+    pub disk: Disk,
     /// The root of its draws; fork it by purpose, never draw from it.
     pub rng: Rng,
     /// Where its log goes.
@@ -39,7 +42,7 @@ impl Context {
     /// Writes a line to the trace under the server's name.
     pub fn log(&self, level: Level, text: String) {
         let kind = EventKind::Log { node: Some(self.node), level, text };
-        self.recorder.record(self.clock.now(), kind);
+        self.recorder.record(self.clock.run_now(), kind);
     }
 
     /// Connects to another server, over the link that the scenario declares.

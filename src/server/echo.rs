@@ -37,11 +37,14 @@ impl Echo {
         }
     }
 
-    /// Waits as long as `delay:` says.
+    /// Waits as long as `delay:` says, or longer on a slow machine.
     async fn wait(&self, context: &Context) {
-        if let Some(delay) = &self.delay {
-            let drawn = delay.sample(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner));
-            context.clock.sleep(drawn).await;
+        let draw = |delay: &Distribution| {
+            delay.sample(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
+        };
+        let takes = context.clock.request(self.delay.as_ref().map(draw).unwrap_or_default());
+        if !takes.is_zero() {
+            context.clock.sleep(takes).await;
         }
     }
 

@@ -10,6 +10,7 @@
 //! when the addresses of all servers are known, and serves all its connections.
 
 mod context;
+mod disk;
 mod echo;
 mod http;
 mod input;
@@ -24,6 +25,7 @@ use std::sync::Arc;
 use tokio::sync::Semaphore;
 
 pub use context::Context;
+pub use disk::Disk;
 
 use crate::base::Diagnostic;
 use crate::base::units::show_duration;
@@ -45,6 +47,19 @@ pub trait Handler: Send + Sync {
     fn logs_requests(&self) -> bool {
         false
     }
+
+    /// Takes out what a crash leaves, when none of its tasks is polled any more: `durable:` data.
+    fn keep(&self) -> Option<Kept> {
+        None
+    }
+}
+
+/// What a crash leaves of a server, for the one that comes back in its place.
+pub struct Kept(KeptOf);
+
+enum KeptOf {
+    Http(http::Kept),
+    Redis(redis::Kept),
 }
 
 /// A server that is a program of its own, which looplab starts and stops. Nothing here waits for anything
@@ -68,7 +83,8 @@ pub trait Program: Send + Sync {
 pub type Starting = Pin<Box<dyn Future<Output = Result<SocketAddr, String>> + Send>>;
 
 /// Makes what serves the connections of `server`. Call it when `context.vars` knows the addresses of
-/// all servers: values of `state:` and `data:` may use them.
+/// all servers: values of `state:` and `data:` may use them. A server that comes back after a crash is
+/// given what was `kept` of it.
 ///
 /// # Errors
 /// A variable in what the server holds at the start that has no value.
@@ -76,11 +92,24 @@ pub fn handler(
     server: &Server,
     plan: &Plan,
     context: &Context,
+    kept: Option<Kept>,
 ) -> Result<Arc<dyn Handler>, Diagnostic> {
     Ok(match &server.kind {
         ServerKind::Echo(echo) => Arc::new(echo::Echo::new(echo, context)),
-        ServerKind::Http(http) => Arc::new(http::Http::new(http, plan, context)?),
-        ServerKind::Redis(redis) => Arc::new(redis::Redis::new(redis, context)?),
+        ServerKind::Http(http) => {
+            let kept = kept.and_then(|Kept(kept)| match kept {
+                KeptOf::Http(kept) => Some(kept),
+                KeptOf::Redis(_) => None,
+            });
+            Arc::new(http::Http::new(http, plan, context, kept)?)
+        }
+        ServerKind::Redis(redis) => {
+            let kept = kept.and_then(|Kept(kept)| match kept {
+                KeptOf::Redis(kept) => Some(kept),
+                KeptOf::Http(_) => None,
+            });
+            Arc::new(redis::Redis::new(redis, context, kept)?)
+        }
         ServerKind::Silent | ServerKind::Closed => Arc::new(silent::Silent),
         // What comes to them goes on to the program, and no handler ever sees it.
         ServerKind::Process(_) | ServerKind::External(_) => Arc::new(silent::Silent),

@@ -164,6 +164,7 @@ impl Lab {
                 node: plan.nodes[index].id,
                 name: server.name.value.as_str().into(),
                 clock: clock.clone(),
+                disk: server::Disk::default(),
                 rng: Rng::new(1).fork(&server.name.value),
                 recorder: recorder.clone(),
                 tasks: lab.tasks.clone(),
@@ -178,7 +179,8 @@ impl Lab {
                     (part == "address").then(|| Value::from(address.to_string()))
                 }),
             };
-            let handler = server::handler(server, plan, &context).expect("the server is made");
+            let handler =
+                server::handler(server, plan, &context, None).expect("the server is made");
             let connections = server::connections_max(server);
             let (node, serving) = (context.node, context.clone());
             let task = server::accept_loop(listener, handler, serving, connections);

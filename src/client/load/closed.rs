@@ -21,7 +21,8 @@ pub(super) async fn run(
 ) {
     let mut tasks: JoinSet<()> = JoinSet::new();
     for user in 1..=users {
-        tasks.spawn(one(ongoing.clone(), user, iterations, think));
+        let gate = &ongoing.shared.context.gate;
+        tasks.spawn(gate.guard(one(ongoing.clone(), user, iterations, think)));
     }
     while let Some(joined) = tasks.join_next().await {
         resume(joined);
@@ -50,7 +51,7 @@ async fn one(
         lane = ongoing.iterate(one, lane).await;
         let pause = think.map(|think| think.sample(&mut rng));
         match pause {
-            Some(pause) => clock.sleep(pause).await,
+            Some(pause) => clock.sleep(clock.stretch(pause)).await,
             // Steps that never wait must neither stop a clock that jumps, nor keep other users
             // from their turn.
             None if clock.is_virtual() && clock.now() == intended => {

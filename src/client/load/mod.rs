@@ -41,6 +41,7 @@ struct Ongoing {
     shared: Arc<Shared>,
     /// The client's variables when the load began.
     scope: Scope,
+    /// By the client's own clock.
     began: Time,
     /// No iteration begins at this time or later.
     end: Time,
@@ -49,6 +50,7 @@ struct Ongoing {
 
 /// Makes the load. Returns how many iterations failed.
 pub(super) async fn run(shared: &Arc<Shared>, load: &Load, scope: Scope) -> u64 {
+    let told = shared.context.clock.run_now();
     let began = shared.context.clock.now();
     let limited = matches!(load.kind, LoadKind::Closed { iterations: Some(_), .. });
     let end = match load.duration {
@@ -66,8 +68,8 @@ pub(super) async fn run(shared: &Arc<Shared>, load: &Load, scope: Scope) -> u64 
             closed::run(&ongoing, *users, *iterations, *think).await;
         }
     }
-    let now = shared.context.clock.now();
-    let event = ongoing.tally.event(shared.context.node, load.span, began);
+    let now = shared.context.clock.run_now();
+    let event = ongoing.tally.event(shared.context.node, load.span, told);
     let failed = event.failed;
     shared.context.recorder.record(now, EventKind::Load(Box::new(event)));
     failed

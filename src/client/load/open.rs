@@ -42,10 +42,11 @@ pub(super) async fn run(ongoing: &Arc<Ongoing>, rate_per_s: f64, poisson: bool, 
         let number = ongoing.tally.started();
         let one = Iteration { number, intended, rng: Rng::new(seeds.next_u64()) };
         let ongoing = ongoing.clone();
-        tasks.spawn(async move {
+        let gate = ongoing.shared.context.gate.clone();
+        tasks.spawn(gate.guard(async move {
             let mut lane = ongoing.iterate(one, Lane::default()).await;
             lane.give_back(&ongoing.shared.pool);
-        });
+        }));
     }
     while let Some(joined) = tasks.join_next().await {
         resume(joined);

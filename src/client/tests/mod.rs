@@ -197,6 +197,7 @@ async fn play(plan: Arc<Plan>, servers: Vec<(String, Server)>, net: Net, clock: 
             name: name.clone(),
             number: instance.number,
             clock: clock.clone(),
+            gate: crate::net::Gate::default(),
             rng: Rng::new(plan.seed).fork(&format!("client:{name}")),
             recorder: recorder.clone(),
             dial: direct.clone(),

@@ -25,9 +25,11 @@ pub(super) fn build(
             Action::Sequence(state.new_sequence(), items.collect())
         }
         RouteAction::Collection(collection) => {
-            let (index, store) = state.collection(&collection.name);
-            for item in &collection.data {
-                store.seed(item.resolve(scenario)?, item.span)?;
+            let (index, new) = state.collection(&collection.name);
+            if let Some(store) = new {
+                for item in &collection.data {
+                    store.seed(item.resolve(scenario)?, item.span)?;
+                }
             }
             Action::Collection(index)
         }

@@ -57,6 +57,12 @@ impl Store {
         }
     }
 
+    /// Takes out all that it holds.
+    pub(super) fn take(&mut self) -> Store {
+        let empty = Store::new(&self.name);
+        std::mem::replace(self, empty)
+    }
+
     pub(super) fn name(&self) -> &str {
         &self.name
     }

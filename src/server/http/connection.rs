@@ -129,15 +129,17 @@ impl<'a> Connection<'a> {
             return self.refuse(&refusal, Some(arrived)).await;
         }
         match answer {
-            Answer::Reply(reply, delay) => self.respond(&reply, delay, arrived).await,
+            Answer::Reply(reply, delay) => {
+                self.respond(&reply, context.clock.request(delay), arrived).await
+            }
             Answer::Failed(why) => self.fail(&why, arrived).await,
             Answer::Proxy { target, path, delay } => {
-                self.wait(delay).await?;
+                self.wait(context.clock.request(delay)).await?;
                 let body = (need != BodyNeed::Late).then(|| body.into());
                 self.forward(target, path, body, arrived).await
             }
             Answer::Redis { route, call, words, delay } => {
-                self.wait(delay).await?;
+                self.wait(context.clock.request(delay)).await?;
                 let reply = match call.ask(&words, context).await {
                     Ok(reply) => service.answer_to_reply(route, &self.head, &body, &reply, context),
                     Err(failure) => Ok(Cow::Owned(failure)),
@@ -158,7 +160,7 @@ impl<'a> Connection<'a> {
         self.respond(&reply, Duration::ZERO, arrived).await
     }
 
-    /// Waits as long as `delay:` says.
+    /// Waits as long as `delay:` says, or longer on a slow machine.
     async fn wait(&mut self, delay: Duration) -> io::Result<()> {
         if !delay.is_zero() {
             self.flush().await?;

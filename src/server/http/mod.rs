@@ -32,6 +32,7 @@ mod text;
 
 use std::sync::Arc;
 
+pub(super) use self::state::Kept;
 use super::{Context, Handler, Serving};
 use crate::base::Diagnostic;
 use crate::net::Stream;
@@ -48,14 +49,19 @@ impl Http {
         server: &HttpServer,
         plan: &Plan,
         context: &Context,
+        kept: Option<Kept>,
     ) -> Result<Http, Diagnostic> {
-        Ok(Http { service: service::Service::new(server, plan, context)? })
+        Ok(Http { service: service::Service::new(server, plan, context, kept)? })
     }
 }
 
 impl Handler for Http {
     fn logs_requests(&self) -> bool {
         true
+    }
+
+    fn keep(&self) -> Option<super::Kept> {
+        self.service.keep().map(|kept| super::Kept(super::KeptOf::Http(kept)))
     }
 
     fn serve(self: Arc<Self>, stream: Stream, context: Context) -> Serving {

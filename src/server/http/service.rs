@@ -17,13 +17,13 @@ use super::redis::Call;
 use super::reply::{Prepared, Reply};
 use super::request::{Request, Scope, Vars};
 use super::route::{Action, PathFit, Route};
-use super::state::State;
+use super::state::{Kept, State};
 use crate::base::diagnostic::nearest;
 use crate::base::{Diagnostic, Value};
 use crate::plan::Plan;
 use crate::scenario::Lookup;
-use crate::scenario::model::HttpServer;
-use crate::server::Context;
+use crate::scenario::model::{Durable, HttpServer};
+use crate::server::{Context, Disk};
 
 /// An http server without its connections.
 pub(super) struct Service {
@@ -31,6 +31,8 @@ pub(super) struct Service {
     state: Mutex<State>,
     /// With `serial: true`, whose turn it is; first come, first served.
     pub(super) turns: Option<Semaphore>,
+    durable: Durable,
+    disk: Disk,
 }
 
 /// What is done with a request.
@@ -77,16 +79,24 @@ impl Service {
         server: &HttpServer,
         plan: &Plan,
         context: &Context,
+        kept: Option<Kept>,
     ) -> Result<Service, Diagnostic> {
         let scenario = |name: &str| context.vars.lookup(name);
         let vars = server.state.iter();
         let vars = vars.map(|(name, value)| Ok((name.value.clone(), value.resolve(&scenario)?)));
         let vars = vars.collect::<Result<_, Diagnostic>>()?;
-        let mut state = State::new(vars, context.rng.fork("delay"));
+        let mut state = State::new(vars, context.rng.fork("delay"), kept);
         let routes = server.routes.iter().map(|route| build(route, &mut state, plan, &scenario));
         let routes = routes.collect::<Result<_, Diagnostic>>()?;
         let turns = server.serial.then(|| Semaphore::new(1));
-        Ok(Service { routes, state: Mutex::new(state), turns })
+        let (durable, disk) = (server.durable.clone(), context.disk.clone());
+        Ok(Service { routes, state: Mutex::new(state), turns, durable, disk })
+    }
+
+    /// Takes out what a crash leaves.
+    pub(super) fn keep(&self) -> Option<Kept> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        self.durable.is_any().then(|| state.keep(&self.durable))
     }
 
     /// What has to be done with the body of this request.
@@ -120,6 +130,12 @@ impl Service {
         let mut request = Request::new(head, body);
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match self.select(&mut request, &state.vars, scenario) {
+            Some((route, _))
+                if self.disk.is_full() && state.stores(route, head.method(), &self.durable) =>
+            {
+                self.disk.refused();
+                Answer::Reply(Cow::Owned(Reply::error(507, NO_SPACE)), Duration::ZERO)
+            }
             Some((route, fit)) => {
                 state.answer(route, &fit, &request, scenario).unwrap_or_else(Answer::Failed)
             }
@@ -222,6 +238,9 @@ impl Service {
         Reply::json(404, &body)
     }
 }
+
+/// What a server says whose disk is full.
+const NO_SPACE: &str = "no space left on device";
 
 /// The methods that are answered, once each, as `Allow` lists them.
 fn allow(mut methods: Vec<&str>) -> String {

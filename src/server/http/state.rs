@@ -9,6 +9,7 @@ use super::route::{Action, PathFit, Route};
 use super::service::Answer;
 use crate::base::{Diagnostic, Rng, Value};
 use crate::scenario::Lookup;
+use crate::scenario::model::Durable;
 
 /// The state of a server: variables, sequences, collections, and the draws of its delays.
 pub(super) struct State {
@@ -17,11 +18,47 @@ pub(super) struct State {
     answered: Vec<u64>,
     collections: Vec<Store>,
     rng: Rng,
+    /// How many of the collections are older than this server.
+    kept: usize,
+}
+
+/// What of an http server a crash leaves: `durable:` variables and collections.
+#[derive(Default)]
+pub(in crate::server) struct Kept {
+    vars: Vars,
+    collections: Vec<Store>,
 }
 
 impl State {
-    pub(super) fn new(vars: Vars, rng: Rng) -> State {
-        State { vars, answered: Vec::new(), collections: Vec::new(), rng }
+    /// The state at the start, or after a crash that left `kept`.
+    pub(super) fn new(vars: Vars, rng: Rng, kept: Option<Kept>) -> State {
+        let Kept { vars: kept, collections } = kept.unwrap_or_default();
+        let older = collections.len();
+        let mut state = State { vars, answered: Vec::new(), collections, rng, kept: older };
+        kept.into_iter().for_each(|(name, value)| state.set(&name, value));
+        state
+    }
+
+    /// Takes out what a crash leaves.
+    pub(super) fn keep(&mut self, durable: &Durable) -> Kept {
+        let vars = self.vars.extract_if(.., |(name, _)| durable.keeps(name)).collect();
+        let durable = self.collections.iter_mut().filter(|store| durable.keeps(store.name()));
+        let collections = durable.map(Store::take).collect();
+        Kept { vars, collections }
+    }
+
+    /// True if what `route` does with a request of that method would change what is durable.
+    pub(super) fn stores(&self, route: &Route, method: &str, durable: &Durable) -> bool {
+        let set = route.set.iter().map(|(name, _)| name);
+        let mut changed = set.chain(route.add.iter().map(|(name, _)| name));
+        changed.any(|name| durable.keeps(name))
+            || match route.action {
+                Action::Collection(index) => {
+                    !matches!(method, "GET" | "HEAD" | "OPTIONS")
+                        && durable.keeps(self.collections[index].name())
+                }
+                _ => false,
+            }
     }
 
     /// The index of a new sequence.
@@ -30,14 +67,16 @@ impl State {
         self.answered.len() - 1
     }
 
-    /// The collection of that name, which is made if there is none, and its index.
-    pub(super) fn collection(&mut self, name: &str) -> (usize, &mut Store) {
+    /// The index of the collection of that name, which is made if there is none; and itself, if it is to
+    /// be given what it holds at the start.
+    pub(super) fn collection(&mut self, name: &str) -> (usize, Option<&mut Store>) {
         let found = self.collections.iter().position(|store| store.name() == name);
         let index = found.unwrap_or_else(|| {
             self.collections.push(Store::new(name));
             self.collections.len() - 1
         });
-        (index, &mut self.collections[index])
+        let new = (index >= self.kept).then(|| &mut self.collections[index]);
+        (index, new)
     }
 
     /// What `route` does with the request, in one go.

@@ -56,6 +56,12 @@ impl Db {
         Db { now_ms, ..Db::default() }
     }
 
+    /// The same after a crash that leaves its data: nobody watches it or waits any more.
+    pub(super) fn after_a_crash(self) -> Db {
+        let Db { keys, deadlines, bytes, now_ms, .. } = self;
+        Db { keys, deadlines, bytes, now_ms, ..Db::default() }
+    }
+
     /// How many keys there are, with those whose time has come and that are not swept away yet.
     pub(super) fn len(&self) -> usize {
         self.keys.len()

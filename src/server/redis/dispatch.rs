@@ -50,6 +50,10 @@ impl Engine {
         });
         let command = match admitted {
             Ok(command) => command,
+            Err(refusal) if self.disk_full && refusal == Refusal::DISK_FULL => {
+                self.refused += 1;
+                return reply.error(&self.reject(session, name, refusal).0);
+            }
             Err(refusal) => return reply.error(&self.reject(session, name, refusal).0),
         };
         session.last_command = command.name;
@@ -112,6 +116,9 @@ impl Engine {
         if command.flags.has(Flags::GROWS) && self.bytes() > self.config.memory_bytes_max() {
             return Err(Refusal::OUT_OF_MEMORY);
         }
+        if self.disk_full && changes_data(session, command) {
+            return Err(Refusal::DISK_FULL);
+        }
         if session.version == Version::Resp2
             && session.subscriptions() > 0
             && !command.flags.has(Flags::SUBSCRIBER)
@@ -123,6 +130,17 @@ impl Engine {
             )));
         }
         Ok(())
+    }
+}
+
+/// Whether Redis refuses a command while it cannot write to its disk: one that changes data, the end of a
+/// transaction with such a one in it, and PING, so that whoever looks after it notices.
+fn changes_data(session: &Session, command: &Command) -> bool {
+    let queue = session.transaction.iter().flat_map(|transaction| &transaction.queue);
+    match command.name {
+        "ping" => true,
+        "exec" => queue.into_iter().any(|(queued, _)| queued.flags.has(Flags::WRITE)),
+        _ => command.flags.has(Flags::WRITE),
     }
 }
 

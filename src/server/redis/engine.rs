@@ -39,7 +39,12 @@ pub struct Settings {
     pub password: Option<String>,
     /// The port it is reached at, for `INFO`.
     pub port: u16,
+    /// What the clock by which it is called shows when the run begins.
+    pub origin: Time,
 }
+
+/// What a crash leaves of an engine: its databases, if they are durable.
+pub struct Kept(Vec<Db>);
 
 /// A connection as the engine knows it.
 struct Client {
@@ -65,12 +70,19 @@ pub struct Engine {
     pub(super) stats: Stats,
     pub(super) rng: Rng,
     pub(super) run_id: String,
+    origin: Time,
+    /// Nothing can be written to the disk: commands that change data are refused, as Redis does whose
+    /// append-only file cannot be written.
+    pub(super) disk_full: bool,
+    /// How many commands were refused because of that, since it was last asked.
+    pub(super) refused: u64,
 }
 
 impl Engine {
     /// An empty engine; its draws come from `rng`.
     #[must_use]
     pub fn new(settings: Settings, mut rng: Rng) -> Engine {
+        let origin = settings.origin;
         let run_id = (0..3).fold(String::new(), |id, _| format!("{id}{:016x}", rng.next_u64()));
         Engine {
             dbs: (0..DATABASES).map(|_| Db::new(EPOCH_MS)).collect(),
@@ -83,7 +95,33 @@ impl Engine {
             stats: Stats::default(),
             rng,
             run_id: run_id[..40].to_owned(),
+            origin,
+            disk_full: false,
+            refused: 0,
         }
+    }
+
+    /// Takes out what a crash leaves.
+    pub fn keep(&mut self) -> Kept {
+        Kept(self.dbs.iter_mut().map(|db| std::mem::take(db).after_a_crash()).collect())
+    }
+
+    /// Begins again with what a crash has left.
+    pub fn restore(&mut self, kept: Kept) {
+        self.dbs = kept.0;
+    }
+
+    /// Says whether the disk is full. Returns how many commands were refused because of that since the
+    /// last call.
+    pub fn set_disk_full(&mut self, full: bool) -> u64 {
+        self.disk_full = full;
+        std::mem::take(&mut self.refused)
+    }
+
+    /// Microseconds of the Unix epoch at `now`.
+    pub(super) fn unix_us(&self, now: Time) -> i64 {
+        let us = |time: Time| i64::try_from(time.as_nanos() / 1000).unwrap_or(i64::MAX);
+        EPOCH_MS * 1000 + us(now) - us(self.origin)
     }
 
     /// Milliseconds of the Unix epoch.
@@ -99,7 +137,7 @@ impl Engine {
 
     /// Lets time go on to `now`.
     pub(super) fn tick(&mut self, now: Time) {
-        let now_ms = EPOCH_MS.saturating_add(i64::try_from(now.as_millis()).unwrap_or(i64::MAX));
+        let now_ms = self.unix_us(now).div_euclid(1000);
         if now_ms == self.dbs[0].now_ms {
             return;
         }

@@ -33,7 +33,7 @@ mod stats;
 #[cfg(test)]
 mod tests;
 
-pub use engine::{DATABASES, EPOCH_MS, Engine, Next, Settings};
+pub use engine::{DATABASES, EPOCH_MS, Engine, Kept, Next, Settings};
 pub use preload::BadData;
 pub(super) use serve::Redis;
 pub use session::ClientId;

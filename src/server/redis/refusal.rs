@@ -45,6 +45,8 @@ impl Refusal {
     pub(super) const CURSOR: Refusal = Refusal::new("ERR invalid cursor");
     pub(super) const OUT_OF_MEMORY: Refusal =
         Refusal::new("OOM command not allowed when used memory > 'maxmemory'.");
+    pub(super) const DISK_FULL: Refusal =
+        Refusal::new("MISCONF Errors writing to the AOF file: No space left on device");
     pub(super) const NO_AUTH: Refusal = Refusal::new("NOAUTH Authentication required.");
     pub(super) const WRONG_PASSWORD: Refusal =
         Refusal::new("WRONGPASS invalid username-password pair or user is disabled.");

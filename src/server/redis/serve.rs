@@ -17,7 +17,7 @@ use bytes::{Buf, BytesMut};
 use tokio::io::AsyncWriteExt;
 use tokio::sync::Notify;
 
-use super::engine::{Engine, Next, Settings};
+use super::engine::{Engine, Kept, Next, Settings};
 use super::limits::{BATCH_BYTES, BATCH_COMMANDS, KEPT_BYTES, WAITING_BYTES_MAX};
 use super::session::ClientId;
 use crate::base::{Diagnostic, Distribution, Rng, Time};
@@ -25,7 +25,7 @@ use crate::net::Stream;
 use crate::protocol::resp::{CommandDecoder, RespError};
 use crate::scenario::model::RedisServer;
 use crate::server::input::read_more;
-use crate::server::{Context, Handler, Serving};
+use crate::server::{self, Context, Disk, Handler, Serving};
 use crate::trace::Level;
 
 /// A redis server: one engine for all its connections.
@@ -33,6 +33,8 @@ pub(in crate::server) struct Redis {
     shared: Mutex<Shared>,
     delay: Option<Distribution>,
     delays: Mutex<Rng>,
+    durable: bool,
+    disk: Disk,
 }
 
 struct Shared {
@@ -42,19 +44,26 @@ struct Shared {
 }
 
 impl Redis {
-    /// A server that holds what `server` says.
+    /// A server that holds what `server` says, or what a crash has left.
     ///
     /// # Errors
     /// A variable in `data:` without a value, or a value that Redis cannot hold.
     pub(in crate::server) fn new(
         server: &RedisServer,
         context: &Context,
+        kept: Option<Kept>,
     ) -> Result<Redis, Diagnostic> {
         let port = context.vars.lookup(&format!("{}.port", context.name));
         let port = port.and_then(|port| port.as_u64()).and_then(|port| u16::try_from(port).ok());
-        let settings = Settings { password: server.password.clone(), port: port.unwrap_or(0) };
+        let (password, origin) = (server.password.clone(), context.clock.origin());
+        let settings = Settings { password, port: port.unwrap_or(0), origin };
         let mut engine = Engine::new(settings, context.rng.fork("redis"));
-        for (key, value) in &server.data {
+        let (data, kept) = match kept {
+            Some(kept) => (&[][..], Some(kept)),
+            None => (&server.data[..], None),
+        };
+        kept.into_iter().for_each(|kept| engine.restore(kept));
+        for (key, value) in data {
             let resolved = value.resolve(&|name: &str| context.vars.lookup(name))?;
             engine.preload([(&*key.value, &resolved)]).map_err(|bad| {
                 Diagnostic::new(bad.to_string(), value.span)
@@ -65,6 +74,8 @@ impl Redis {
             shared: Mutex::new(Shared { engine, wakers: BTreeMap::new() }),
             delay: server.delay.filter(|delay| !delay.is_zero()),
             delays: Mutex::new(context.rng.fork("delay")),
+            durable: server.durable.is_any(),
+            disk: context.disk.clone(),
         })
     }
 
@@ -137,10 +148,13 @@ impl Connection {
 
     /// Takes the mail and executes what has arrived, at most a batch of it, or one command if replies
     /// are delayed.
-    fn turn(&mut self, now: Time) -> Turn {
-        let commands_max = if self.redis.delay.is_some() { 1 } else { BATCH_COMMANDS };
+    fn turn(&mut self, now: Time, slow: bool) -> Turn {
+        let one = slow || self.redis.delay.is_some();
+        let commands_max = if one { 1 } else { BATCH_COMMANDS };
+        let disk = &self.redis.disk;
         let mut guard = self.redis.lock();
         let shared = &mut *guard;
+        shared.engine.set_disk_full(disk.is_full());
         if !shared.engine.take_mail(self.id, &mut self.out) {
             return Turn::Drop;
         }
@@ -175,6 +189,7 @@ impl Connection {
             }
         }
         self.input.advance(consumed);
+        (0..shared.engine.set_disk_full(false)).for_each(|_| disk.refused());
         if shared.wake(self.id) && !shared.engine.take_mail(self.id, &mut self.out) {
             return Turn::Drop;
         }
@@ -231,16 +246,21 @@ impl Connection {
         }
     }
 
-    /// Waits as long as `delay:` says, if there is something to say; false if the server stops.
+    /// Waits as long as `delay:` says, or longer on a slow machine, if there is something to say; false if
+    /// the server stops.
     async fn delay(&self, context: &Context) -> bool {
-        let Some(delay) = &self.redis.delay else { return true };
-        if self.out.is_empty() {
+        let (delay, clock) = (&self.redis.delay, &context.clock);
+        if self.out.is_empty() || (delay.is_none() && !clock.is_slow()) {
             return true;
         }
-        let drawn = self.redis.draw(delay);
+        let drawn = delay.as_ref().map(|delay| self.redis.draw(delay)).unwrap_or_default();
+        let takes = clock.request(drawn);
+        if takes.is_zero() {
+            return true;
+        }
         tokio::select! {
             biased;
-            () = context.clock.sleep(drawn) => true,
+            () = clock.sleep(takes) => true,
             () = context.stopping() => false,
         }
     }
@@ -257,7 +277,7 @@ impl Connection {
 
     async fn run(&mut self, stream: &mut Stream, context: &Context) -> io::Result<()> {
         loop {
-            let turn = self.turn(context.clock.now());
+            let turn = self.turn(context.clock.now(), context.clock.is_slow());
             match &turn {
                 Turn::Drop => {
                     let text = format!("client {} is disconnected", self.id);
@@ -289,6 +309,10 @@ impl Connection {
 }
 
 impl Handler for Redis {
+    fn keep(&self) -> Option<server::Kept> {
+        self.durable.then(|| server::Kept(server::KeptOf::Redis(self.lock().engine.keep())))
+    }
+
     fn serve(self: Arc<Self>, mut stream: Stream, context: Context) -> Serving {
         Box::pin(async move {
             let address = stream.peer_addr().to_string();

@@ -110,8 +110,8 @@ fn bgsave(call: &mut Call<'_>) -> Outcome {
 }
 
 fn time(call: &mut Call<'_>) -> Outcome {
-    let micros = call.now.as_nanos() / 1000 % 1_000_000;
-    let seconds = call.now.as_nanos() / 1_000_000_000 + EPOCH_MS.unsigned_abs() / 1000;
+    let now_us = call.engine.unix_us(call.now);
+    let (seconds, micros) = (now_us.div_euclid(1_000_000), now_us.rem_euclid(1_000_000));
     call.reply.array(2);
     call.reply.bulk(itoa::Buffer::new().format(seconds));
     call.reply.bulk(itoa::Buffer::new().format(micros));
@@ -232,7 +232,8 @@ fn info(call: &mut Call<'_>) -> Outcome {
 }
 
 fn info_server(call: &Call<'_>) -> String {
-    let seconds = call.now.as_nanos() / 1_000_000_000;
+    let now_us = call.engine.unix_us(call.now);
+    let seconds = (now_us - EPOCH_MS * 1000) / 1_000_000;
     let Engine { run_id, config, .. } = &*call.engine;
     format!(
         "redis_version:{REDIS_VERSION}\r\nredis_mode:standalone\r\nserver_name:looplab\r\n\
@@ -241,7 +242,7 @@ fn info_server(call: &Call<'_>) -> String {
          configured_hz:10\r\nexecutable:looplab\r\nconfig_file:\r\n",
         env!("CARGO_PKG_VERSION"),
         config.port(),
-        EPOCH_MS.unsigned_abs() * 1000 + call.now.as_nanos() / 1000,
+        now_us,
         seconds / 86_400,
     )
 }

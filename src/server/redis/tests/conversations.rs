@@ -286,7 +286,7 @@ fn a_subscriber_of_resp2_can_do_little_else() {
 
 #[test]
 fn nothing_is_done_without_the_password() {
-    let settings = Settings { password: Some("secret".to_owned()), port: 0 };
+    let settings = Settings { password: Some("secret".to_owned()), ..Settings::default() };
     conversation_with(
         &mut Lab::with(settings),
         r#"
