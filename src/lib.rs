@@ -51,6 +51,7 @@ pub mod base;
 pub mod check;
 pub mod cli;
 pub mod client;
+pub mod control;
 pub mod exec;
 pub mod link;
 pub mod net;

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// Each folder of `src/` and the folders it may use. An import only ever points up this table.
-const LAYERS: [(&str, &[&str]); 14] = [
+const LAYERS: [(&str, &[&str]); 15] = [
     ("base", &[]),
     ("protocol", &["base"]),
     ("trace", &["base"]),
@@ -29,11 +29,12 @@ const LAYERS: [(&str, &[&str]); 14] = [
     ),
     ("check", &["base", "scenario", "plan", "protocol", "trace"]),
     ("render", &["base", "scenario", "plan", "protocol", "trace", "check"]),
+    ("control", &["base", "scenario", "plan", "protocol", "trace", "net", "link", "run"]),
     (
         "cli",
         &[
             "base", "scenario", "plan", "protocol", "trace", "net", "exec", "link", "server",
-            "client", "run", "check", "render",
+            "client", "run", "check", "render", "control",
         ],
     ),
 ];

@@ -179,6 +179,10 @@ fn address() -> impl Strategy<Value = SocketAddr> {
 fn kind() -> impl Strategy<Value = EventKind> {
     let levels = [Level::Info, Level::Warn, Level::Error];
     prop_oneof![
+        // Not one of the header's names.
+        (text(), text()).prop_map(|(name, kind)| {
+            EventKind::Node(Box::new(HeaderNode { name: format!("+{name}"), kind }))
+        }),
         (node(), address()).prop_map(|(node, address)| EventKind::Listen { node, address }),
         (conn(), node(), node(), any::<u16>())
             .prop_map(|(conn, from, to, port)| EventKind::Connect { conn, from, to, port }),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use super::args_remote::{FaultArgs, HealArgs, IsolateArgs, NodeArgs, PartitionArgs};
 use crate::render::Format;
 use crate::scenario::model::World;
 
@@ -54,6 +55,16 @@ pub enum Command {
     Run(RunArgs),
     /// Keep a scenario's servers up for curl, redis-cli, a browser, your program
     Up(UpArgs),
+    /// Let faults loose in a scenario that is up, list them, end them
+    Fault(FaultArgs),
+    /// Crash, restart, pause or resume a server of a scenario that is up
+    Node(NodeArgs),
+    /// Cut servers of a scenario that is up off from one another
+    Partition(PartitionArgs),
+    /// Cut servers of a scenario that is up off from everybody
+    Isolate(IsolateArgs),
+    /// End faults of a scenario that is up: those that are named, or all
+    Heal(HealArgs),
     /// Say everything that is wrong with scenarios, without running them
     Check(CheckArgs),
     /// Draw a stored trace again, in whole or in part
@@ -187,16 +198,24 @@ pub struct RunArgs {
     after_help = "Examples:
   looplab up shop.yaml
   curl $(jq -r '.endpoints[0].url' runs/shop/endpoints.json)/items
-  . runs/shop/endpoints.env && redis-cli -u $CACHE_URL PING",
+  . runs/shop/endpoints.env && redis-cli -u $CACHE_URL PING
+  looplab up shop.yaml --toxiproxy 8474              # and steer it with a Toxiproxy client
+  looplab fault add 'app->db latency=200ms'          # in another terminal",
     after_long_help = "\
 Examples:
   looplab up shop.yaml
   curl $(jq -r '.endpoints[0].url' runs/shop/endpoints.json)/items
   . runs/shop/endpoints.env && redis-cli -u $CACHE_URL PING
+  looplab up shop.yaml --toxiproxy 8474              # and steer it with a Toxiproxy client
+  looplab fault add 'app->db latency=200ms'          # in another terminal
 
 The clients of the scenario are not driven, and its clock is the real one. The addresses are printed as a \
 table and as shell variables, and written to endpoints.json and endpoints.env beside the trace, whole or \
 not at all, once every server can be reached; both files are removed when it ends.
+
+While it is up, `looplab fault`, `node`, `partition`, `isolate` and `heal` reach it from other terminals of \
+the same user. With --toxiproxy, any program of this machine does that listens to nobody else: the API \
+has no password, and refuses browsers.
 
 Ctrl-C or SIGTERM stops the servers in order, and the exit code is 0; so does the end of whoever reads the \
 output. A fixed `port:` in the scenario that is taken is an error that names its holder (exit code 3)."
@@ -214,6 +233,10 @@ pub struct UpArgs {
     /// Refuse a scenario that starts programs
     #[arg(long)]
     pub no_exec: bool,
+    /// Answer Toxiproxy's HTTP API at this port (its clients ask at 8474), or at any if it is 0; every
+    /// link is a proxy there
+    #[arg(long, value_name = "PORT", value_parser = loopback_port)]
+    pub toxiproxy: Option<u16>,
     /// Print the addresses and nothing after that
     #[arg(long, short)]
     pub quiet: bool,
@@ -387,6 +410,17 @@ fn link(text: &str) -> Result<(String, String), String> {
     }
 }
 
+/// A port of loopback; an address that says another one is refused, not passed over.
+fn loopback_port(text: &str) -> Result<u16, String> {
+    let (host, port) = text.rsplit_once(':').unwrap_or(("localhost", text));
+    let is_loopback =
+        host.eq_ignore_ascii_case("localhost") || host.parse() == Ok(std::net::Ipv4Addr::LOCALHOST);
+    if !is_loopback {
+        return Err("looplab listens at 127.0.0.1 only".to_owned());
+    }
+    port.parse().map_err(|_| "it is a port, such as 8474".to_owned())
+}
+
 fn time(text: &str) -> Result<crate::base::Time, String> {
     let since = crate::base::units::duration(text).map_err(|bad| bad.0)?;
     Ok(crate::base::Time::ZERO + since)
@@ -413,6 +447,17 @@ mod tests {
             command.get_subcommands().for_each(visit);
         }
         visit(&Cli::command());
+    }
+
+    #[test]
+    fn the_api_is_served_on_loopback_only() {
+        for (text, port) in [("8474", 8474), ("0", 0), ("127.0.0.1:8474", 8474), ("localhost:1", 1)]
+        {
+            assert_eq!(loopback_port(text), Ok(port), "{text}");
+        }
+        for text in ["192.168.1.2:8474", ":8474", "example.com:8474", "x", "70000", "[::1]:8474"] {
+            assert!(loopback_port(text).is_err(), "{text}");
+        }
     }
 
     #[test]

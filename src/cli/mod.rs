@@ -1,7 +1,8 @@
 //! The program: one file a command, and the only place that prints.
 //!
 //! ```text
-//! main -> Cli (clap) -> run | up | check | show | export | schema | new | ports | completions | man
+//! main -> Cli (clap) -> run | check | show | export | schema | new | ports | completions | man
+//!                       up <- control API - fault | node | partition | isolate | heal
 //!                       screen: width, colours, broken pipes      live: events told while they happen
 //!                       tty: keys, restored on every way out      signals: Ctrl-C, in both worlds
 //! ```
@@ -10,26 +11,30 @@
 //! here ends the process by itself but a second Ctrl-C.
 
 mod args;
+mod args_remote;
 mod atomic;
 mod check;
 mod completions;
 mod exit;
 mod export;
+mod fault;
 mod folder;
 mod limits;
 mod live;
 mod logging;
 mod man;
 mod new;
-
+mod node;
 mod ports;
 mod registry;
+mod remote;
 mod run;
 mod schema;
 mod screen;
 mod show;
 mod signals;
 mod step;
+mod table;
 mod tty;
 mod up;
 
@@ -77,6 +82,11 @@ impl Command {
         match self {
             Command::Run(args) => run::run(&args),
             Command::Up(args) => up::run(&args),
+            Command::Fault(args) => fault::run(&args),
+            Command::Node(args) => node::run(&args),
+            Command::Partition(args) => fault::partition(&args),
+            Command::Isolate(args) => fault::isolate(&args),
+            Command::Heal(args) => fault::heal(&args),
             Command::Check(args) => check::run(&args),
             Command::Show(args) => show::run(&args),
             Command::Export(args) => export::run(&args),

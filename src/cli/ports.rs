@@ -4,18 +4,19 @@ use super::args::{LookArgs, PortsArgs, When};
 use super::exit::{Exit, Failure};
 use super::registry::{self, Process};
 use super::screen;
+use super::table::Table;
 use crate::net::{Holder, holder_of_port, listening_ports};
-use crate::render::terminal::{DIM, Style, escape};
+use crate::render::terminal::{Style, escape};
 
 /// Runs the command.
 pub(super) fn run(args: &PortsArgs) -> Result<Exit, Failure> {
     let style = screen::style(LookArgs { color: When::Auto, ascii: false });
     let processes = registry::processes();
     let text = match args.port {
-        Some(port) => escape(&held(port, &processes), style.ascii).into_owned(),
+        Some(port) => format!("{}\n", escape(&held(port, &processes), style.ascii)),
         None => listed(&processes, style),
     };
-    screen::print(&format!("{text}\n"))?;
+    screen::print(&text)?;
     Ok(Exit::Ok)
 }
 
@@ -46,8 +47,7 @@ fn held(port: u16, processes: &[Process]) -> String {
 
 /// A line for each server of each process.
 fn listed(processes: &[Process], style: Style) -> String {
-    let mut rows =
-        vec![["PORT", "SERVER", "KIND", "SCENARIO", "COMMAND", "PROCESS"].map(str::to_owned)];
+    let mut table = Table::new(&["PORT", "SERVER", "KIND", "SCENARIO", "COMMAND", "PROCESS"]);
     for process in processes {
         let listening = listening_ports(process.pid);
         for served in &process.endpoints {
@@ -55,7 +55,7 @@ fn listed(processes: &[Process], style: Style) -> String {
             else {
                 continue;
             };
-            rows.push([
+            table.row(vec![
                 port.to_string(),
                 served.name.clone(),
                 served.kind.clone(),
@@ -65,27 +65,7 @@ fn listed(processes: &[Process], style: Style) -> String {
             ]);
         }
     }
-    if rows.len() == 1 {
-        return "no looplab run of this user listens anywhere".to_owned();
-    }
-    let mut widths = [0; 6];
-    for row in &rows {
-        for (width, cell) in widths.iter_mut().zip(row) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let mut lines = Vec::new();
-    for (index, row) in rows.iter().enumerate() {
-        let cells: Vec<String> =
-            row.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
-        let line = cells.join("  ").trim_end().to_owned();
-        lines.push(if index == 0 {
-            style.paint(&line, DIM)
-        } else {
-            escape(&line, style.ascii).into_owned()
-        });
-    }
-    lines.join("\n")
+    table.text(style, "no looplab run of this user listens anywhere")
 }
 
 fn port_of(address: &str) -> Option<u16> {

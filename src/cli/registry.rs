@@ -3,20 +3,26 @@
 //! ```text
 //! $XDG_RUNTIME_DIR/looplab/PID.json, or looplab-UID/PID.json in the folder for temporary files
 //! { "pid": 4711, "started": 123456, "command": "run", "scenario": "hello", "file": "hello.yaml",
-//!   "endpoints": [ { "name": "greeter", "kind": "http", "address": "127.0.0.1:40123" } ] }
+//!   "endpoints": [ { "name": "greeter", "kind": "http", "address": "127.0.0.1:40123" } ],
+//!   "control": { "address": "127.0.0.1:40124", "token": "..." } }
 //! ```
+//!
+//! `control` is where a scenario that is up can be changed, and what opens it: nobody but this user can
+//! read the file.
 //!
 //! The file goes with the process; one that a killed process has left is removed by whoever finds it.
 //! `started` is the kernel's, so that another process of the same number is not taken for it. That
 //! nothing can be written here is no reason for a run to fail.
 
 use std::fs::{self, DirBuilder};
+use std::net::SocketAddr;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
 use super::atomic;
+use crate::control::Access;
 use crate::plan::Plan;
 use crate::run::Endpoint;
 
@@ -38,6 +44,44 @@ pub(super) struct Process {
     pub(super) scenario: String,
     pub(super) file: String,
     pub(super) endpoints: Vec<Served>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    control: Option<Control>,
+}
+
+/// Where its control API is.
+#[derive(Serialize, Deserialize)]
+struct Control {
+    address: SocketAddr,
+    token: String,
+}
+
+impl std::fmt::Debug for Control {
+    /// Without the token, which is nobody's business.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Control({})", self.address)
+    }
+}
+
+impl Process {
+    /// How it can be reached, if it can be changed.
+    pub(super) fn access(&self) -> Option<Access> {
+        let Control { address, token } = self.control.as_ref()?;
+        Some(Access { address: *address, token: token.clone() })
+    }
+
+    /// One that serves nothing.
+    #[cfg(test)]
+    pub(super) fn sample(pid: u32, scenario: &str) -> Process {
+        Process {
+            pid,
+            started: None,
+            command: "up".into(),
+            scenario: scenario.into(),
+            file: format!("{scenario}.yaml"),
+            endpoints: Vec::new(),
+            control: None,
+        }
+    }
 }
 
 /// One server of it.
@@ -49,8 +93,13 @@ pub(super) struct Served {
 }
 
 impl Registration {
-    /// Tells others that this process serves `endpoints`.
-    pub(super) fn new(command: &str, plan: &Plan, endpoints: &[Endpoint]) -> Registration {
+    /// Tells others that this process serves `endpoints`, and how it can be changed.
+    pub(super) fn new(
+        command: &str,
+        plan: &Plan,
+        endpoints: &[Endpoint],
+        access: Option<&Access>,
+    ) -> Registration {
         let served = |endpoint: &Endpoint| Served {
             name: endpoint.name.clone(),
             kind: endpoint.kind.to_owned(),
@@ -64,11 +113,15 @@ impl Registration {
             scenario: plan.name.clone(),
             file: plan.source.name().to_owned(),
             endpoints: endpoints.iter().map(served).collect(),
+            control: access.map(|Access { address, token }| Control {
+                address: *address,
+                token: token.clone(),
+            }),
         };
         let path = folder(true).map(|folder| folder.join(format!("{pid}.json")));
         let written = path.filter(|path| {
             let json = serde_json::to_vec(&process).unwrap_or_default();
-            atomic::write(path, &json).is_ok()
+            atomic::write_private(path, &json).is_ok()
         });
         Registration { path: written }
     }
@@ -156,14 +209,7 @@ mod tests {
     #[test]
     fn a_process_is_alive_only_if_it_is_the_same_one() {
         let pid = std::process::id();
-        let process = |started| Process {
-            pid,
-            started,
-            command: "run".into(),
-            scenario: "x".into(),
-            file: "x.yaml".into(),
-            endpoints: Vec::new(),
-        };
+        let process = |started| Process { started, ..Process::sample(pid, "x") };
         assert!(started(pid).is_some());
         assert!(is_alive(&process(started(pid))));
         assert!(is_alive(&process(None)));

@@ -105,7 +105,7 @@ fn drive(
             shows.say(table(endpoints, &of, style));
         }
         if of.clock == World::Real {
-            let _ = registered.set(Registration::new("run", &of, endpoints));
+            let _ = registered.set(Registration::new("run", &of, endpoints, None));
         }
     };
     let hooks = Hooks {

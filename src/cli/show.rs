@@ -19,7 +19,7 @@ use crate::render::terminal::{
     Choice, Closing, DIM, Folding, Form, Style, Teller, Telling, Wanted,
 };
 use crate::scenario::model::UnusedFaults;
-use crate::trace::{Event, Header, ReadError, Reader};
+use crate::trace::{Event, Header, ReadError, Reader, joining};
 
 /// Runs the command.
 pub(super) fn run(args: &ShowArgs) -> Result<Exit, Failure> {
@@ -72,9 +72,11 @@ type Trace = Reader<BufReader<File>>;
 /// # Errors
 /// If it cannot be read or is not one.
 pub(super) fn open(path: &Path) -> Result<Trace, Failure> {
-    let file = File::open(path).map_err(|error| Failure::io("read", path, &error))?;
-    Reader::new(BufReader::with_capacity(256 * 1024, file))
-        .map_err(|error| unreadable(path, &error))
+    let file = || File::open(path).map(|file| BufReader::with_capacity(256 * 1024, file));
+    let cannot = |error: std::io::Error| Failure::io("read", path, &error);
+    let trace = Reader::new(file().map_err(cannot)?).map_err(|error| unreadable(path, &error))?;
+    // A picture has to know who will take part before it begins.
+    Ok(trace.with_nodes(file().and_then(joining).map_err(cannot)?))
 }
 
 /// Why a trace could not be read, or not to its end.

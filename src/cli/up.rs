@@ -1,17 +1,20 @@
 //! `looplab up FILE`: servers for people and programs that looplab did not start.
 
 use std::fs;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use super::args::UpArgs;
-use super::exit::{Exit, Failure};
+use super::exit::{Exit, Failure, plain};
 use super::live::{self, Printing};
 use super::registry::Registration;
 use super::run::{Trace, machine_said_no, table, teller, title};
 use super::signals::Stop;
 use super::{atomic, folder, logging, screen};
 use crate::base::{NodeId, Value};
+use crate::control::{self, Access, Closed, Listening, Settings};
+use crate::net::{Holder, holder_of_port};
 use crate::plan::{Overrides, Plan};
 use crate::render::terminal::{DIM, Folding, Form, Style, plural};
 use crate::run::{self, Endpoint, Hooks, Mode};
@@ -41,23 +44,34 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     live.say(title(&plan, style));
     let files = Arc::new(Mutex::new(Files::default()));
     let registration = Arc::new(OnceLock::new());
-    let ready = {
+    let token = token()?;
+    let opened = {
         let (files, registration, of, out, stop) =
             (files.clone(), registration.clone(), plan.clone(), out.clone(), stop.clone());
-        move |endpoints: &[Endpoint]| {
+        let token = token.clone();
+        move |listening: Result<Listening, Closed>| {
             let mut files = files.lock().unwrap_or_else(PoisonError::into_inner);
-            files.write(&out, &of, endpoints);
-            if files.wrong.is_some() {
-                return stop.ask();
+            match listening {
+                Ok(listening) => {
+                    files.write(&out, &of, &listening);
+                    if files.wrong.is_none() {
+                        let access = Access { address: listening.control, token };
+                        let endpoints = &listening.endpoints;
+                        let told = Registration::new("up", &of, endpoints, Some(&access));
+                        let _ = registration.set(told);
+                        return live.say(announcement(&listening, &of, style, &files));
+                    }
+                }
+                Err(closed) => files.wrong = Some(not_opened(&closed)),
             }
-            let _ = registration.set(Registration::new("up", &of, endpoints));
-            live.say(announcement(endpoints, &of, style, &files));
+            stop.ask();
         }
     };
+    let settings = Settings { token, toxiproxy: args.toxiproxy, opened: Box::new(opened) };
     let hooks = Hooks {
         mode: Mode::Up,
-        ready: Some(Box::new(ready)),
         interrupt: Some(stop.interrupt()),
+        services: vec![control::service(settings)],
         ..Hooks::default()
     };
     let ended = match run::run(&plan, &recorder, hooks) {
@@ -87,6 +101,30 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     }
 }
 
+/// What opens the control API of this run: 128 bits that nobody can guess.
+fn token() -> Result<String, Failure> {
+    let random = Path::new("/dev/urandom");
+    let mut bytes = [0; 16];
+    fs::File::open(random)
+        .and_then(|mut file| file.read_exact(&mut bytes))
+        .map_err(|error| Failure::io("read", random, &error))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Why an interface cannot be listened at.
+fn not_opened(closed: &Closed) -> Failure {
+    let Some(port) = closed.port else {
+        return Failure::Machine(format!("no port is free for the control API: {}", closed.error));
+    };
+    let why = match holder_of_port(port) {
+        Some(Holder { pid: Some(pid), command: Some(command), .. }) => {
+            format!("port {port} is held by {command} (process {pid})")
+        }
+        _ => plain(&closed.error),
+    };
+    Failure::Machine(format!("the Toxiproxy API cannot be served at port {port}: {why}"))
+}
+
 /// The files beside the trace that tell where the servers are.
 #[derive(Default)]
 struct Files {
@@ -95,11 +133,15 @@ struct Files {
 }
 
 impl Files {
-    fn write(&mut self, folder: &Path, plan: &Plan, endpoints: &[Endpoint]) {
-        let json = format!("{:#}\n", json(plan, endpoints));
-        for (name, text) in
-            [("endpoints.json", json), ("endpoints.env", variables(endpoints, &ALL_PARTS))]
+    fn write(&mut self, folder: &Path, plan: &Plan, listening: &Listening) {
+        let json = format!("{:#}\n", json(plan, listening));
+        let mut env = variables(&listening.endpoints, &ALL_PARTS);
+        if let Some(address) = listening.toxiproxy
+            && !env.contains("export TOXIPROXY_URL=")
         {
+            env.push_str(&format!("export TOXIPROXY_URL=http://{address}\n"));
+        }
+        for (name, text) in [("endpoints.json", json), ("endpoints.env", env)] {
             let path = folder.join(name);
             match atomic::write(&path, text.as_bytes()) {
                 Ok(()) => self.written.push(path),
@@ -118,9 +160,12 @@ impl Files {
 }
 
 /// What is printed once all servers can be reached.
-fn announcement(endpoints: &[Endpoint], plan: &Plan, style: Style, files: &Files) -> String {
-    let mut text = table(endpoints, plan, style);
-    text.push_str(&variables(endpoints, &[Part::Url]));
+fn announcement(listening: &Listening, plan: &Plan, style: Style, files: &Files) -> String {
+    let mut text = table(&listening.endpoints, plan, style);
+    text.push_str(&variables(&listening.endpoints, &[Part::Url]));
+    if let Some(address) = listening.toxiproxy {
+        text.push_str(&format!("\nToxiproxy's API is served at http://{address}\n"));
+    }
     let files: Vec<String> = files.written.iter().map(|path| path.display().to_string()).collect();
     let hint = format!("  also in {}\n  Ctrl-C stops", files.join("\n          "));
     text.push_str(&format!("\n{}\n\n", style.paint(&hint, DIM)));
@@ -128,8 +173,9 @@ fn announcement(endpoints: &[Endpoint], plan: &Plan, style: Style, files: &Files
 }
 
 /// The endpoints for programs.
-fn json(plan: &Plan, endpoints: &[Endpoint]) -> Value {
-    let endpoints: Vec<Value> = endpoints
+fn json(plan: &Plan, listening: &Listening) -> Value {
+    let endpoints: Vec<Value> = listening
+        .endpoints
         .iter()
         .map(|endpoint| {
             serde_json::json!({
@@ -142,11 +188,16 @@ fn json(plan: &Plan, endpoints: &[Endpoint]) -> Value {
             })
         })
         .collect();
-    serde_json::json!({
+    let mut json = serde_json::json!({
         "scenario": plan.name,
         "pid": std::process::id(),
         "endpoints": endpoints,
-    })
+        "control": listening.control.to_string(),
+    });
+    if let Some(address) = listening.toxiproxy {
+        json["toxiproxy"] = address.to_string().into();
+    }
+    json
 }
 
 /// A part of an address that a variable holds.

@@ -104,7 +104,7 @@ impl Links {
                 caller = callers.next() => caller,
             };
             match caller {
-                None => return,
+                None => return relays.shutdown().await,
                 Some(Ok(caller)) => {
                     failing = false;
                     relays.spawn(self.clone().lead(to, caller));

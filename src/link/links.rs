@@ -5,6 +5,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use super::faults::Faults;
@@ -28,7 +29,7 @@ pub(super) struct Shared {
     pub(super) clock: Clock,
     pub(super) recorder: Recorder,
     rng: Rng,
-    names: Arc<[String]>,
+    pub(super) names: Mutex<Arc<[String]>>,
     /// The connections that clients or strangers made, and those that servers made.
     callers: TaskTracker,
     servers: TaskTracker,
@@ -38,10 +39,12 @@ pub(super) struct Shared {
 
 #[derive(Default)]
 pub(super) struct State {
-    addresses: BTreeMap<NodeId, SocketAddr>,
+    pub(super) addresses: BTreeMap<NodeId, SocketAddr>,
     /// Where programs that looplab did not write listen.
     pub(super) foreign: BTreeMap<NodeId, SocketAddr>,
     pub(super) ports: BTreeMap<NodeId, Ports>,
+    /// What led people through fronts that are closed, until it is gone.
+    pub(super) closing: Vec<JoinHandle<()>>,
     /// How many connections each pair has had, so that each has draws of its own.
     connections: BTreeMap<(NodeId, NodeId), u64>,
 }
@@ -50,7 +53,7 @@ impl Links {
     /// The links of `plan`, over `net`.
     #[must_use]
     pub fn new(plan: Arc<Plan>, net: Net, clock: Clock, recorder: Recorder) -> Links {
-        let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
+        let names = Mutex::new(plan.nodes.iter().map(|node| node.name.clone()).collect());
         let rng = Rng::new(plan.seed);
         let (callers, servers) = (TaskTracker::new(), TaskTracker::new());
         let state = Mutex::default();
@@ -112,15 +115,17 @@ impl Links {
     /// Tells that a server can be reached.
     pub fn tell_listen(&self, node: NodeId, address: SocketAddr) {
         let shared = &self.shared;
-        tracing::info!(target: "looplab::node", node = %shared.plan.node_name(node), %address, "listen");
+        tracing::info!(target: "looplab::node", node = %self.node_name(node), %address, "listen");
         shared.recorder.record(shared.clock.now(), EventKind::Listen { node, address });
     }
 
     /// What is spoken with a server.
     #[must_use]
     pub fn protocol(&self, node: NodeId) -> Protocol {
-        let server = self.shared.plan.server(node);
-        server.map_or(Protocol::Raw, |server| protocol_of(&server.kind))
+        match self.shared.plan.server(node) {
+            Some(server) => protocol_of(&server.kind),
+            None => self.protocol_behind(node),
+        }
     }
 
     /// Where a server listens, once it does.
@@ -153,7 +158,9 @@ impl Links {
         let shared = &self.shared;
         let plan = &shared.plan;
         let protocol = self.protocol(to);
-        let (from_name, to_name) = (plan.node_name(from), plan.node_name(to));
+        let names = self.names();
+        let name = |node: NodeId| names.get(node.index()).map_or("outside", String::as_str);
+        let (from_name, to_name) = (name(from), name(to));
         let wire = Arc::new(Wire {
             conn,
             from,
@@ -164,7 +171,7 @@ impl Links {
             span: tracing::info_span!(
                 target: "looplab::connection", "connection", conn = conn.0, from = from_name, to = to_name
             ),
-            names: shared.names.clone(),
+            names: names.clone(),
             _token: match plan.server(from) {
                 Some(_) => shared.servers.token(),
                 None => shared.callers.token(),

@@ -12,10 +12,12 @@
 
 mod doors;
 mod faults;
+mod fronts;
 mod links;
 mod pipe;
 #[cfg(test)]
 mod tests;
 
 pub use faults::{Faults, Fired, NodeState, Status};
+pub use fronts::Front;
 pub use links::Links;

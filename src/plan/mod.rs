@@ -11,6 +11,7 @@ mod graph;
 pub mod limits;
 mod names;
 mod order;
+mod pairs;
 mod paths;
 mod programs;
 mod proxies;
@@ -279,15 +280,6 @@ impl Plan {
     #[must_use]
     pub fn node_name(&self, id: NodeId) -> &str {
         self.nodes.get(id.index()).map_or("outside", |node| &node.name)
-    }
-
-    /// Who connects to whom by the links that the file declares with both their ends named.
-    pub fn declared_links(&self) -> impl Iterator<Item = (NodeId, NodeId)> {
-        let ends = |link: &'_ PlanLink| -> Vec<(NodeId, NodeId)> {
-            let to = |from: &NodeId| link.to.iter().map(|to| (*from, *to)).collect::<Vec<_>>();
-            link.from.iter().flat_map(to).collect()
-        };
-        self.links.iter().flat_map(ends)
     }
 
     /// The one-way latency from `from` to `to`, which is also that of the way back.

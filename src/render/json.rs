@@ -21,7 +21,7 @@ use bytes::Bytes;
 use serde_json::{Map, Value, json};
 
 use crate::base::{ConnId, Direction, NodeId, Time, write_json_string};
-use crate::trace::{Clocks, Event, EventKind, Header, Message, Stamp, write_event};
+use crate::trace::{Clocks, Event, EventKind, Header, HeaderNode, Message, Stamp, write_event};
 
 /// The version of the document.
 const VERSION: u64 = 1;
@@ -54,6 +54,8 @@ pub(super) fn write(
 struct Document<'a> {
     header: &'a Header,
     names: Vec<String>,
+    /// The nodes of which the header does not know.
+    joined: Vec<HeaderNode>,
     addresses: BTreeMap<NodeId, String>,
     connections: BTreeMap<ConnId, Connection>,
     messages: Vec<(Time, Message)>,
@@ -86,6 +88,7 @@ impl<'a> Document<'a> {
         Document {
             header,
             names: header.nodes.iter().map(|node| node.name.clone()).collect(),
+            joined: Vec::new(),
             addresses: BTreeMap::new(),
             connections: BTreeMap::new(),
             messages: Vec::new(),
@@ -102,6 +105,11 @@ impl<'a> Document<'a> {
         let at = micros(event.at);
         match event.kind {
             EventKind::Message(message) => self.add_message(event.at, *message),
+            EventKind::Node(node) if !self.names.contains(&node.name) => {
+                self.names.push(node.name.clone());
+                self.joined.push(*node);
+            }
+            EventKind::Node(_) => {}
             EventKind::Listen { node, address } => {
                 self.addresses.insert(node, address.to_string());
             }
@@ -206,7 +214,7 @@ impl<'a> Document<'a> {
         let header = self.header;
         let nodes: Vec<Value> = (0..)
             .map(NodeId)
-            .zip(&header.nodes)
+            .zip(header.nodes.iter().chain(&self.joined))
             .map(|(id, node)| {
                 let mut fields = json!({ "name": node.name, "kind": node.kind });
                 if let Some(address) = self.addresses.get(&id) {

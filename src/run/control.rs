@@ -7,7 +7,7 @@
 //!
 //! Whatever is done here takes effect before the call returns, but for what takes a program its time.
 
-use std::collections::BTreeSet;
+use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 use super::Endpoint;
 use super::director::Director;
 use crate::base::{Diagnostics, NodeId};
-use crate::link::{Links, Status};
+use crate::link::{Front, Links, NodeState, Status};
 use crate::net::{Clock, Net};
 use crate::plan::Plan;
 use crate::plan::fault::Act;
@@ -130,18 +130,55 @@ impl Control {
         self.director.resume(node)
     }
 
-    /// The ways on which servers are reached: from outside, and those that the scenario declares with
-    /// both their ends named; each once.
+    /// What has become of a node.
+    #[must_use]
+    pub fn state(&self, node: NodeId) -> NodeState {
+        self.director.state(node)
+    }
+
+    /// A node's name; `outside` for a stranger.
+    #[must_use]
+    pub fn node_name(&self, node: NodeId) -> String {
+        self.links.node_name(node)
+    }
+
+    /// A proxy joins the run, as a node of that name, or of one like it if that is taken.
+    #[must_use]
+    pub fn join(&self, name: &str) -> NodeId {
+        self.links.join(name, "proxy")
+    }
+
+    /// Opens the port of a proxy that has joined, at `port` or any. Whoever connects there is led to
+    /// `upstream`, over the link to that node.
+    ///
+    /// # Errors
+    /// What the kernel says: the port is taken, or not allowed.
+    pub fn open(
+        &self,
+        proxy: NodeId,
+        port: Option<u16>,
+        upstream: SocketAddr,
+    ) -> io::Result<Front> {
+        self.links.front(proxy, port, upstream)
+    }
+
+    /// Completes when the connections of proxies that were closed are gone.
+    pub async fn closed(&self) {
+        self.links.fronts_closed().await;
+    }
+
+    /// The ways on which servers are reached: from outside, and by the servers of which the scenario says
+    /// that they connect to them.
     #[must_use]
     pub fn links(&self) -> Vec<LinkInfo> {
         let outside = self.endpoints.iter().map(|server| (NodeId::OUTSIDE, server.node));
-        let pairs: BTreeSet<_> = outside.chain(self.plan.declared_links()).collect();
+        let pairs = outside.chain(self.plan.declared_pairs());
         let link = |(from, to): (NodeId, NodeId)| {
             let address = self.links.address(to)?;
             let protocol = self.links.protocol(to);
             Some(LinkInfo { from, to, listen: address, upstream: address, protocol })
         };
-        pairs.into_iter().filter(|(from, to)| from != to).filter_map(link).collect()
+        pairs.filter_map(link).collect()
     }
 
     /// Ends the run in order, as an interrupt does.

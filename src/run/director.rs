@@ -20,7 +20,7 @@ use tokio::sync::Notify;
 
 use super::nodes::Nodes;
 use crate::base::{Diagnostics, NodeId, Time};
-use crate::link::{Faults, Fired};
+use crate::link::{Faults, Fired, NodeState};
 use crate::net::Clock;
 use crate::plan::Plan;
 use crate::plan::fault::{Act, Fault, FaultKind, Stage, When};
@@ -256,6 +256,15 @@ impl Director {
         }
         nodes.resume(node);
         !faults.is_empty()
+    }
+
+    pub(super) fn state(&self, node: NodeId) -> NodeState {
+        let nodes = &self.shared.nodes;
+        match (nodes.down_by(node), nodes.paused_by(node).is_empty()) {
+            (Some(_), _) => NodeState::Crashed,
+            (None, false) => NodeState::Paused,
+            (None, true) => NodeState::Up,
+        }
     }
 
     /// Lets a node crash; false if it is down, or cannot.

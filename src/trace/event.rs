@@ -40,7 +40,7 @@ impl Header {
 pub struct HeaderNode {
     /// Its name.
     pub name: String,
-    /// `client`, or a server's type: `http`, `redis`, ...
+    /// `client`, or a server's type: `http`, `redis`, ...; `proxy` for one that joined.
     pub kind: String,
 }
 
@@ -57,6 +57,8 @@ pub struct Event {
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub enum EventKind {
+    /// A node joins while the run goes on: a proxy that somebody asked for. Its id is the next one.
+    Node(Box<HeaderNode>),
     /// A server can be reached.
     Listen {
         /// The server.

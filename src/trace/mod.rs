@@ -24,6 +24,6 @@ pub use event::{
     LoadLatency, Message, OpEvent, OpPhase, Outcome, StepEvent,
 };
 pub use fault::FaultUnit;
-pub use read::{ReadError, Reader};
+pub use read::{ReadError, Reader, joining};
 pub use recorder::{Collector, Observer, Recorder};
 pub use write::{FORMAT_VERSION, Writer, write_event, write_header};

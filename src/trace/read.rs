@@ -105,6 +105,19 @@ impl<R: BufRead> Reader<R> {
         &self.header
     }
 
+    /// The same with these nodes in the header, which join later, as [`joining`] has found them: for
+    /// whoever wants to know all nodes before the first event.
+    #[must_use]
+    pub fn with_nodes(mut self, joining: Vec<HeaderNode>) -> Reader<R> {
+        for node in joining {
+            if !self.ids.contains_key(&node.name) {
+                self.join(&node.name);
+                self.header.nodes.push(node);
+            }
+        }
+        self
+    }
+
     /// True if the last line, reached by now, had no end and was left out.
     #[must_use]
     pub fn cut_short(&self) -> bool {
@@ -129,7 +142,18 @@ impl<R: BufRead> Reader<R> {
         let value: Value =
             serde_json::from_slice(&self.line).map_err(|error| bad(&error.to_string()))?;
         let line = Line { value: &value, ids: &self.ids };
-        line.event().map(Some).map_err(|key| bad(&format!("`{key}` is missing or wrong")))
+        let event = line.event().map_err(|key| bad(&format!("`{key}` is missing or wrong")))?;
+        if let EventKind::Node(node) = &event.kind {
+            self.join(&node.name);
+        }
+        Ok(Some(event))
+    }
+
+    /// From here on lines may name it.
+    fn join(&mut self, name: &str) {
+        // All but `outside` have an id, in order.
+        let id = NodeId(u32::try_from(self.ids.len() - 1).unwrap_or(u32::MAX));
+        self.ids.entry(name.to_owned()).or_insert(id);
     }
 }
 
@@ -145,6 +169,41 @@ impl<R: BufRead> Iterator for Reader<R> {
         item
     }
 }
+
+/// The nodes that join in the course of a trace. Reads all of it; what is no event is passed over.
+///
+/// # Errors
+/// What the reader says.
+pub fn joining(mut from: impl BufRead) -> io::Result<Vec<HeaderNode>> {
+    let mut found = Vec::new();
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        read_line(&mut from, &mut line)?;
+        if line.is_empty() {
+            return Ok(found);
+        }
+        // The kind of an event stands right behind its time.
+        let start = &line[..line.len().min(EVENT_WITHIN)];
+        if !start.windows(NODE_EVENT.len()).any(|part| part == NODE_EVENT) {
+            continue;
+        }
+        let value: Value = serde_json::from_slice(&line).unwrap_or_default();
+        if let ("node", Some(name), Some(kind)) = (
+            value["event"].as_str().unwrap_or_default(),
+            value["name"].as_str(),
+            value["kind"].as_str(),
+        ) {
+            found.push(HeaderNode { name: name.to_owned(), kind: kind.to_owned() });
+        }
+    }
+}
+
+/// How a line says that a node joins.
+const NODE_EVENT: &[u8] = b"\"event\":\"node\"";
+
+/// Within so many bytes a line says what it is about.
+const EVENT_WITHIN: usize = 64;
 
 fn read_line(from: &mut impl BufRead, line: &mut Vec<u8>) -> io::Result<()> {
     io::Read::take(from, LINE_MAX).read_until(b'\n', line).map(|_| ())
@@ -184,6 +243,10 @@ impl Line<'_> {
 
     fn kind(&self) -> Field<EventKind> {
         Ok(match self.str("event")? {
+            "node" => EventKind::Node(Box::new(HeaderNode {
+                name: self.text("name")?,
+                kind: self.text("kind")?,
+            })),
             "listen" => EventKind::Listen {
                 node: self.node("node")?,
                 address: self.str("address")?.parse().map_err(|_| "address")?,

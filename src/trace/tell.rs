@@ -36,6 +36,9 @@ pub(super) fn tell(kind: &EventKind) {
             tracing::error!(target: "looplab::node", "crash: {text}");
         }
         EventKind::Crash { text, .. } => tracing::info!(target: "looplab::node", "crash: {text}"),
+        EventKind::Node(node) => {
+            tracing::info!(target: "looplab::node", node = node.name, kind = node.kind, "join");
+        }
         EventKind::Restart { .. } => tracing::info!(target: "looplab::node", "restart"),
         EventKind::Pause { .. } => tracing::info!(target: "looplab::node", "pause"),
         EventKind::Resume { .. } => tracing::info!(target: "looplab::node", "resume"),

@@ -61,6 +61,11 @@ struct Line<'a> {
 impl Line<'_> {
     fn kind(&mut self, kind: &EventKind) {
         match kind {
+            EventKind::Node(node) => {
+                self.event("node");
+                self.text("name", &node.name);
+                self.text("kind", &node.kind);
+            }
             EventKind::Listen { node, address } => {
                 self.event("listen");
                 self.node("node", *node);
@@ -350,6 +355,9 @@ impl<W: Write + Send> Writer<W> {
 
 impl<W: Write + Send> Observer for Writer<W> {
     fn event(&mut self, event: &Event) {
+        if let EventKind::Node(node) = &event.kind {
+            self.names.push(node.name.clone());
+        }
         write_event(event, &self.names, &mut self.buffer);
         if self.buffer.len() >= BUFFER {
             self.write_out();

@@ -2,8 +2,23 @@
 
 use super::bench::Bench;
 
-const COMMANDS: [&str; 10] =
-    ["run", "up", "check", "show", "export", "schema", "new", "ports", "completions", "man"];
+const COMMANDS: [&str; 15] = [
+    "run",
+    "up",
+    "fault",
+    "node",
+    "partition",
+    "isolate",
+    "heal",
+    "check",
+    "show",
+    "export",
+    "schema",
+    "new",
+    "ports",
+    "completions",
+    "man",
+];
 
 #[test]
 fn every_command_explains_itself_with_an_example() {

@@ -29,6 +29,8 @@ pub(super) struct Picture {
     lines: Lines,
     addresses: BTreeMap<NodeId, SocketAddr>,
     outside: bool,
+    /// The head is to be drawn again, apart from what was drawn before.
+    is_redrawn: bool,
     standings: Standings,
     failures: BTreeMap<u64, u32>,
 }
@@ -60,6 +62,7 @@ impl Picture {
             lines: Lines::Blank,
             addresses: BTreeMap::new(),
             outside: false,
+            is_redrawn: false,
             standings: Standings::default(),
             failures: BTreeMap::new(),
         }
@@ -72,6 +75,17 @@ impl Picture {
     /// Remembers where a server listens, for the head of its lifeline.
     pub(super) fn listens(&mut self, node: NodeId, address: SocketAddr) {
         self.addresses.insert(node, address);
+    }
+
+    /// Makes room for a node that comes later, when something is told next. A list has room.
+    pub(super) fn join(&mut self, node: NodeId) {
+        if let Some(shown) = &mut self.shown {
+            shown.push(node);
+        }
+        if matches!(self.lines, Lines::Diagram(_)) {
+            self.lines = Lines::Blank;
+            self.is_redrawn = true;
+        }
     }
 
     /// Lifelines show from now on that their nodes stand like this.
@@ -119,7 +133,7 @@ impl Picture {
         told: Told<'_>,
         out: &mut String,
     ) {
-        self.welcome(scene, event, out);
+        self.welcome(scene, event);
         self.begin(scene.header, out);
         let at = event.at;
         match (&self.lines, told) {
@@ -187,6 +201,9 @@ impl Picture {
         if !matches!(self.lines, Lines::Blank) {
             return;
         }
+        if std::mem::take(&mut self.is_redrawn) {
+            out.push('\n');
+        }
         let list = |cut| Lines::List(List::new(header, self.style, cut));
         self.lines = match self.form {
             Form::List { cut } => list(cut),
@@ -234,7 +251,7 @@ impl Picture {
     }
 
     /// Makes room for strangers when the first one comes.
-    fn welcome(&mut self, scene: &Scene<'_>, event: &Event, out: &mut String) {
+    fn welcome(&mut self, scene: &Scene<'_>, event: &Event) {
         if self.outside
             || !Wanted::nodes_of(scene.known.connections, event).contains(&NodeId::OUTSIDE)
         {
@@ -243,7 +260,7 @@ impl Picture {
         self.outside = true;
         if matches!(&self.lines, Lines::Diagram(diagram) if !diagram.has(NodeId::OUTSIDE)) {
             self.lines = Lines::Blank;
-            out.push('\n');
+            self.is_redrawn = true;
         }
     }
 

@@ -203,6 +203,8 @@ impl Outcomes {
 pub(super) struct Groups {
     of_node: Vec<usize>,
     names: Vec<String>,
+    /// The group of strangers.
+    outside: usize,
 }
 
 impl Groups {
@@ -220,13 +222,20 @@ impl Groups {
                 names.push(base(node).unwrap_or(&node.name).to_owned());
             }
         }
+        let outside = names.len();
         names.push("outside".to_owned());
-        Groups { of_node, names }
+        Groups { of_node, names, outside }
+    }
+
+    /// A node that comes later is a group of its own.
+    pub(super) fn join(&mut self, node: &HeaderNode) {
+        self.of_node.push(self.names.len());
+        self.names.push(node.name.clone());
     }
 
     /// The group of a node.
     pub(super) fn of(&self, node: NodeId) -> usize {
-        self.of_node.get(node.index()).copied().unwrap_or(self.names.len() - 1)
+        self.of_node.get(node.index()).copied().unwrap_or(self.outside)
     }
 
     /// What a group is called.

@@ -109,8 +109,21 @@ impl Teller {
         &self.header
     }
 
+    /// Somebody takes part of whom the header did not know.
+    fn join(&mut self, event: &Event) {
+        if let EventKind::Node(node) = &event.kind
+            && !self.header.nodes.iter().any(|known| known.name == node.name)
+        {
+            let id = NodeId(u32::try_from(self.header.nodes.len()).unwrap_or(u32::MAX));
+            self.header.nodes.push((**node).clone());
+            self.tally.groups.join(node);
+            self.picture.join(id);
+        }
+    }
+
     /// Appends what is to be told of an event: nothing, or whole lines.
     pub fn event(&mut self, event: &Event, out: &mut String) {
+        self.join(event);
         let asked = match &event.kind {
             EventKind::Message(message) => self.exchanges.answered_by(message),
             _ => None,
@@ -150,6 +163,7 @@ impl Teller {
 
     /// Takes note of an event that is not to be told: what is told later may refer to it.
     pub fn pass(&mut self, event: &Event) {
+        self.join(event);
         match &event.kind {
             EventKind::Listen { node, address } => self.picture.listens(*node, *address),
             EventKind::Message(message) => {

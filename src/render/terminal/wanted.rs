@@ -107,7 +107,10 @@ impl Wanted {
             EventKind::Op(op) => vec![op.client],
             EventKind::Load(load) => vec![load.client],
             EventKind::Log { node, .. } => node.iter().copied().collect(),
-            EventKind::Check { .. } | EventKind::End { .. } | EventKind::Fault(_) => Vec::new(),
+            EventKind::Node(_)
+            | EventKind::Check { .. }
+            | EventKind::End { .. }
+            | EventKind::Fault(_) => Vec::new(),
         }
     }
 
