@@ -159,12 +159,6 @@ impl Runner<'_> {
             Some(limit) => self.duration(limit)?,
             None => self.shared.client().timeout.unwrap_or(TIMEOUT),
         };
-        if matches!(step.action, Action::Http(_) | Action::Redis(_) | Action::Send(_)) {
-            let more = clock.request(Duration::ZERO);
-            if !more.is_zero() {
-                clock.sleep(more).await;
-            }
-        }
         let in_time = match &step.action {
             Action::Http(call) => clock.timeout(limit, pin!(self.http(call, sent))).await,
             Action::Redis(call) => clock.timeout(limit, pin!(self.redis(call, sent))).await,
@@ -182,7 +176,7 @@ impl Runner<'_> {
                 return Ok(Reply::failed(OpError::new(ErrorKind::Unreachable, what)));
             }
             Action::Wait(pause) => {
-                clock.sleep(clock.stretch(self.duration(pause)?)).await;
+                clock.sleep(self.duration(pause)?).await;
                 return Ok(Reply::empty());
             }
             Action::Set(vars) => {

@@ -91,17 +91,10 @@ impl Clock {
         matches!(self.kind, Kind::Virtual(_))
     }
 
-    /// How long a request takes its server (or a client that makes it) that takes `given` on a machine
-    /// at its best.
+    /// How long a request takes its server that takes `given` on a machine at its best.
     #[must_use]
     pub fn request(&self, given: Duration) -> Duration {
-        self.node.as_ref().map_or(given, |node| node.stretch(given, true))
-    }
-
-    /// How long anything else takes a node that takes `given` on a machine at its best.
-    #[must_use]
-    pub fn stretch(&self, given: Duration) -> Duration {
-        self.node.as_ref().map_or(given, |node| node.stretch(given, false))
+        self.node.as_ref().map_or(given, |node| node.request(given))
     }
 
     /// True while each request takes longer.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! skew:  shown = right + ahead + (rate - 1) * (time since it began)    the last one that began counts
-//! slow:  what takes t takes t * times (+ plus, a request)              all that are in force count
+//! slow:  a request that takes t takes t * times + plus                 all that are in force count
 //! ```
 //!
 //! A node's clock does not show zero when the run begins but [`ORIGIN`], so that it can be behind from
@@ -78,7 +78,7 @@ impl NodeTime {
         });
     }
 
-    /// From now on everything takes `times` as long, and each request `plus` besides.
+    /// From now on each request takes `times` as long, and `plus` besides.
     pub fn slow(&self, fault: &str, times: f64, plus: Duration) {
         let mut state = self.lock();
         state.slows.retain(|(name, _)| name != fault);
@@ -131,9 +131,8 @@ impl NodeTime {
         Time::from_nanos(u64::try_from(right.max(0)).unwrap_or(u64::MAX))
     }
 
-    /// How long something takes that takes `given` on a machine at its best, `plus` included if it is a
-    /// request.
-    pub(super) fn stretch(&self, given: Duration, request: bool) -> Duration {
+    /// How long a request takes that takes `given` on a machine at its best.
+    pub(super) fn request(&self, given: Duration) -> Duration {
         if !self.is_slow() {
             return given;
         }
@@ -143,9 +142,7 @@ impl NodeTime {
             longer = Duration::try_from_secs_f64(longer.as_secs_f64() * slow.times)
                 .unwrap_or(Duration::MAX);
         }
-        if request {
-            longer = slows.iter().fold(longer, |sum, (_, slow)| sum.saturating_add(slow.plus));
-        }
+        longer = slows.iter().fold(longer, |sum, (_, slow)| sum.saturating_add(slow.plus));
         if longer > given {
             slows.iter().for_each(|(name, _)| (self.shared.touch)(name));
         }
@@ -244,15 +241,15 @@ mod tests {
         let time =
             NodeTime::new(Arc::new(move |fault| told.lock().unwrap().push(fault.to_owned())));
         let ms = Duration::from_millis;
-        assert_eq!(time.stretch(ms(10), true), ms(10));
+        assert_eq!(time.request(ms(10)), ms(10));
         time.slow("a", 2.0, ms(3));
         time.slow("b", 1.5, Duration::ZERO);
-        assert_eq!(time.stretch(ms(10), true), ms(33));
-        assert_eq!(time.stretch(ms(10), false), ms(30));
-        assert_eq!(time.stretch(Duration::ZERO, false), Duration::ZERO);
-        assert_eq!(*touched.lock().unwrap(), ["a", "b", "a", "b"]);
+        assert_eq!(time.request(ms(10)), ms(33));
         time.lift("a");
+        assert_eq!(time.request(Duration::ZERO), Duration::ZERO);
+        assert_eq!(time.request(ms(10)), ms(15));
         time.lift("b");
-        assert_eq!(time.stretch(ms(10), true), ms(10));
+        assert_eq!(time.request(ms(10)), ms(10));
+        assert_eq!(*touched.lock().unwrap(), ["a", "b", "b"]);
     }
 }

@@ -5,13 +5,15 @@
 //! Control -> Director (faults, acts, nodes) | Links (who reaches whom) | the end of the run
 //! ```
 //!
-//! Whatever is done here takes effect before the call returns, but for what takes a program its time.
+//! Whatever is done here takes effect before the call returns, but for what takes a program its time. It
+//! may be called from any thread while the run goes on.
 
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::Endpoint;
@@ -36,6 +38,8 @@ pub struct Control {
     director: Director,
     links: Links,
     stop: CancellationToken,
+    /// The run's runtime: whoever calls may be on any thread.
+    runtime: Handle,
 }
 
 /// A way on which one node reaches another.
@@ -62,7 +66,8 @@ impl Control {
         links: Links,
         stop: CancellationToken,
     ) -> Control {
-        Control { plan, endpoints, director, links, stop }
+        let runtime = Handle::current();
+        Control { plan, endpoints, director, links, stop, runtime }
     }
 
     /// The plan that is being run.
@@ -85,6 +90,7 @@ impl Control {
 
     /// Does something: lets a fault loose, ends faults, brings nodes back.
     pub fn act(&self, act: &Act) {
+        let _within = self.runtime.enter();
         self.director.perform(act);
     }
 
@@ -103,30 +109,35 @@ impl Control {
     /// Ends a fault; false if it was not in force.
     #[must_use]
     pub fn remove_fault(&self, name: &str) -> bool {
+        let _within = self.runtime.enter();
         self.director.end(name)
     }
 
     /// Lets a node crash; false if it was down already, or is none that can.
     #[must_use]
     pub fn crash(&self, node: NodeId) -> bool {
+        let _within = self.runtime.enter();
         self.director.crash(node)
     }
 
     /// Brings a node back that is down; false if it is not.
     #[must_use]
     pub fn restart(&self, node: NodeId) -> bool {
+        let _within = self.runtime.enter();
         self.director.restart(node)
     }
 
     /// Makes a node stand still; false if it does already, or is down.
     #[must_use]
     pub fn pause(&self, node: NodeId) -> bool {
+        let _within = self.runtime.enter();
         self.director.pause(node)
     }
 
     /// Lets a node go on that stands still; false if it does not.
     #[must_use]
     pub fn resume(&self, node: NodeId) -> bool {
+        let _within = self.runtime.enter();
         self.director.resume(node)
     }
 

@@ -51,7 +51,7 @@ async fn one(
         lane = ongoing.iterate(one, lane).await;
         let pause = think.map(|think| think.sample(&mut rng));
         match pause {
-            Some(pause) => clock.sleep(clock.stretch(pause)).await,
+            Some(pause) => clock.sleep(pause).await,
             // Steps that never wait must neither stop a clock that jumps, nor keep other users
             // from their turn.
             None if clock.is_virtual() && clock.now() == intended => {
