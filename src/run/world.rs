@@ -234,6 +234,9 @@ impl World {
             self.recorder.record(at, kind);
         }
         let interrupted = matches!(middle, Middle::Interrupted);
+        if let Some(text) = self.nodes.failure() {
+            failure.get_or_insert(text);
+        }
         if let Middle::Failed(text) = middle {
             failure.get_or_insert(text);
         }

@@ -8,18 +8,21 @@
 //! A node is down because of one fault: who crashes what is down already does nothing. It may stand
 //! still because of several, and goes on when all of them are over. A crash ends every pause.
 
+mod harm;
+
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::RunError;
 use crate::base::{NodeId, Rng};
-use crate::link::{Links, NodeState};
+use crate::exec::{self, Programs};
+use crate::link::Links;
 use crate::net::{Clock, Dial, Gate, Listener, NodeTime, Shutter, Tasks, Touch};
 use crate::plan::Plan;
 use crate::plan::fault::FaultKind;
 use crate::scenario::Lookup;
 use crate::scenario::model::{NodeHarm, ServerKind};
-use crate::server::{self, Disk, Handler, Kept};
-use crate::trace::{EventKind, Level, Recorder};
+use crate::server::{self, Disk, Handler, Kept, Program};
+use crate::trace::{EventKind, Recorder};
 
 /// What texts of servers see: the scenario's variables and all addresses.
 pub(super) type Scope = Arc<dyn Lookup + Send + Sync>;
@@ -38,7 +41,10 @@ struct Shared {
     servers: Tasks,
     clients: Tasks,
     scope: OnceLock<Scope>,
+    programs: OnceLock<Programs>,
     nodes: Mutex<Vec<Node>>,
+    /// Why nodes could not come back.
+    failed: Mutex<Vec<String>>,
 }
 
 /// What a node is like now.
@@ -50,6 +56,10 @@ struct Node {
     still: Vec<String>,
     /// How often it has come back.
     restarts: u64,
+    /// The program that it is, if it is one that looplab did not write.
+    program: Option<Arc<dyn Program>>,
+    /// That program was started, and is not ready yet.
+    starting: bool,
     /// Closes the port of a server that is up.
     shutter: Option<Shutter>,
     /// What serves the connections of one that is up; gone with its tasks.
@@ -70,8 +80,18 @@ impl Nodes {
         (servers, clients): (Tasks, Tasks),
     ) -> Nodes {
         let nodes = Mutex::new(plan.nodes.iter().map(|_| Node::default()).collect());
-        let scope = OnceLock::new();
-        let shared = Shared { plan, clock, recorder, links, servers, clients, scope, nodes };
+        let shared = Shared {
+            plan,
+            clock,
+            recorder,
+            links,
+            servers,
+            clients,
+            scope: OnceLock::new(),
+            programs: OnceLock::new(),
+            nodes,
+            failed: Mutex::default(),
+        };
         Nodes { shared: Arc::new(shared) }
     }
 
@@ -172,168 +192,22 @@ impl Nodes {
         Ok(())
     }
 
-    // ---- what faults do -----------------------------------------------------------------------
-
-    /// A fault begins on a node; one that is in force on it already goes on.
-    pub(super) fn harm(&self, node: NodeId, harm: NodeHarm, fault: &str) {
-        match harm {
-            NodeHarm::Crash => self.crash(node, fault),
-            NodeHarm::Pause => self.pause(node, fault),
-            NodeHarm::Slow { times, plus } => {
-                self.with_time(node, |time| time.slow(fault, times, plus));
-            }
-            NodeHarm::Skew { ahead_ns, rate } => {
-                let now = self.shared.clock.now();
-                self.with_time(node, |time| time.skew(fault, now, ahead_ns, rate));
-                self.shared.links.faults().touch(fault);
-            }
-            NodeHarm::DiskFull => {
-                self.lock().get(node.index()).into_iter().for_each(|node| node.disk.fill(fault));
-            }
+    /// Says what program a server is that looplab did not write.
+    pub(super) fn runs_as(&self, node: NodeId, program: Arc<dyn Program>) {
+        if let Some(node) = self.lock().get_mut(node.index()) {
+            node.program = Some(program);
         }
     }
 
-    /// A fault on a node is over.
-    pub(super) fn lift(&self, node: NodeId, harm: NodeHarm, fault: &str) {
-        match harm {
-            NodeHarm::Crash if self.down_by(node).as_deref() == Some(fault) => self.restart(node),
-            NodeHarm::Crash => {}
-            NodeHarm::Pause => self.go_on(node, |by| by == fault),
-            NodeHarm::Slow { .. } | NodeHarm::Skew { .. } => {
-                self.with_time(node, |time| time.lift(fault));
-            }
-            NodeHarm::DiskFull => {
-                self.lock().get(node.index()).into_iter().for_each(|node| node.disk.free(fault));
-            }
-        }
+    /// Says where the programs are found that nodes have started.
+    pub(super) fn equip(&self, programs: Programs) {
+        let _ = self.shared.programs.set(programs);
     }
 
-    fn with_time(&self, node: NodeId, act: impl FnOnce(&NodeTime)) {
-        let time = self.lock().get(node.index()).and_then(|node| node.time.clone());
-        if let Some(time) = &time {
-            act(time);
-        }
-    }
-
-    /// True if the fault keeps another node than this one down, or still.
-    pub(super) fn others_harmed(&self, node: NodeId, fault: &str) -> bool {
-        let nodes = self.lock();
-        let harmed = |other: &Node| {
-            other.down.as_deref() == Some(fault) || other.still.iter().any(|by| by == fault)
-        };
-        nodes.iter().enumerate().any(|(index, other)| index != node.index() && harmed(other))
-    }
-
-    /// The fault because of which a node is down.
-    pub(super) fn down_by(&self, node: NodeId) -> Option<String> {
-        self.lock().get(node.index())?.down.clone()
-    }
-
-    /// The faults because of which a node stands still.
-    pub(super) fn paused_by(&self, node: NodeId) -> Vec<String> {
-        self.lock().get(node.index()).map(|node| node.still.clone()).unwrap_or_default()
-    }
-
-    /// True for a server that is up.
-    pub(super) fn can_crash(&self, node: NodeId) -> bool {
-        let server = self.shared.plan.server(node).is_some();
-        server && self.lock().get(node.index()).is_some_and(|node| node.down.is_none())
-    }
-
-    /// True for a node that is up and goes.
-    pub(super) fn can_pause(&self, node: NodeId) -> bool {
-        let nodes = self.lock();
-        nodes.get(node.index()).is_some_and(|node| node.down.is_none() && node.still.is_empty())
-    }
-
-    fn crash(&self, id: NodeId, fault: &str) {
-        let shared = &self.shared;
-        let mut nodes = self.lock();
-        if shared.plan.server(id).is_none() {
-            return;
-        }
-        let Some(node) = nodes.get_mut(id.index()) else { return };
-        if node.down.is_some() {
-            return;
-        }
-        node.down = Some(fault.to_owned());
-        node.still.clear();
-        let faults = shared.links.faults();
-        faults.touch(fault);
-        let (text, by) = ("killed".to_owned(), Some(fault.to_owned()));
-        self.record(EventKind::Crash { node: id, text, fault: by });
-        let gate = shared.servers.gate(id);
-        gate.shut();
-        if let Some(shutter) = node.shutter.take() {
-            shutter.shut();
-        }
-        // Its connections before its tasks, so that nothing is seen of what these do when they are dropped.
-        faults.node(id, NodeState::Crashed);
-        let handler = node.handler.take().and_then(|handler| handler.upgrade());
-        node.kept = handler.and_then(|handler| handler.keep());
-        shared.servers.abort_node(id);
-        gate.open();
-    }
-
-    /// Brings a node back that is down.
-    pub(super) fn restart(&self, id: NodeId) {
-        let shared = &self.shared;
-        let mut nodes = self.lock();
-        let Some(node) = nodes.get_mut(id.index()) else { return };
-        if node.down.is_none() {
-            return;
-        }
-        let Some(scope) = shared.scope.get() else { return };
-        let listener = match shared.links.reopen(id) {
-            Ok(listener) => listener,
-            Err(error) => {
-                let text = format!("it cannot come back, for its port cannot be opened: {error}");
-                return self.record(EventKind::Log { node: Some(id), level: Level::Error, text });
-            }
-        };
-        node.down = None;
-        node.restarts += 1;
-        shared.links.faults().node(id, NodeState::Up);
-        self.record(EventKind::Restart { node: id });
-        shared.links.tell_listen(id, listener.local_addr());
-        if let Err(error) = self.serve(id, node, listener, scope) {
-            let text = format!("it cannot come back: {error}");
-            self.record(EventKind::Log { node: Some(id), level: Level::Error, text });
-        }
-    }
-
-    fn pause(&self, id: NodeId, fault: &str) {
-        let shared = &self.shared;
-        let mut nodes = self.lock();
-        let Some(node) = nodes.get_mut(id.index()) else { return };
-        if node.down.is_some() || node.still.iter().any(|by| by == fault) {
-            return;
-        }
-        node.still.push(fault.to_owned());
-        shared.links.faults().touch(fault);
-        if node.still.len() == 1 {
-            self.tasks(id).gate(id).shut();
-            self.record(EventKind::Pause { node: id });
-            shared.links.faults().node(id, NodeState::Paused);
-        }
-    }
-
-    /// Lets a node go on, whatever it stands still for.
-    pub(super) fn resume(&self, node: NodeId) {
-        self.go_on(node, |_| true);
-    }
-
-    /// Lets a node go on, if these were the last faults because of which it stands still.
-    fn go_on(&self, id: NodeId, over: impl Fn(&str) -> bool) {
-        let mut nodes = self.lock();
-        let Some(node) = nodes.get_mut(id.index()) else { return };
-        let still = !node.still.is_empty();
-        node.still.retain(|by| !over(by));
-        if still && node.still.is_empty() {
-            self.record(EventKind::Resume { node: id });
-            self.shared.links.faults().node(id, NodeState::Up);
-            self.tasks(id).gate(id).open();
-        }
+    /// Why the first node that could not come back could not, as a clause.
+    pub(super) fn failure(&self) -> Option<String> {
+        let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.first().cloned()
     }
 
     /// The run is over: those that stand still are dropped where they are, for nobody waits for them.
@@ -342,8 +216,17 @@ impl Nodes {
         for (node, state) in self.shared.plan.nodes.iter().zip(nodes.iter()) {
             if !state.still.is_empty() {
                 self.tasks(node.id).abort_node(node.id);
+                match &state.program {
+                    Some(program) => program.kill(),
+                    None => self.program(node.id).iter().for_each(exec::Program::kill),
+                }
             }
         }
+    }
+
+    /// The program that a node has started, if it runs.
+    fn program(&self, node: NodeId) -> Option<exec::Program> {
+        self.shared.programs.get()?.of(node)
     }
 
     fn tasks(&self, node: NodeId) -> &Tasks {
