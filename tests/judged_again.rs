@@ -117,6 +117,42 @@ fn what_is_wrong_is_told_with_its_figures() {
     );
 }
 
+const UNUSED: &str = "
+looplab: 1
+servers: { db: { type: redis } }
+clients: { alice: { steps: [ { redis: db SET item 9 } ] } }
+timeline:
+  - { at: 0ms, fault: { name: lost-del, drop: request, to: db, match: 'DEL *' } }
+  - { at: 9s, fault: { pause: db } }
+";
+
+#[test]
+fn a_fault_that_touched_nothing_fails_a_run_that_wants_it_and_its_stored_trace() {
+    for (policy, outcome) in [
+        ("", Outcome::Ok),
+        ("ignore", Outcome::Ok),
+        ("warn", Outcome::Ok),
+        ("error", Outcome::Failed),
+    ] {
+        let line = if policy.is_empty() { "" } else { &format!("unused_faults: {policy}\n") };
+        let ran = run_text(&format!("{UNUSED}{line}"), World::Virtual, 1);
+        assert_same_verdict(&ran);
+        assert_eq!(ran.outcome, outcome, "{policy}");
+        let Some(EventKind::End { text, .. }) = ran.events.last().map(|event| &event.kind) else {
+            panic!("the trace has no end")
+        };
+        match outcome {
+            Outcome::Failed => {
+                assert!(
+                    text.starts_with("fault `lost-del` touched nothing: no message fitted `{ drop")
+                );
+                assert!(text.ends_with("; nor did `pause.1`"), "{text}");
+            }
+            _ => assert_eq!(text, ""),
+        }
+    }
+}
+
 #[test]
 fn every_scenario_is_exported_in_every_format() {
     for path in scenarios() {

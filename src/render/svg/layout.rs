@@ -6,7 +6,7 @@ use crate::base::{NodeId, Seq, Time};
 
 use super::harm::brackets_px;
 use super::lives;
-use super::scene::{Arrow, ItemKind, Scene, width};
+use super::scene::{Arrow, ItemKind, NoteKind, Scene, width};
 
 /// The width of one column of the monospaced font of labels, at 12 pixels.
 pub(super) const CHAR: f64 = 7.23;
@@ -200,26 +200,18 @@ fn columns(scene: &Scene<'_>) -> Vec<Column> {
 
 /// The moments of some items, in the order in which they are drawn from the top.
 fn moments(scene: &Scene<'_>, range: std::ops::Range<usize>) -> Vec<Moment> {
-    let mut moments = Vec::new();
+    let (mut moments, mut early) = (Vec::new(), Vec::new());
     for item in range {
         let of = &scene.items[item];
         match &of.kind {
-            ItemKind::Note(note) => moments.push(Moment {
-                at: of.at,
-                order: (None, item),
-                item,
-                is_end: false,
-                node: note.node,
-                what: What::Noted,
-            }),
-            ItemKind::Band(_) => moments.push(Moment {
-                at: of.at,
-                order: (None, item),
-                item,
-                is_end: false,
-                node: NodeId::OUTSIDE,
-                what: What::Banded,
-            }),
+            ItemKind::Note(note) => {
+                let moment = noted(of.at, item, note.node, What::Noted);
+                match note.kind {
+                    NoteKind::Restart | NoteKind::Resume => early.push(moment),
+                    _ => moments.push(moment),
+                }
+            }
+            ItemKind::Band(_) => early.push(noted(of.at, item, NodeId::OUTSIDE, What::Banded)),
             ItemKind::Arrow(arrow) => {
                 let (begin, end) = match arrow.came {
                     true => (What::Sent, What::Came),
@@ -235,7 +227,18 @@ fn moments(scene: &Scene<'_>, range: std::ops::Range<usize>) -> Vec<Moment> {
     // What has no number comes after the messages of its time.
     moments
         .sort_by_key(|moment| (moment.at, moment.order.0.is_none(), moment.order, moment.is_end));
+    // But what is sent at the very moment at which a fault begins or ends, or a node goes on, is so
+    // because of that, unless it came to its end before.
+    for moment in early {
+        let before = |other: &Moment| (other.at, other.item) < (moment.at, moment.item);
+        let at = moments.iter().rposition(before).map_or(0, |last| last + 1);
+        moments.insert(at, moment);
+    }
     moments
+}
+
+fn noted(at: Time, item: usize, node: NodeId, what: What) -> Moment {
+    Moment { at, order: (None, item), item, is_end: false, node, what }
 }
 
 /// The heights, from the top.

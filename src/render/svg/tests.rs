@@ -118,6 +118,29 @@ fn the_lifeline_of_a_node_that_is_down_has_a_gap() {
 }
 
 #[test]
+fn a_reply_at_the_moment_of_waking_up_comes_after_it_and_the_last_one_before_the_end() {
+    let mut run = Run::default();
+    let fault = |phase, touched| {
+        let (name, text) = ("gc".to_owned(), "{ pause: app }".to_owned());
+        EventKind::Fault(Box::new(FaultEvent { name, phase, text, span: None, touched }))
+    };
+    run.message((0, 10), 1, (ALICE, APP), "GET /", None);
+    run.event(20, fault(FaultPhase::End, 1));
+    run.event(20, EventKind::Resume { node: APP });
+    run.message((20, 40), 1, (APP, ALICE), "200 OK", Some(1));
+    run.event(40, fault(FaultPhase::End, 1));
+    let header = header();
+    let mut scene = Scene::new(&header);
+    run.events.iter().for_each(|event| scene.add(event));
+    let fold_at = scene.finish();
+    let layout = Layout::of(&scene, fold_at);
+    let [request, over, resume, reply, last] = layout.places[..] else { panic!("five places") };
+    let heights =
+        [request.from, request.to, over.from, resume.from, reply.from, reply.to, last.from];
+    assert!(heights.is_sorted_by(|a, b| a < b), "{heights:?}");
+}
+
+#[test]
 fn what_became_of_nodes_and_faults_in_the_fold_is_shown_after_it() {
     let mut run = Run::default();
     let fault = |phase, touched| {
