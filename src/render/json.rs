@@ -7,7 +7,7 @@
 //!                      "ended": [ { "at", "by", "how" } ],
 //!                      "messages": { "request", "response" }, "bytes": { "request", "response" } } ],
 //!   "messages": [ a line of the trace, and "clocks": { "sent": { "lamport", "vector"? }, "received"? } ],
-//!   "steps", "loads", "ops", "logs", "crashes", "checks": [ lines of the trace ],
+//!   "steps", "loads", "ops", "logs", "crashes", "checks", "faults": [ lines of the trace ],
 //!   "end": the trace's last line, or null,
 //!   "left_out": { "messages", "connections", "lines" } }
 //! ```
@@ -314,7 +314,7 @@ fn list(out: &mut dyn Write, name: &str, items: impl Iterator<Item = Vec<u8>>) -
 #[cfg(test)]
 mod tests {
     use super::super::Format;
-    use super::super::sample::{self, ALICE, APP, Run, export_of, exported};
+    use super::super::sample::{self, ALICE, APP, Run, export_of, exported, exported_faulty};
     use super::*;
 
     fn document(events: Vec<Event>) -> Value {
@@ -348,6 +348,19 @@ mod tests {
         assert_eq!(document["crashes"][0]["text"], "out of cheese");
         assert_eq!(document["end"]["outcome"], "failed");
         assert_eq!(document["left_out"], json!({ "messages": 0, "connections": 0, "lines": 0 }));
+    }
+
+    #[test]
+    fn faults_and_what_becomes_of_nodes_are_in_it() {
+        let document: Value = serde_json::from_str(&exported_faulty(Format::Json)).unwrap();
+        let events = |list: &str, key: &str| {
+            let lines = document[list].as_array().unwrap().iter();
+            lines.map(|line| line[key].as_str().unwrap().to_owned()).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(events("crashes", "event"), "crash pause resume restart");
+        assert_eq!(document["faults"].as_array().map(Vec::len), Some(17));
+        assert_eq!(document["messages"][4]["arrived"]["summary"], "503 Service Unavailable");
+        assert!(document["messages"][3]["clocks"].get("received").is_none(), "it was dropped");
     }
 
     #[test]
