@@ -21,7 +21,7 @@ pub(super) fn excerpt_of(protocol: &str, bytes: &[u8]) -> Option<String> {
     }
     let body = &bytes[end + 4..];
     let chunked = header(head, "transfer-encoding").is_some_and(|value| value.contains("chunked"));
-    let body = if chunked { dechunk(body) } else { Cow::Borrowed(body) };
+    let body = if chunked { dechunk(body, READ_MAX).0.into() } else { Cow::Borrowed(body) };
     let whole = body.len() <= READ_MAX;
     let text = match std::str::from_utf8(&body[..body.len().min(READ_MAX)]) {
         Ok(text) => text,
@@ -44,22 +44,26 @@ fn header(head: &str, name: &str) -> Option<String> {
     })
 }
 
-/// The data of as many chunks as are there.
-fn dechunk(mut bytes: &[u8]) -> Cow<'_, [u8]> {
+/// The data of as many chunks as are there, until they are `enough` bytes, and whether the last chunk is
+/// among them.
+pub(super) fn dechunk(mut bytes: &[u8], enough: usize) -> (Vec<u8>, bool) {
     let mut out = Vec::new();
-    while out.len() < READ_MAX {
+    while out.len() < enough {
         let Some(end) = bytes.windows(2).position(|two| two == b"\r\n") else { break };
         let size = std::str::from_utf8(&bytes[..end])
             .ok()
             .and_then(|line| line.split(';').next())
             .and_then(|size| usize::from_str_radix(size.trim(), 16).ok());
-        let Some(size) = size.filter(|size| *size > 0) else { break };
+        let Some(size) = size else { break };
+        if size == 0 {
+            return (out, true);
+        }
         let rest = &bytes[end + 2..];
         out.extend_from_slice(&rest[..size.min(rest.len())]);
         let Some(next) = rest.get(size.saturating_add(2)..) else { break };
         bytes = next;
     }
-    Cow::Owned(out)
+    (out, false)
 }
 
 #[cfg(test)]

@@ -42,6 +42,9 @@ pub struct Stamps {
 pub struct Stamp {
     /// Lamport's clock.
     pub lamport: u64,
+    /// Its place among all moments of the trace, from 0, in an order in which no effect comes before its
+    /// cause.
+    pub place: usize,
     vector: Option<usize>,
 }
 
@@ -65,6 +68,7 @@ impl Clocks {
         nodes.dedup();
         let with_vectors = nodes.len().saturating_mul(moments.len()) <= VECTOR_ENTRIES_MAX;
         let mut run = Run {
+            place: 0,
             lamport: vec![0; nodes.len()],
             vectors: vec![vec![0; nodes.len()]; if with_vectors { nodes.len() } else { 0 }],
             clocks: Clocks { stamps: BTreeMap::new(), nodes, entries: Vec::new() },
@@ -135,6 +139,8 @@ fn moments(mut messages: Vec<(Time, &Message)>) -> Vec<Moment> {
 }
 
 struct Run {
+    /// How many moments there were so far.
+    place: usize,
     lamport: Vec<u64>,
     /// The nodes' vectors; none if they would be too large.
     vectors: Vec<Vec<u32>>,
@@ -159,7 +165,8 @@ impl Run {
             self.clocks.entries.extend_from_slice(own);
             self.clocks.entries.len() - own.len()
         });
-        let stamp = Stamp { lamport: self.lamport[node], vector };
+        let stamp = Stamp { lamport: self.lamport[node], place: self.place, vector };
+        self.place += 1;
         let stamps = self.clocks.stamps.entry(moment.seq).or_default();
         if moment.is_receipt {
             stamps.received = Some(stamp);
