@@ -69,7 +69,7 @@ pub enum Command {
     Check(CheckArgs),
     /// Draw a stored trace again, in whole or in part
     Show(ShowArgs),
-    /// Turn a stored trace into a document: Mermaid, SVG, JSON
+    /// Turn a stored trace into a picture, a capture for Wireshark, an HTTP archive, a table
     Export(ExportArgs),
     /// Print the JSON Schema of scenarios, with which editors complete and check them
     #[command(after_help = SCHEMA_EXAMPLES)]
@@ -178,6 +178,9 @@ pub struct RunArgs {
     /// Refuse a scenario that starts programs
     #[arg(long)]
     pub no_exec: bool,
+    /// Write a capture for Wireshark, too, while it runs
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub pcap: Option<PathBuf>,
     /// Show one message at a time and wait for a key; the run itself is not held up
     #[arg(long, conflicts_with = "quiet")]
     pub step: bool,
@@ -237,6 +240,9 @@ pub struct UpArgs {
     /// link is a proxy there
     #[arg(long, value_name = "PORT", value_parser = loopback_port)]
     pub toxiproxy: Option<u16>,
+    /// Write a capture for Wireshark, too, while it runs
+    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub pcap: Option<PathBuf>,
     /// Print the addresses and nothing after that
     #[arg(long, short)]
     pub quiet: bool,
@@ -325,12 +331,17 @@ pub enum ShowForm {
 #[command(after_help = "Examples:
   looplab export runs/hello --to mermaid
   looplab export runs/hello --to svg -o hello.svg
-  looplab export runs/hello --to json | jq '.messages[].summary'")]
+  looplab export runs/hello --to json | jq '.messages[].summary'
+  looplab export runs/hello --to pcapng -o hello.pcapng && wireshark hello.pcapng
+  looplab export runs/hello --to har -o hello.har       # browsers import it as network traffic
+  looplab export runs/hello --to perfetto -o hello.json # for ui.perfetto.dev
+  looplab export runs/hello --to shiviz -o hello.log    # for bestchai.bitbucket.io/shiviz
+  looplab export runs/hello --to csv -o hello.csv")]
 pub struct ExportArgs {
     /// The trace, or the folder it lies in
     #[arg(value_name = "TRACE", value_hint = ValueHint::AnyPath)]
     pub trace: PathBuf,
-    /// To what
+    /// To what: mermaid, svg, json, pcapng, har, shiviz, perfetto, csv
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     pub to: Format,
     /// The file to write; by default standard output

@@ -1,41 +1,43 @@
 //! `looplab export TRACE --to FORMAT`: a stored trace as a document.
 
-use std::io::{self, BufWriter, Write as _};
+use std::io::{self, BufWriter, IsTerminal as _, Write};
 
 use super::args::ExportArgs;
 use super::exit::{Exit, Failure};
 use super::{atomic, folder, screen, show};
 use crate::render;
-use crate::trace::{Event, ReadError};
+use crate::trace::ReadError;
 
 /// Runs the command.
 pub(super) fn run(args: &ExportArgs) -> Result<Exit, Failure> {
+    if args.output.is_none() && !args.to.is_text() && io::stdout().is_terminal() {
+        let message = format!("{} is nothing to show on a terminal", args.to.as_str());
+        return Err(Failure::wrong(message).help("name a file with -o, or pipe it somewhere"));
+    }
     let path = folder::trace_path(&args.trace);
     let trace = show::open(&path)?;
     let header = trace.header().clone();
     let mut failed: Option<ReadError> = None;
     let events = trace.map_while(|event| event.map_err(|error| failed = Some(error)).ok());
+    let export = |out: &mut dyn Write| render::export(args.to, &header, events, out);
     let written = match &args.output {
         Some(output) => {
-            let mut document = Vec::new();
-            render::export(args.to, &header, events, &mut document)
-                .and_then(|()| atomic::write(output, &document))
-                .map_err(|error| Failure::io("write", output, &error))
+            atomic::write_by(output, export).map_err(|error| Failure::io("write", output, &error))
         }
-        None => to_stdout(args.to, &header, events).map_err(|error| screen::output_failure(&error)),
+        None => to_stdout(export).map_err(|error| screen::output_failure(&error)),
     };
     if let Some(error) = failed {
         return Err(show::unreadable(&path, &error));
     }
-    written.map(|()| Exit::Ok)
+    for note in written? {
+        screen::complain(&format!("{note}\n"));
+    }
+    Ok(Exit::Ok)
 }
 
-fn to_stdout(
-    format: render::Format,
-    header: &crate::trace::Header,
-    events: impl Iterator<Item = Event>,
-) -> io::Result<()> {
+fn to_stdout<T>(write: impl FnOnce(&mut dyn Write) -> io::Result<T>) -> io::Result<T> {
     let mut out = BufWriter::new(io::stdout().lock());
-    render::export(format, header, events, &mut out)?;
-    out.flush()
+    let written = write(&mut out)?;
+    out.flush()?;
+    Ok(written)
 }

@@ -25,6 +25,7 @@ mod logging;
 mod man;
 mod new;
 mod node;
+mod pcap;
 mod ports;
 mod registry;
 mod remote;

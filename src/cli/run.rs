@@ -9,6 +9,7 @@ use super::args::RunArgs;
 use super::exit::{Exit, Failure};
 use super::folder::{self, TRACE};
 use super::live::{self, Live, Printing};
+use super::pcap::Pcap;
 use super::registry::Registration;
 use super::signals::Stop;
 use super::step::{self, Stepping};
@@ -19,7 +20,7 @@ use crate::plan::{Overrides, Plan};
 use crate::render::terminal::{BOLD, Closing, DIM, Folding, Form, Style, Teller, Telling, escape};
 use crate::run::{self, Ended, Endpoint, Hooks, Mode, RunError};
 use crate::scenario::model::{UnusedFaults, World};
-use crate::trace::{Observer as _, Outcome, Recorder, Writer};
+use crate::trace::{Observer, Outcome, Recorder, Writer};
 
 /// Runs the command.
 pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
@@ -34,6 +35,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let out = folder::folder(args.out.as_deref(), &plan)?;
     stop.listens();
     let trace = Trace::create(&out, &plan)?;
+    let mut pcap = Pcap::create(args.pcap.as_deref(), &plan, &trace)?;
     let form = match (args.quiet, args.step) {
         (true, _) => Form::Failures,
         (_, true) => Form::Summary,
@@ -48,22 +50,22 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         live.say(title(&plan, style));
     }
     let checker = Checker::new(&plan);
-    let recorder = Recorder::new(vec![
-        Box::new(trace.writer),
-        Box::new(checker.clone()),
-        Box::new(live.clone()),
-    ]);
+    let mut observers: Vec<Box<dyn Observer>> =
+        vec![Box::new(trace.writer), Box::new(checker.clone()), Box::new(live.clone())];
+    observers.extend(pcap.as_mut().and_then(Pcap::observer));
+    let recorder = Recorder::new(observers);
     let stepping = match args.step {
         true => Some(step::begin(&trace.path, &plan, style, &recorder, &stop)?),
         false => None,
     };
-    let ended = drive(&plan, &recorder, &stop, args.quiet, style, &live);
+    let ended = drive(&plan, &recorder, &stop, args, style, &live);
     let ended = match ended {
         Ok(ended) => ended,
         Err(error) => {
             drop(stepping);
             let _ = printer.end(|_, _| {});
             let _ = fs::remove_file(&trace.path);
+            pcap.iter().for_each(Pcap::remove);
             return Err(machine_said_no(&error, &plan));
         }
     };
@@ -71,12 +73,14 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         .then(|| checker.conclude(&plan, ended.at, &recorder, ended.failure.clone()));
     recorder.flush();
     stepping.map(Stepping::end).transpose()?;
-    let closing = Close { args, plan: &plan, style, outcome, trace: &trace.path };
+    let pcap_path = pcap.as_ref().map(Pcap::path);
+    let closing = Close { args, plan: &plan, style, outcome, trace: &trace.path, pcap: pcap_path };
     printer.end(|teller, text| closing.write(teller, text))?;
     drop(recorder);
     if let Some(error) = trace.failure.get() {
         return Err(Failure::io("write", &trace.path, error));
     }
+    pcap.iter().try_for_each(Pcap::check)?;
     Ok(match outcome {
         Some(Outcome::Ok) => Exit::Ok,
         Some(Outcome::Failed | Outcome::Unknown) => Exit::Failed,
@@ -94,15 +98,19 @@ fn drive(
     plan: &Arc<Plan>,
     recorder: &Recorder,
     stop: &Stop,
-    quiet: bool,
+    args: &RunArgs,
     style: Style,
     live: &Live,
 ) -> Result<Ended, RunError> {
     let registration = Arc::new(OnceLock::new());
     let (registered, shows, of) = (registration.clone(), live.clone(), plan.clone());
+    let (quiet, captured) = (args.quiet, args.pcap.clone());
     let ready = move |endpoints: &[Endpoint]| {
         if !quiet {
             shows.say(table(endpoints, &of, style));
+            if let Some(path) = &captured {
+                shows.say(Pcap::advice(path, endpoints));
+            }
         }
         if of.clock == World::Real {
             let _ = registered.set(Registration::new("run", &of, endpoints, None));
@@ -144,9 +152,9 @@ impl Trace {
     }
 }
 
-/// Opens the file of a trace and empties it; `None` if another run writes it just now. The lock goes
-/// with the file, so a run that was killed keeps nobody out.
-fn open(path: &Path) -> io::Result<Option<File>> {
+/// Opens the file of a trace or a capture and empties it; `None` if another run writes it just now. The
+/// lock goes with the file, so a run that was killed keeps nobody out.
+pub(super) fn open(path: &Path) -> io::Result<Option<File>> {
     let file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
     // A pipe or a device has nothing to be emptied, and may be shared.
     if !file.metadata()?.is_file() {
@@ -241,6 +249,7 @@ struct Close<'a> {
     style: Style,
     outcome: Option<Outcome>,
     trace: &'a Path,
+    pcap: Option<String>,
 }
 
 impl Close<'_> {
@@ -253,6 +262,9 @@ impl Close<'_> {
         }
         let trace = self.trace.display().to_string();
         let mut pointers = vec![("trace", escape(&trace, self.style.ascii).into_owned())];
+        if let Some(pcap) = &self.pcap {
+            pointers.push(("capture", escape(pcap, self.style.ascii).into_owned()));
+        }
         if !self.args.quiet {
             pointers.push(("again", self.again()));
         }

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use super::args::UpArgs;
 use super::exit::{Exit, Failure, plain};
 use super::live::{self, Printing};
+use super::pcap::Pcap;
 use super::registry::Registration;
 use super::run::{Trace, machine_said_no, table, teller, title};
 use super::signals::Stop;
@@ -19,7 +20,7 @@ use crate::plan::{Overrides, Plan};
 use crate::render::terminal::{DIM, Folding, Form, Style, plural};
 use crate::run::{self, Endpoint, Hooks, Mode};
 use crate::scenario::model::World;
-use crate::trace::{EventKind, Outcome, Recorder};
+use crate::trace::{EventKind, Observer, Outcome, Recorder};
 
 /// Runs the command.
 pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
@@ -31,6 +32,7 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     let out = folder::folder(args.out.as_deref(), &plan)?;
     stop.listens();
     let trace = Trace::create(&out, &plan)?;
+    let mut pcap = Pcap::create(args.pcap.as_deref(), &plan, &trace)?;
     let form = if args.quiet { Form::Failures } else { Form::Diagram };
     // Clients do nothing here; whoever comes is a stranger.
     let servers = plan.nodes.iter().take(plan.servers.len()).map(|node| node.id);
@@ -40,12 +42,16 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     let reader = (!args.quiet).then(|| stop.clone());
     let printing = Printing { progress: None, virtual_time: false, stop: reader, direct: false };
     let (live, printer) = live::tell(teller, printing);
-    let recorder = Recorder::new(vec![Box::new(trace.writer), Box::new(live.clone())]);
+    let mut observers: Vec<Box<dyn Observer>> =
+        vec![Box::new(trace.writer), Box::new(live.clone())];
+    observers.extend(pcap.as_mut().and_then(Pcap::observer));
+    let recorder = Recorder::new(observers);
     live.say(title(&plan, style));
     let files = Arc::new(Mutex::new(Files::default()));
     let registration = Arc::new(OnceLock::new());
     let token = token()?;
     let opened = {
+        let captured = args.pcap.clone();
         let (files, registration, of, out, stop) =
             (files.clone(), registration.clone(), plan.clone(), out.clone(), stop.clone());
         let token = token.clone();
@@ -59,7 +65,11 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
                         let endpoints = &listening.endpoints;
                         let told = Registration::new("up", &of, endpoints, Some(&access));
                         let _ = registration.set(told);
-                        return live.say(announcement(&listening, &of, style, &files));
+                        live.say(announcement(&listening, &of, style, &files));
+                        if let Some(path) = &captured {
+                            live.say(Pcap::advice(path, endpoints));
+                        }
+                        return;
                     }
                 }
                 Err(closed) => files.wrong = Some(not_opened(&closed)),
@@ -79,6 +89,7 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
         Err(error) => {
             let _ = printer.end(|_, _| {});
             let _ = fs::remove_file(&trace.path);
+            pcap.iter().for_each(Pcap::remove);
             return Err(machine_said_no(&error, &plan));
         }
     };
@@ -90,10 +101,14 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     printer.end(|teller, text| {
         let messages = plural(teller.tally().messages(), "message", "messages");
         text.push_str(&format!("\n  stopped after {messages}; trace: {}\n", trace.path.display()));
+        if let Some(pcap) = &pcap {
+            text.push_str(&format!("  capture: {}\n", pcap.path()));
+        }
     })?;
     if let Some(error) = trace.failure.get() {
         return Err(Failure::io("write", &trace.path, error));
     }
+    pcap.iter().try_for_each(Pcap::check)?;
     match (ended.failure, wrong) {
         (Some(failure), _) => Err(Failure::Told(Exit::Failed, screen::error_text(&failure, None))),
         (None, Some(wrong)) => Err(wrong),
