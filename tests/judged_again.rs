@@ -154,13 +154,15 @@ fn a_fault_that_touched_nothing_fails_a_run_that_wants_it_and_its_stored_trace()
 }
 
 #[test]
-fn every_scenario_is_exported_in_every_format() {
+fn every_scenario_is_exported_as_a_picture_and_as_json() {
     for path in scenarios() {
         let ran = run_file(&path, World::Virtual, 1);
         let (header, _, events) = stored(&ran.trace);
         let messages = events.iter().filter(|event| matches!(event.kind, EventKind::Message(_)));
         let messages = messages.count();
-        for (format, name) in Format::ALL {
+        // `tests/exports` holds the others to those who read them.
+        for format in [Format::Json, Format::Mermaid, Format::Svg] {
+            let name = format.as_str();
             let mut out = Vec::new();
             export(format, &header, events.iter().cloned(), &mut out).expect("memory takes all");
             let text = String::from_utf8(out).expect("text");
@@ -170,7 +172,7 @@ fn every_scenario_is_exported_in_every_format() {
                     assert_eq!(document["messages"].as_array().map(Vec::len), Some(messages));
                 }
                 Format::Mermaid => assert!(text.contains("\nsequenceDiagram\n"), "{name}"),
-                Format::Svg => assert!(text.starts_with("<svg ") && text.ends_with("</svg>\n")),
+                _ => assert!(text.starts_with("<svg ") && text.ends_with("</svg>\n")),
             }
         }
     }
