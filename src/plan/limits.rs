@@ -29,5 +29,12 @@ pub const JOURNEYS_MAX: usize = 4_000;
 /// How deep flows may use flows.
 pub const FLOW_DEPTH_MAX: usize = 32;
 
+/// The most faults that `chaos:` may be expected to draw in a scenario; of more than twice as many that
+/// are drawn, the rest is left out.
+pub const CHAOS_FAULTS_MAX: usize = 5_000;
+
+/// The most pairs of nodes that one partition cuts.
+pub const CUT_PAIRS_MAX: u64 = 1_000_000;
+
 /// The most programs of the user's own that a scenario starts, servers and instances of clients.
 pub const PROGRAMS_MAX: u64 = 200;

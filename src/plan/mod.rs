@@ -20,6 +20,8 @@ mod routes;
 mod vars;
 mod walk;
 
+pub use faults::protocol_of;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
@@ -308,13 +310,15 @@ fn clock(scenario: &Scenario, overrides: Overrides) -> World {
 /// then that a mended file might not have: what is there is judged, what is missing is not missed.
 fn check(scenario: &Scenario, outline: &Outline, overrides: Overrides) -> Vec<Diagnostic> {
     let mut findings = findings::Findings::default();
-    let names = names::Names::new(scenario, outline, &mut findings);
+    let Scenario { servers, clients, flows, .. } = scenario;
+    let names = names::Names::new(servers, clients, flows, outline, &mut findings);
     names::check(outline, &names, &mut findings);
     bounds::ports(&outline.ports, &mut findings);
     bounds::redis_data(scenario, &mut findings);
     let checker = vars::Checker::new(&names);
     routes::check(scenario, &names, &checker, &mut findings);
     programs::check(scenario, overrides, &checker, &mut findings);
+    faults::check(scenario, &names, &checker, &mut findings);
     if bounds::check(scenario, &names, &mut findings) {
         vars::check(scenario, &names, &checker, &mut findings);
         if names.all_clients() {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use super::findings::Findings;
 use crate::base::{Diagnostic, Located, Span};
-use crate::scenario::model::Scenario;
+use crate::scenario::model::{Client, Flow, Server};
 use crate::scenario::{Mention, Outline, Role};
 
 /// The names of a scenario and what they stand for.
@@ -37,17 +37,19 @@ impl Kind {
 }
 
 impl<'a> Names<'a> {
-    /// The names that a file declares, and the entries of `scenario` they stand for; a name that is
+    /// The names that a file declares, and the entries that could be read they stand for; a name that is
     /// given to a server and to a client is reported.
     pub(super) fn new(
-        scenario: &'a Scenario,
+        servers: &'a [Server],
+        clients: &'a [Client],
+        flows: &'a [Flow],
         outline: &'a Outline,
         findings: &mut Findings,
     ) -> Names<'a> {
         let mut nodes: BTreeMap<&str, (Kind, Span)> = BTreeMap::new();
-        let servers = outline.servers.names.iter().map(|name| (name, Kind::Server(None)));
-        let clients = outline.clients.names.iter().map(|name| (name, Kind::Client(None)));
-        for (name, kind) in servers.chain(clients) {
+        let declared = outline.servers.names.iter().map(|name| (name, Kind::Server(None)));
+        let others = outline.clients.names.iter().map(|name| (name, Kind::Client(None)));
+        for (name, kind) in declared.chain(others) {
             if let Some((_, first)) = nodes.get(name.value.as_str()) {
                 let what = format!("`{}` is the name of a server and of a client", name.value);
                 findings.push(
@@ -59,21 +61,21 @@ impl<'a> Names<'a> {
             }
             nodes.insert(&name.value, (kind, name.span));
         }
-        for (at, server) in scenario.servers.iter().enumerate() {
+        for (at, server) in servers.iter().enumerate() {
             if let Some((Kind::Server(index), _)) = nodes.get_mut(server.name.value.as_str()) {
                 *index = Some(at);
             }
         }
-        for (at, client) in scenario.clients.iter().enumerate() {
+        for (at, client) in clients.iter().enumerate() {
             if let Some((Kind::Client(index), _)) = nodes.get_mut(client.name.value.as_str()) {
                 *index = Some(at);
             }
         }
         let declared = outline.flows.names.iter().map(|name| (name.value.as_str(), None));
-        let mut flows: BTreeMap<&str, Option<usize>> = declared.collect();
-        let read = scenario.flows.iter().enumerate();
-        flows.extend(read.map(|(at, flow)| (flow.name.value.as_str(), Some(at))));
-        Names { nodes, flows, outline }
+        let mut by_name: BTreeMap<&str, Option<usize>> = declared.collect();
+        let read = flows.iter().enumerate();
+        by_name.extend(read.map(|(at, flow)| (flow.name.value.as_str(), Some(at))));
+        Names { nodes, flows: by_name, outline }
     }
 
     /// The server of that name, if it could be read.
@@ -120,6 +122,11 @@ impl<'a> Names<'a> {
     /// True if no variable that is known everywhere is unknown.
     pub(super) fn all_vars(&self) -> bool {
         self.outline.vars.whole && self.outline.servers.whole
+    }
+
+    /// True if nothing is wrong with the form of the file: what is not there is not missed.
+    pub(super) fn are_whole(&self) -> bool {
+        self.outline.whole
     }
 
     /// True if the name stands somewhere else in the file, where it means nothing: what it should

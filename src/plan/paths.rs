@@ -3,10 +3,12 @@
 //! ```text
 //! a client's steps, with its flows ─> the servers they name
 //! a server's routes                ─> the servers they ask
+//! a program of the user's own      ─> whatever it likes
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::programs::program;
 use crate::scenario::each_step;
 use crate::scenario::model::{Action, Client, Flow, RouteAction, Server, ServerKind, Step};
 
@@ -14,6 +16,8 @@ use crate::scenario::model::{Action, Client, Flow, RouteAction, Server, ServerKi
 #[derive(Debug, Default)]
 pub(super) struct Paths<'a> {
     pairs: BTreeSet<(&'a str, &'a str)>,
+    /// Programs, of which nobody can tell.
+    programs: BTreeSet<&'a str>,
 }
 
 impl<'a> Paths<'a> {
@@ -22,38 +26,59 @@ impl<'a> Paths<'a> {
         clients: &'a [Client],
         flows: &'a [Flow],
     ) -> Paths<'a> {
-        let mut pairs = BTreeSet::new();
+        let mut paths = Paths::default();
         for server in servers {
-            let ServerKind::Http(http) = &server.kind else { continue };
+            let name = server.name.value.as_str();
+            let ServerKind::Http(http) = &server.kind else {
+                paths.programs.extend(server.kind.foreign().map(|_| name));
+                continue;
+            };
             for route in &http.routes {
                 let to = match &route.action {
                     RouteAction::Proxy(proxy) => &proxy.to,
                     RouteAction::Redis(redis) => &redis.call.server,
                     _ => continue,
                 };
-                pairs.insert((server.name.value.as_str(), to.value.as_str()));
+                paths.pairs.insert((name, to.value.as_str()));
             }
         }
         let flows: BTreeMap<&str, &[Step]> =
             flows.iter().map(|flow| (&*flow.name.value, flow.steps.as_slice())).collect();
         for client in clients {
+            let name = client.name.value.as_str();
+            paths.programs.extend(program(client).map(|_| name));
             let mut named = BTreeSet::new();
             let mut seen = BTreeSet::new();
             named_by(&client.steps, &flows, &mut seen, &mut named);
             for (flow, _) in client.load.iter().flat_map(|load| &load.mix) {
                 follow(&flow.value, &flows, &mut seen, &mut named);
             }
-            pairs.extend(named.into_iter().map(|to| (client.name.value.as_str(), to)));
+            paths.pairs.extend(named.into_iter().map(|to| (name, to)));
         }
-        Paths { pairs }
+        paths
     }
 
-    /// True if `from` connects to `to`.
+    /// True if `from` connects to `to`, or may.
     pub(super) fn connects(&self, from: &str, to: &str) -> bool {
-        self.pairs.contains(&(from, to))
+        self.pairs.contains(&(from, to)) || self.programs.contains(from)
     }
 
-    /// All pairs, in order.
+    /// True if messages pass between the two.
+    pub(super) fn meet(&self, one: &str, other: &str) -> bool {
+        self.connects(one, other) || self.connects(other, one)
+    }
+
+    /// The servers that `from` certainly connects to.
+    pub(super) fn targets(&self, from: &'a str) -> impl Iterator<Item = &'a str> {
+        self.pairs.range((from, "")..).take_while(move |(name, _)| *name == from).map(|(_, to)| *to)
+    }
+
+    /// True if `from` may connect to anything.
+    pub(super) fn is_program(&self, from: &str) -> bool {
+        self.programs.contains(from)
+    }
+
+    /// All pairs that are certain, in order.
     pub(super) fn pairs(&self) -> impl Iterator<Item = (&'a str, &'a str)> {
         self.pairs.iter().copied()
     }

@@ -314,9 +314,9 @@ impl Director {
     /// # Errors
     /// All that is wrong with it.
     pub(super) fn fault(&self, text: &str) -> Result<Arc<Fault>, Diagnostics> {
-        let source = crate::base::Source::new("fault", text);
-        let what = crate::base::Diagnostic::whole("faults cannot be read yet");
-        Err(Diagnostics::new(source, vec![what]))
+        let known = self.shared.faults.status();
+        let taken = |name: &str| known.iter().any(|fault| fault.name == name);
+        self.shared.plan.fault(text, &taken).map(Arc::new)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

@@ -28,10 +28,10 @@ mod template;
 mod tree;
 mod yaml;
 
-pub(crate) use outline::{Mention, Outline, Role, each_step};
+pub(crate) use outline::{Mention, Outline, Role, Section, each_step};
 pub use predicate::Mismatch;
 pub use read::ReadError;
-pub(crate) use read::{contents, parse};
+pub(crate) use read::{contents, doing, fault, parse};
 pub use reference::reference;
 pub use schema::schema;
 pub use template::{Lookup, RESOLVED_MAX};

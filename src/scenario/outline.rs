@@ -32,6 +32,8 @@ pub(crate) struct Outline {
     pub(crate) mentions: Vec<Mention>,
     /// The fixed ports of servers.
     pub(crate) ports: Vec<Located<u16>>,
+    /// True if nothing is wrong with the form of the file.
+    pub(crate) whole: bool,
     /// Keys that mean nothing where they stand, with all keys beneath them: perhaps declarations in
     /// the wrong place.
     pub(crate) strays: BTreeSet<String>,
@@ -83,6 +85,7 @@ impl Outline {
             flows: Section::of(scenario.flows.iter().map(|flow| &flow.name)),
             vars: Section::of(scenario.vars.iter().map(|(name, _)| name)),
             ports: scenario.servers.iter().flat_map(ports).collect(),
+            whole: true,
             ..Outline::default()
         };
         outline.of_servers(scenario);

@@ -5,9 +5,10 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::form::Form;
 use super::form::Reading;
 use super::lower;
-use super::model::Scenario;
+use super::model::{Doing, Fault, Scenario};
 use super::outline::Outline;
 use super::yaml::{self, FILE_MAX};
 use crate::base::{Diagnostic, Diagnostics, Source};
@@ -114,6 +115,40 @@ pub(crate) fn parse(name: &str, bytes: &[u8], folder: Option<&Path>) -> Result<S
         rest => {
             let rest = rest.map(|scenario| Box::new((scenario, outline)));
             Err(Unread { source, found, rest })
+        }
+    }
+}
+
+/// What was asked for in one line, and the names that it uses.
+pub(crate) struct Asked<T> {
+    pub(crate) source: Source,
+    pub(crate) value: T,
+    pub(crate) outline: Outline,
+}
+
+/// Reads one fault, such as `{ drop: request, to: app }`, from a text that is no file.
+pub(crate) fn fault(text: &str) -> Result<Asked<Fault>, Diagnostics> {
+    asked("fault", text, &lower::FAULT)
+}
+
+/// Reads what is done by a moment of the timeline, such as `{ heal: all }`, from a text that is no file.
+pub(crate) fn doing(text: &str) -> Result<Asked<Doing>, Diagnostics> {
+    asked("act", text, &lower::doing())
+}
+
+fn asked<F: Form>(name: &str, text: &str, form: &F) -> Result<Asked<F::Value>, Diagnostics> {
+    let document = yaml::read(name, text.as_bytes());
+    let source = document.source.clone();
+    let mut reading = Reading::new(&source, None, document.found);
+    let value = document.root.and_then(|root| form.read(&root, &mut reading));
+    let (mut found, outline) = reading.finish();
+    match value {
+        Some(value) if found.is_empty() => Ok(Asked { source, value, outline }),
+        _ => {
+            if found.is_empty() {
+                found.push(Diagnostic::whole(format!("there is no {name} here")));
+            }
+            Err(Diagnostics::new(source, found))
         }
     }
 }

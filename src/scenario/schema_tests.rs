@@ -12,9 +12,13 @@ use super::yaml;
 use crate::base::Value;
 
 /// Golden diagnostics that no schema can express, with the reason.
-const BEYOND_A_SCHEMA: [(&str, &str); 23] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 28] = [
     ("bad-file", "whether a file is there and inside of the folder"),
     ("bad-path", "the grammar inside of a path"),
+    ("edits-of-another-protocol", "what is spoken where"),
+    ("fault-names-of-a-whole-file", "names of other places"),
+    ("faults-of-unknown-nodes", "names of other places"),
+    ("faults-that-never-meet-anything", "who connects to whom, and what is spoken there"),
     ("huge-regex", "how much memory a regular expression takes"),
     ("limits-of-the-plan", "sums and products over the whole file"),
     ("proxies-in-a-circle", "where requests go"),
@@ -22,6 +26,7 @@ const BEYOND_A_SCHEMA: [(&str, &str); 23] = [
     ("recursive-flows", "what flows use"),
     ("redis-data", "what redis holds: a value may hold a variable of any type"),
     ("reserved-variables", "names that only the run gives are names like any other"),
+    ("replacements-that-are-no-message", "what a message of a protocol is"),
     ("same-name-twice", "names are compared over the whole file"),
     ("unclosed-variable", "the grammar inside of a text"),
     ("unknown-flow", "names of other places"),

@@ -8,9 +8,16 @@
 //!
 //! The same seed draws the same chaos and the same majorities.
 
+mod ask;
 mod chaos;
+mod check;
 mod cut;
+mod links;
+mod network;
 mod rule;
+
+pub(super) use check::check;
+pub use links::protocol_of;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -21,7 +28,9 @@ use super::fault::{Act, Fault, FaultKind, Moment, Trigger, TriggerEvent, When};
 use super::paths::Paths;
 use crate::base::{Located, NodeId, Span};
 use crate::scenario::each_step;
-use crate::scenario::model::{self, Action, Chaos, Doing, Link, LinkMoment, Named, Shape};
+use crate::scenario::model::{
+    self, Action, Chaos, Client, Doing, Flow, Link, LinkMoment, Named, Shape,
+};
 
 /// What the file says of faults, kept to be bound again for another seed. Those of steps are found in
 /// the plan's clients and flows.
@@ -48,7 +57,7 @@ impl Declared {
             _ => false,
         };
         self.timeline.iter().any(|moment| drawn(&moment.doing))
-            || steps(plan).values().any(|(doing, _)| drawn(doing))
+            || steps(&plan.clients, &plan.flows).values().any(|(doing, _)| drawn(doing))
     }
 }
 
@@ -60,10 +69,10 @@ pub(super) struct Bound {
 }
 
 /// What the steps of clients and flows do, by where they begin in the file.
-fn steps(plan: &Plan) -> BTreeMap<u32, (&Doing, Span)> {
+fn steps<'a>(clients: &'a [Client], flows: &'a [Flow]) -> BTreeMap<u32, (&'a Doing, Span)> {
     let mut doings = BTreeMap::new();
-    let clients = plan.clients.iter().map(|client| client.steps.as_slice());
-    let flows = plan.flows.iter().map(|flow| flow.steps.as_slice());
+    let clients = clients.iter().map(|client| client.steps.as_slice());
+    let flows = flows.iter().map(|flow| flow.steps.as_slice());
     for steps in clients.chain(flows) {
         each_step(steps, &mut |step| {
             if let Action::Fault(doing) = &step.action {
@@ -91,16 +100,27 @@ enum Stated<'a> {
     Chaos(&'a Chaos, Span),
 }
 
+impl Stated<'_> {
+    /// The name that it was given.
+    fn given(&self) -> Option<&str> {
+        match self {
+            Stated::Fault(fault) => fault.name.as_ref().map(|name| name.value.as_str()),
+            Stated::Chaos(..) => None,
+        }
+    }
+}
+
 /// All faults of the file, in its order.
 fn stated<'a>(
-    declared: &'a Declared,
+    links: impl Iterator<Item = &'a LinkMoment>,
+    timeline: &'a [model::Moment],
     steps: &BTreeMap<u32, (&'a Doing, Span)>,
 ) -> Vec<(Place, Stated<'a>)> {
     let mut all: Vec<(u32, Place, Stated<'a>)> = Vec::new();
-    for (at, link) in declared.links.iter().enumerate() {
+    for (at, link) in links.enumerate() {
         all.push((link.fault.span.start, Place::Link(at), Stated::Fault(&link.fault)));
     }
-    for (at, moment) in declared.timeline.iter().enumerate() {
+    for (at, moment) in timeline.iter().enumerate() {
         let stated = match &moment.doing {
             Doing::Fault(fault) => Stated::Fault(fault),
             Doing::Chaos(chaos) => Stated::Chaos(chaos, moment.span),
@@ -151,14 +171,12 @@ impl Namer {
 
 /// Binds all faults of a plan that is whole but for them.
 pub(super) fn bind(plan: &Plan, declared: &Declared) -> Bound {
-    let steps = steps(plan);
+    let steps = steps(&plan.clients, &plan.flows);
     let binder = Binder::new(plan);
-    let stated = stated(declared, &steps);
-    let given = stated.iter().filter_map(|(_, stated)| match stated {
-        Stated::Fault(fault) => fault.name.as_ref().map(|name| name.value.clone()),
-        Stated::Chaos(..) => None,
-    });
-    let mut namer = Namer::new(given);
+    let stated = stated(declared.links.iter(), &declared.timeline, &steps);
+    let given = stated.iter().filter_map(|(_, stated)| stated.given());
+    let mut namer = Namer::new(given.map(str::to_owned));
+    let mut number = 0;
     let mut faults = Vec::new();
     let mut placed: BTreeMap<Place, Vec<(Duration, Arc<Fault>)>> = BTreeMap::new();
     for (place, stated) in stated {
@@ -175,7 +193,10 @@ pub(super) fn bind(plan: &Plan, declared: &Declared) -> Bound {
                 }
                 vec![(Duration::ZERO, Arc::new(bound))]
             }
-            Stated::Chaos(chaos, span) => binder.chaos(chaos, span, &mut namer),
+            Stated::Chaos(chaos, span) => {
+                number += 1;
+                binder.chaos(chaos, span, &mut namer, number)
+            }
         };
         faults.extend(here.iter().map(|(_, fault)| fault.clone()));
         placed.insert(place, here);

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::Binder;
 use crate::base::Located;
 use crate::plan::fault::{Change, Choice, Condition, Harm, Looks, Rule, Unit};
+use crate::plan::paths::Paths;
 use crate::scenario::model::{
     self, Body, Directions, Edit, EditValue, Field, Filter, LinkFault, Predicate,
 };
@@ -13,11 +14,9 @@ impl Binder<'_> {
     /// A fault on links; `cause` is the message that lets it loose.
     pub(super) fn rule(&self, link: &LinkFault, cause: Option<&Filter>) -> Rule {
         let on_messages = link.harm.is_on_messages();
-        let only_cause = on_messages && cause.is_some() && says_nothing(link);
-        let direction = link.direction.unwrap_or_else(|| match cause {
-            Some(cause) if only_cause && self.is_reply(cause) => Directions::Response,
-            _ => default_direction(link),
-        });
+        let only_cause = only_cause(link, cause).is_some();
+        let is_server = |name: &str| self.plan.server_named(name).is_some();
+        let direction = direction(link, cause, &self.paths, &is_server);
         let choice = self.choice(&link.choice);
         let chooses = on_messages || !choice.looks.is_empty();
         Rule {
@@ -29,20 +28,6 @@ impl Binder<'_> {
             unit: if chooses { Unit::Message } else { Unit::Connection },
             choice,
             only_cause,
-        }
-    }
-
-    /// True if the messages that `filter` means are replies, as far as one can tell.
-    fn is_reply(&self, filter: &Filter) -> bool {
-        let (from, to) = (filter.from.as_ref(), filter.to.as_ref());
-        let connects = |from: &Located<String>, to: &Located<String>| self.paths.connects(from, to);
-        let is_server = |name: &Located<String>| self.plan.server_named(name).is_some();
-        match (from, to) {
-            _ if filter.status.is_some() => true,
-            _ if filter.client.is_some() => false,
-            (Some(from), Some(to)) => !connects(from, to) && connects(to, from),
-            (None, Some(to)) => !is_server(to),
-            (Some(_), None) | (None, None) => false,
         }
     }
 
@@ -98,8 +83,38 @@ fn says_nothing(link: &LinkFault) -> bool {
     numbers && looks && times && nodes
 }
 
+/// The message that a fault is about and nothing else: the one that let it loose.
+fn only_cause<'f>(link: &LinkFault, cause: Option<&'f Filter>) -> Option<&'f Filter> {
+    cause.filter(|_| link.harm.is_on_messages() && says_nothing(link))
+}
+
+/// Which way is meant, as the file says it, or as it follows from what the fault is about.
+pub(super) fn direction(
+    link: &LinkFault,
+    cause: Option<&Filter>,
+    paths: &Paths<'_>,
+    is_server: &dyn Fn(&str) -> bool,
+) -> Directions {
+    let reply = |cause: &Filter| is_reply(cause, paths, is_server);
+    link.direction.unwrap_or_else(|| match only_cause(link, cause) {
+        Some(cause) if reply(cause) => Directions::Response,
+        _ => default_direction(link),
+    })
+}
+
+/// True if the messages that `filter` means are replies, as far as one can tell.
+fn is_reply(filter: &Filter, paths: &Paths<'_>, is_server: &dyn Fn(&str) -> bool) -> bool {
+    match (&filter.from, &filter.to) {
+        _ if filter.status.is_some() => true,
+        _ if filter.client.is_some() => false,
+        (Some(from), Some(to)) => !paths.connects(from, to) && paths.connects(to, from),
+        (None, Some(to)) => !is_server(to),
+        (Some(_), None) | (None, None) => false,
+    }
+}
+
 /// Which way is meant if the file does not say.
-pub(in crate::plan) fn default_direction(link: &LinkFault) -> Directions {
+fn default_direction(link: &LinkFault) -> Directions {
     let of_reply = link.choice.status.is_some();
     match &link.harm {
         _ if of_reply => Directions::Response,
@@ -110,7 +125,7 @@ pub(in crate::plan) fn default_direction(link: &LinkFault) -> Directions {
 }
 
 /// True for an edit that can only be one of replies.
-pub(in crate::plan) fn is_of_replies(edit: &Edit) -> bool {
+fn is_of_replies(edit: &Edit) -> bool {
     let asks = |field: &Field| matches!(field, Field::Named(name) if matches!(name.as_str(), "status" | "reply"));
     edit.status.is_some()
         || matches!(edit.value, Some(EditValue::Reply(_)))
@@ -142,7 +157,7 @@ fn harm(harm: &model::Harm) -> Harm {
 }
 
 /// The bytes of a replacement, which holds no variables.
-pub(in crate::plan) fn bytes_of(body: &Body) -> bytes::Bytes {
+pub(super) fn bytes_of(body: &Body) -> bytes::Bytes {
     let nothing = |_: &str| None;
     match body {
         Body::Bytes(bytes) => bytes.clone(),

@@ -38,6 +38,11 @@ pub(crate) trait Variants: Sized + 'static {
     /// The kinds.
     fn variants() -> &'static [Variant<Self>];
 
+    /// What to do about a word that selects nothing, if it has a meaning elsewhere.
+    fn elsewhere(_word: &str) -> Option<String> {
+        None
+    }
+
     /// Selecting words that have no meaning in this version.
     fn reserved() -> &'static [(&'static str, &'static str)] {
         &[]
@@ -118,6 +123,13 @@ fn by_key<T: Variants>(node: &Node, reading: &mut Reading<'_>) -> Option<Chosen<
     }
     if node.get(MERGE).is_some() {
         return None;
+    }
+    for (key, _) in entries {
+        if let Some(help) = T::elsewhere(&key.value) {
+            let what = format!("unknown key `{}` in {}", shortened(&key.value), a(T::ENTRY.name));
+            reading.error(Diagnostic::new(what, key.span).help(help));
+            return None;
+        }
     }
     for (key, _) in entries {
         if let Some(chosen) = find(&key.value, true) {

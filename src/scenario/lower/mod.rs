@@ -22,5 +22,6 @@ mod socket;
 mod step;
 mod target;
 
+pub(super) use fault::{FAULT, doing};
 pub(super) use field::field_tables;
 pub(super) use scenario::{lower, name_from};

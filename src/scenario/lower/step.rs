@@ -11,7 +11,7 @@ use super::super::model::{
 };
 use super::super::outline::Role;
 use super::body::{HEADERS, body};
-use super::fault::doing_step;
+use super::fault::{doing_step, is_verb};
 use super::field::{FieldForm, FieldSet, HTTP_REPLY, VARIABLES};
 use super::predicate::ExpectationsForm;
 use super::target::{AFTER, TARGET};
@@ -34,6 +34,10 @@ impl Variants for Step {
 
     fn variants() -> &'static [Variant<Step>] {
         &STEPS
+    }
+
+    fn elsewhere(word: &str) -> Option<String> {
+        is_verb(word).then(|| format!("it is a fault: `- fault: {{ {word}: … }}`"))
     }
 
     fn reserved() -> &'static [(&'static str, &'static str)] {

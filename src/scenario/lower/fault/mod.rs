@@ -16,6 +16,7 @@ mod timeline;
 mod trigger;
 mod verbs;
 
+pub(in super::super) use timeline::doing;
 pub(super) use timeline::{add, doing_step, moments};
 
 use std::time::Duration;
@@ -53,6 +54,11 @@ impl Variants for Stated {
     fn variants() -> &'static [Variant<Stated>] {
         &verbs::VERBS
     }
+}
+
+/// True for the verb of a fault.
+pub(super) fn is_verb(word: &str) -> bool {
+    verbs::VERBS.iter().any(|verb| verb.keys.contains(&word))
 }
 
 /// The keys that every fault has.
@@ -122,9 +128,9 @@ impl Form for FaultName {
 }
 
 /// A fault of the timeline or of a step.
-pub(super) struct FaultForm;
+pub(in super::super) struct FaultForm;
 /// The form [`FaultForm`].
-pub(super) const FAULT: FaultForm = FaultForm;
+pub(in super::super) const FAULT: FaultForm = FaultForm;
 
 impl Form for FaultForm {
     type Value = Fault;
@@ -134,9 +140,10 @@ impl Form for FaultForm {
         let mut sound = true;
         for (key, at) in [("start", start), ("end", end)] {
             let Some(at) = at else { continue };
-            let what = format!("only a link's own faults have a `{key}`");
+            let what = format!("`{key}` is for a link's own faults");
             let error = Diagnostic::new(what, at.span);
-            reading.error(error.help("the timeline says when: `at: 1s`, and `for: 2s` how long"));
+            let help = "here `at: 1s`, `on` or the step says when, and `for: 2s` how long";
+            reading.error(error.help(help));
             sound = false;
         }
         sound.then_some(fault)

@@ -49,7 +49,9 @@ impl Record for Moment {
         let doc = "Faults at random, from the run's seed.";
         let chaos = f.optional("chaos", doc, record::<Chaos>());
         f.exactly_one(&["at", "on", "chaos"]);
-        f.exactly_one(&DOINGS);
+        if !misplaced(f) {
+            f.exactly_one(&DOINGS);
+        }
         if f.has("wait") && f.has("at") {
             let error = Diagnostic::new("a pause needs something to wait for", f.entry("wait"));
             f.error(error.related(f.entry("at"), "this says exactly when"));
@@ -70,6 +72,15 @@ impl Record for Moment {
         let span = DOINGS.iter().find(|key| f.has(key)).map_or(f.lead(), |key| f.entry(key));
         Some(Moment { span, when, doing })
     }
+}
+
+/// Reports a fault's verb that stands beside `at` and not in `fault:`.
+fn misplaced(f: &mut Fields<'_, '_>) -> bool {
+    let verbs = verbs::VERBS.iter().flat_map(|verb| verb.keys);
+    let Some(verb) = verbs.copied().find(|verb| f.has(verb)) else { return false };
+    let error = Diagnostic::new(format!("unknown key `{verb}` in a moment"), f.key(verb));
+    f.wrong(verb, error.help(format!("it is a fault: `fault: {{ {verb}: … }}`")));
+    true
 }
 
 const HEAL: &str = "Faults that end: their names, or `all` that are in force.";
@@ -130,15 +141,53 @@ pub(in super::super) fn add(text: &mut String, entries: &[String]) {
 
 /// A step that does what a moment of the timeline does.
 pub(in super::super) fn doing_step(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Step> {
-    let doing = match key {
+    let doing = doing_of(f, key);
+    let common = StepCommon::plain(f);
+    common.step(Action::Fault(Box::new(doing?)), f.entry(key))
+}
+
+/// What the key `key` says is done.
+fn doing_of(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Doing> {
+    match key {
         "fault" => fault(f, key, true).map(|fault| Doing::Fault(Box::new(fault))),
         "heal" => f.required(key, HEAL, FAULTS).map(Doing::Heal),
         "release" => f.required(key, RELEASE, FAULTS).map(Doing::Release),
         "restart" => f.required(key, RESTART, some(Role::Server)).map(Doing::Restart),
         _ => f.required(key, RESUME, some(Role::Node)).map(Doing::Resume),
-    };
-    let common = StepCommon::plain(f);
-    common.step(Action::Fault(Box::new(doing?)), f.entry(key))
+    }
+}
+
+/// What is done, without any time.
+struct Done(Doing);
+
+impl Record for Done {
+    const ENTRY: Entry = Entry { name: "act", doc: "What is done.", example: "" };
+
+    fn fields(f: &mut Fields<'_, '_>) -> Option<Done> {
+        let doings = &DOINGS[..5];
+        f.exactly_one(doings);
+        let key = doings.iter().find(|key| f.has(key))?;
+        doing_of(f, key).map(Done)
+    }
+}
+
+/// A mapping with a key that says what is done.
+pub(in super::super::super) fn doing() -> impl Form<Value = Doing> {
+    DoneForm
+}
+
+struct DoneForm;
+
+impl Form for DoneForm {
+    type Value = Doing;
+
+    fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Doing> {
+        record::<Done>().read(node, reading).map(|done| done.0)
+    }
+
+    fn shape(&self, book: &mut Book) -> Shape {
+        record::<Done>().shape(book)
+    }
 }
 
 /// `timeline:`, of which those moments are kept that could be read.
@@ -239,7 +288,8 @@ impl Record for TimeRange {
         }
         let count = (to - from).as_nanos() / every.as_nanos() + 1;
         if count > MOMENTS_MAX {
-            let what = format!("these are {count} times; at most {MOMENTS_MAX} are allowed");
+            let most = crate::base::units::grouped(u64::try_from(MOMENTS_MAX).unwrap_or(u64::MAX));
+            let what = format!("these are more than {most} times");
             f.error(Diagnostic::new(what, f.value("every")));
             return None;
         }
@@ -331,7 +381,7 @@ impl Form for KindForm {
         if CHAOS_KINDS.contains(&text) {
             return Some(Located::new(text.to_owned(), span));
         }
-        let known = verbs::VERBS.iter().any(|verb| verb.keys.contains(&text));
+        let known = super::is_verb(text);
         reading.error(if known {
             let error = Diagnostic::new(format!("chaos does not draw `{text}`"), span);
             error.help("it needs more to be said; put it into the timeline")
