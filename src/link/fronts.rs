@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::links::Links;
 use crate::base::NodeId;
-use crate::net::Listener;
+use crate::net::{Listener, Way};
 use crate::protocol::Protocol;
 use crate::trace::{EventKind, HeaderNode};
 
@@ -107,6 +107,20 @@ impl Links {
             // Whether it panicked or not, it is gone.
             let _ = leading.await;
         }
+    }
+
+    /// Closes the ports at which `from`, or anybody, reaches the server `to`, although it is up. Those who are
+    /// connected stay.
+    pub fn bar(&self, from: Option<NodeId>, to: NodeId) {
+        self.ports(to).bar(Way(from));
+    }
+
+    /// Opens them again.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn unbar(&self, from: Option<NodeId>, to: NodeId) -> io::Result<()> {
+        self.ports(to).unbar(Way(from))
     }
 
     /// What is spoken with a node that has joined: what the server speaks to which it leads, if that is one

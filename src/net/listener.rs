@@ -14,6 +14,11 @@ use crate::base::NodeId;
 /// Gives the conduits of a connection that none of our own clients made: who came, and from what address.
 pub type Outside = Arc<dyn Fn(NodeId, SocketAddr) -> Conduits + Send + Sync>;
 
+/// The way on which a server is reached: by this one, [`NodeId::OUTSIDE`] for the public port; `None` is by
+/// anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Way(pub Option<NodeId>);
+
 /// All ports at which one server is reached: its public one, and its doors, each for one program that we
 /// did not write. They are the same each time it is opened. Cheap to clone.
 #[derive(Clone)]
@@ -56,6 +61,25 @@ impl Ports {
             }
         };
         Ok(Listener { address, outside: self.outside.clone(), shutter: Shutter(kind) })
+    }
+
+    /// Closes some of the ports although the server is up: when this returns, whoever connects there is
+    /// refused. In the virtual world nothing happens.
+    pub fn bar(&self, way: Way) {
+        if let PortsKind::Real(ports) = &self.kind {
+            ports.bar(way);
+        }
+    }
+
+    /// Opens them again.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn unbar(&self, way: Way) -> io::Result<()> {
+        match &self.kind {
+            PortsKind::Real(ports) => ports.unbar(way),
+            PortsKind::Virtual(..) => Ok(()),
+        }
     }
 
     /// A port for `from` alone, the same each time. Whoever connects to it is taken for `from`.

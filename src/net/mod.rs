@@ -40,7 +40,7 @@ pub use conduit::{Conduit, Conduits, Direct, Parcel};
 pub use gate::{Gate, Guarded};
 pub use holder::{Holder, holder_of_port, listening_ports};
 pub use hyper_io::{Counts, HyperIo};
-pub use listener::{Caller, Callers, Listener, Outside, Ports, Shutter};
+pub use listener::{Caller, Callers, Listener, Outside, Ports, Shutter, Way};
 pub use node_time::{NodeTime, Touch};
 pub use nudge::Nudge;
 pub use real::Relay;

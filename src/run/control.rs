@@ -173,6 +173,20 @@ impl Control {
         self.links.front(proxy, port, upstream)
     }
 
+    /// Closes the ports at which `from`, or anybody, reaches the server `to`, although it is up. Those who are
+    /// connected stay.
+    pub fn bar(&self, from: Option<NodeId>, to: NodeId) {
+        self.links.bar(from, to);
+    }
+
+    /// Opens them again.
+    ///
+    /// # Errors
+    /// What the kernel says.
+    pub fn unbar(&self, from: Option<NodeId>, to: NodeId) -> io::Result<()> {
+        self.links.unbar(from, to)
+    }
+
     /// Completes when the connections of proxies that were closed are gone.
     pub async fn closed(&self) {
         self.links.fronts_closed().await;

@@ -82,6 +82,21 @@ fn a_disabled_proxy_closes_its_port_and_its_connections() {
 }
 
 #[test]
+fn a_disabled_link_of_the_run_closes_its_servers_port() {
+    let lab = Lab::new();
+    let port = lab.up.port("echo");
+    for _ in 0..2 {
+        lab.ask("POST", "/proxies/echo", r#"{"enabled":false}"#).is(200);
+        assert_eq!(connect(port).unwrap_err().kind(), ErrorKind::ConnectionRefused);
+        assert_eq!(lab.ask("GET", "/proxies/echo", "").json()["enabled"], false);
+        lab.ask("POST", "/reset", "").is(204);
+        assert_eq!(echoed(port, "hello").unwrap(), "hello");
+    }
+    // The server is none the worse for it.
+    lab.up.stop();
+}
+
+#[test]
 fn an_update_keeps_what_it_does_not_name() {
     let lab = Lab::new();
     let port = lab.proxy("extra", "db");

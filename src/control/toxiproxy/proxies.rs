@@ -9,7 +9,6 @@ use super::error::ApiError;
 use super::proxy::Proxy;
 use super::toxic::{NAME_MAX, Toxic};
 use crate::base::NodeId;
-use crate::plan::fault::Nodes;
 use crate::run::Control;
 
 /// The most proxies.
@@ -55,8 +54,7 @@ impl Proxies {
             while by_name.contains_key(&name) {
                 name.push('_');
             }
-            let from = if is_outside { Nodes::default() } else { Nodes(vec![link.from]) };
-            let way = (from, Nodes(vec![link.to]));
+            let way = ((!is_outside).then_some(link.from), link.to);
             by_name.insert(name.clone(), Proxy::link(name, link.listen, link.upstream, way));
         }
         Proxies { control, by_name, nodes: BTreeMap::new() }

@@ -1,7 +1,7 @@
 //! One proxy: a link of the run, or a port that a client of the API asked for.
 //!
 //! ```text
-//! Link  (from, to) of the run:  toxics are faults there; disabled: refused, and all connections reset
+//! Link  (from, to) of the run:  toxics are faults there; disabled: its ports are closed, all connections reset
 //! Port  a node of its own:      toxics are faults on the way to it; disabled: the port is closed
 //! ```
 
@@ -33,7 +33,7 @@ pub(super) struct Proxy {
 /// What it stands on.
 enum Stands {
     /// The way of these to those.
-    Link { from: Nodes, to: Nodes },
+    Link { from: Option<NodeId>, to: NodeId },
     /// A port of its own, open while it is enabled.
     Port { node: NodeId, front: Option<Front> },
 }
@@ -44,7 +44,7 @@ impl Proxy {
         name: String,
         listen: SocketAddr,
         upstream: SocketAddr,
-        way: (Nodes, Nodes),
+        way: (Option<NodeId>, NodeId),
     ) -> Proxy {
         let stands = Stands::Link { from: way.0, to: way.1 };
         let (listen, upstream) = (listen.to_string(), upstream.to_string());
@@ -92,7 +92,9 @@ impl Proxy {
             return Ok(());
         }
         match &mut self.stands {
-            Stands::Link { .. } => {
+            Stands::Link { from, to } => {
+                let unbarred = control.unbar(*from, *to);
+                unbarred.map_err(|error| ApiError::listen(&self.listen, &error))?;
                 for (suffix, _) in CLOSED {
                     let _ = control.remove_fault(&closed_name(&self.name, suffix));
                 }
@@ -116,12 +118,14 @@ impl Proxy {
         if !std::mem::take(&mut self.enabled) {
             return;
         }
+        let (from_nodes, to_nodes) = self.way();
         match &mut self.stands {
             Stands::Link { from, to } => {
+                control.bar(*from, *to);
                 for (suffix, harm) in CLOSED {
                     let rule = Rule {
-                        from: from.clone(),
-                        to: to.clone(),
+                        from: from_nodes.clone(),
+                        to: to_nodes.clone(),
                         request: true,
                         response: true,
                         harm,
@@ -218,13 +222,14 @@ impl Proxy {
     /// Whose connections its toxics meet.
     fn way(&self) -> (Nodes, Nodes) {
         match &self.stands {
-            Stands::Link { from, to } => (from.clone(), to.clone()),
+            Stands::Link { from, to } => (Nodes(from.iter().copied().collect()), Nodes(vec![*to])),
             Stands::Port { node, .. } => (Nodes::default(), Nodes(vec![*node])),
         }
     }
 }
 
-/// What closes a link of the run: nobody connects any more, and those who are connected are reset.
+/// What closes a link of the run besides its ports: its servers connect no more within looplab, either, and
+/// those who are connected are reset.
 const CLOSED: [(&str, Harm); 2] =
     [("refuse", Harm::Refuse), ("reset", Harm::Reset { after: std::time::Duration::ZERO })];
 

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use super::relay::Relay;
 use super::{Dialled, RealNet, RealStream, bound_to, break_off, listen_at};
 use crate::base::NodeId;
-use crate::net::Conduits;
+use crate::net::{Conduits, Way};
 
 /// The listening sockets of one server. Cheap to clone.
 #[derive(Clone)]
@@ -34,6 +34,8 @@ struct State {
     /// The socket that is asked first, so that none of them waits for a busy one.
     turn: usize,
     waker: Option<Waker>,
+    /// Whose ports are closed although the server is up.
+    barred: Vec<Way>,
 }
 
 /// A port, listening or kept.
@@ -106,7 +108,50 @@ impl RealPorts {
         }
         state.open = true;
         state.opening += 1;
-        Ok((address, state.opening))
+        let opening = state.opening;
+        self.settle(state).map(|()| (address, opening))
+    }
+
+    /// Closes the ports of some, or all, although the server is up, until they are unbarred: nobody listens
+    /// there, and whoever waits there gets a reset. Those who are in stay.
+    pub(in crate::net) fn bar(&self, way: Way) {
+        let mut state = self.lock();
+        if !state.barred.contains(&way) {
+            state.barred.push(way);
+        }
+        // Closing asks nothing of the system.
+        let _ = self.settle(state);
+    }
+
+    /// Opens them again.
+    pub(in crate::net) fn unbar(&self, way: Way) -> io::Result<()> {
+        let mut state = self.lock();
+        state.barred.retain(|one| *one != way);
+        self.settle(state)
+    }
+
+    /// Opens and closes sockets as they should be.
+    fn settle(&self, mut state: MutexGuard<'_, State>) -> io::Result<()> {
+        let barred = std::mem::take(&mut state.barred);
+        let open = state.open;
+        let is_barred = |from: NodeId| barred.iter().any(|way| way.0.is_none_or(|one| one == from));
+        let (mut closed, mut settled) = (Vec::new(), Ok(()));
+        for socket in state.sockets() {
+            if open && !is_barred(socket.from) {
+                settled = settled.and(socket.open());
+            } else if matches!(socket.bound, Bound::Listening(_)) {
+                socket.close();
+                closed.push(socket.address);
+            }
+        }
+        state.barred = barred;
+        let waker = state.waker.take();
+        drop(state);
+        self.net.forget(&closed);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+        settled
     }
 
     /// Closes all its ports, unless it was opened again since. Whoever waits there gets a reset.
@@ -138,12 +183,7 @@ impl RealPorts {
         let door = Socket::new(from, 0, state.open)?;
         let address = door.address;
         state.doors.push(door);
-        let waker = state.waker.take();
-        drop(state);
-        if let Some(waker) = waker {
-            waker.wake();
-        }
-        Ok(address)
+        self.settle(state).map(|()| address)
     }
 
     /// The next connection; `None` when this opening is over.
