@@ -27,6 +27,7 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     logging::install(&args.log)?;
     let overrides = Overrides { clock: Some(World::Real), seed: args.seed, no_exec: args.no_exec };
     let plan = folder::read_plan(&args.file, overrides)?;
+    let token = token()?;
     let style = screen::style(args.look);
     let stop = Stop::on_signals();
     let out = folder::folder(args.out.as_deref(), &plan)?;
@@ -49,7 +50,6 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     live.say(title(&plan, style));
     let files = Arc::new(Mutex::new(Files::default()));
     let registration = Arc::new(OnceLock::new());
-    let token = token()?;
     let opened = {
         let captured = args.pcap.clone();
         let (files, registration, of, out, stop) =

@@ -5,6 +5,7 @@ use std::io::{ErrorKind, Read as _, Write as _};
 use serde_json::json;
 
 use super::lab::{Lab, echo_over, echoed, port_of};
+use super::up::bench::Bench;
 use super::up::connect;
 
 #[test]
@@ -38,6 +39,18 @@ fn proxies_are_made_and_lead_where_they_are_told() {
     // In the trace it is a node like the others.
     let stopped = lab.up.stop();
     assert!(stopped.trace.contains(r#""event":"node","name":"extra","kind":"proxy"}"#));
+    assert!(
+        stopped.ran.out.contains(&format!("proxy :{}", port_of(&proxy))),
+        "{}",
+        stopped.ran.out
+    );
+    let stored = Bench::new(&[("trace.jsonl", &stopped.trace)]);
+    stored.looplab("show trace.jsonl").exits(0).without_complaint().says(&["extra", "proxy :"]);
+    stored.looplab("show trace.jsonl --as list --node extra").exits(0).says(&["outside → extra"]);
+    for format in ["mermaid", "svg", "json"] {
+        let line = format!("export trace.jsonl --to {format}");
+        stored.looplab(&line).exits(0).without_complaint().says(&["extra"]);
+    }
     assert_eq!(stopped.messages("extra"), [r#"5 bytes "hello""#, r#"5 bytes "hello""#]);
 }
 
