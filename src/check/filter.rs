@@ -5,6 +5,7 @@
 
 use crate::base::{Diagnostic, Direction, NodeId, Value, glob};
 use crate::plan::Plan;
+use crate::protocol::{http_request_line, http_status};
 use crate::scenario::model::{Filter, Predicate};
 use crate::scenario::{Lookup, Mismatch};
 use crate::trace::Message;
@@ -98,27 +99,7 @@ pub(super) fn request_line(message: &Message) -> Option<(&str, &str)> {
     if message.direction != Direction::Request || message.protocol != HTTP {
         return None;
     }
-    // A summary has an end; a longer target is still whole in the message's own first line.
-    let whole = message.summary.ends_with('…').then(|| first_line(&message.bytes)).flatten();
-    let mut words = whole.unwrap_or(&message.summary).split(' ');
-    let (method, target) = (words.next()?, words.next()?);
-    let is_target = target.starts_with('/') || target == "*" || target.contains("://");
-    if method.is_empty() || !(is_target || method == "CONNECT") {
-        return None;
-    }
-    // `http://host/path`, as to a proxy, is about `/path`.
-    let path = match target.split_once("://") {
-        Some((_, rest)) if !target.starts_with('/') => {
-            rest.find('/').map_or("/", |slash| &rest[slash..])
-        }
-        _ => target,
-    };
-    Some((method, path.split_once('?').map_or(path, |(path, _)| path)))
-}
-
-fn first_line(bytes: &[u8]) -> Option<&str> {
-    let end = bytes.iter().position(|&byte| byte == b'\r' || byte == b'\n')?;
-    std::str::from_utf8(&bytes[..end]).ok()
+    http_request_line(&message.summary, &message.bytes)
 }
 
 /// The status of an HTTP reply.
@@ -126,9 +107,7 @@ pub(super) fn status(message: &Message) -> Option<u64> {
     if message.direction != Direction::Response || message.protocol != HTTP {
         return None;
     }
-    let word = message.summary.split(' ').next()?;
-    let digits = word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit());
-    if digits { word.parse().ok() } else { None }
+    http_status(&message.summary).map(u64::from)
 }
 
 /// True for an HTTP reply after which the real one is still to come: `100 Continue`.

@@ -20,6 +20,8 @@ pub(super) struct Http {
     is_request: bool,
     state: State,
     searched: usize,
+    /// The head of the message that is under way says `Expect: 100-continue`.
+    waits: bool,
 }
 
 enum State {
@@ -46,12 +48,12 @@ enum Body {
 
 /// The cutter of requests.
 pub(super) fn request() -> Http {
-    Http { is_request: true, state: State::Head, searched: 0 }
+    Http { is_request: true, state: State::Head, searched: 0, waits: false }
 }
 
 /// The cutter of responses.
 pub(super) fn response() -> Http {
-    Http { is_request: false, state: State::Head, searched: 0 }
+    Http { is_request: false, state: State::Head, searched: 0, waits: false }
 }
 
 impl Cutter for Http {
@@ -80,6 +82,10 @@ impl Cutter for Http {
             _ => None,
         }
     }
+
+    fn waits(&mut self) -> bool {
+        std::mem::take(&mut self.waits) && matches!(self.state, State::Body(..))
+    }
 }
 
 impl Http {
@@ -101,7 +107,8 @@ impl Http {
         } else {
             parse_response(head, &mut headers, whole)
         };
-        let Some(Head { found, body, tunnel }) = parsed else { return Cut::lost() };
+        let Some(Head { found, body, tunnel, waits }) = parsed else { return Cut::lost() };
+        self.waits = waits;
         if tunnel {
             self.state = State::Tunnel;
             return Cut { taken: end, message: Some(found), lost: false };
@@ -148,6 +155,7 @@ struct Head {
     found: Found,
     body: Body,
     tunnel: bool,
+    waits: bool,
 }
 
 fn parse_request<'h>(head: &'h [u8], headers: &mut [httparse::Header<'h>]) -> Option<Head> {
@@ -160,7 +168,11 @@ fn parse_request<'h>(head: &'h [u8], headers: &mut [httparse::Header<'h>]) -> Op
     summary.push_str(method);
     summary.push(' ');
     push_cut(&mut summary, path);
-    Some(Head { found: Found { summary, pairing }, body, tunnel: false })
+    let waits = request.headers.iter().any(|header| {
+        header.name.eq_ignore_ascii_case("expect")
+            && header.value.eq_ignore_ascii_case(b"100-continue")
+    });
+    Some(Head { found: Found { summary, pairing }, body, tunnel: false, waits })
 }
 
 fn parse_response<'h>(
@@ -184,7 +196,7 @@ fn parse_response<'h>(
         summary.push(' ');
         push_cut(&mut summary, reason);
     }
-    Some(Head { found: Found { summary, pairing }, body, tunnel: code == 101 })
+    Some(Head { found: Found { summary, pairing }, body, tunnel: code == 101, waits: false })
 }
 
 fn push_cut(summary: &mut String, text: &str) {

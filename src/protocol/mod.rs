@@ -7,15 +7,19 @@
 //! A new protocol is a file with a cutter for each direction, and an arm in [`Protocol`] and `tap.rs`.
 
 mod http;
+mod http_edit;
 mod redis;
 pub mod resp;
 mod tap;
 #[cfg(test)]
 mod tap_tests;
 mod text;
+mod told;
 
-pub use tap::{Seen, Tap};
+pub use http_edit::{HttpEdit, edit_http};
+pub use tap::{Asked, Seen, Tap};
 pub use text::{SUMMARY_CHARS_MAX, excerpt};
+pub use told::{asked, http_request_line, http_status, summarize};
 
 /// The protocols that a link can decode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,11 +6,12 @@
 //! its cutter must see in one piece.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
 use super::text::{Line, Raw};
-use super::{Protocol, http, redis};
+use super::{Protocol, http, redis, told};
 use crate::base::{Direction, Seq};
 
 /// What a cutter sees besides its own bytes.
@@ -52,11 +53,31 @@ pub(super) enum Pairing {
 }
 
 /// A request that is not answered yet.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(super) struct Open {
     pub(super) seq: Seq,
     pub(super) replies: u32,
     pub(super) bodiless: bool,
+    /// What it asked for, if that is remembered.
+    asked: Option<Arc<Asked>>,
+    /// It is a copy that somebody sent besides.
+    copy: Option<Arc<str>>,
+}
+
+impl Open {
+    /// A request of which no more is known than what its reply must know.
+    pub(super) fn with(bodiless: bool) -> Open {
+        Open { seq: Seq(0), replies: 1, bodiless, asked: None, copy: None }
+    }
+}
+
+/// What a request asked for, as its reply remembers it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Asked {
+    /// Its method, or the command.
+    pub method: String,
+    /// Its path without the query; empty where there is none.
+    pub path: String,
 }
 
 /// Finds where the messages of one direction end.
@@ -68,6 +89,11 @@ pub(super) trait Cutter: Send {
     /// the connection).
     fn end(&mut self) -> Option<String> {
         None
+    }
+
+    /// True, once, if the sender waits for a word of the receiver before it goes on with the message.
+    fn waits(&mut self) -> bool {
+        false
     }
 }
 
@@ -106,6 +132,16 @@ pub struct Seen {
     pub length: u64,
     /// Its first bytes.
     pub bytes: Bytes,
+    /// How many bytes of what was pushed belong to it or to messages before it.
+    pub end: usize,
+    /// What the request that it answers asked for, if that was to be [remembered](Tap::remember).
+    pub asked: Option<Arc<Asked>>,
+    /// It answers a copy that somebody sent [again](Tap::sent_again).
+    pub copy: Option<Arc<str>>,
+    /// The reply proper is still to come (HTTP 1xx).
+    pub interim: bool,
+    /// It has no body, whatever its head says: it answers HEAD.
+    pub bodiless: bool,
 }
 
 /// The most requests without a reply that are remembered for pairing; of more, the oldest is forgotten.
@@ -118,6 +154,7 @@ pub struct Tap {
     response: Side,
     open: VecDeque<Open>,
     bytes_max: usize,
+    remembers: bool,
 }
 
 /// One direction.
@@ -135,22 +172,14 @@ impl Tap {
     /// are kept.
     #[must_use]
     pub fn new(protocol: Protocol, bytes_max: u32) -> Tap {
-        let (request, response): (Box<dyn Cutter>, Box<dyn Cutter>) = match protocol {
-            Protocol::Raw => {
-                (Box::new(Raw { instead_of: None }), Box::new(Raw { instead_of: None }))
-            }
-            Protocol::Line => (Box::<Line>::default(), Box::<Line>::default()),
-            Protocol::Http => (Box::new(http::request()), Box::new(http::response())),
-            Protocol::Redis => {
-                (Box::<redis::Requests>::default(), Box::<redis::Replies>::default())
-            }
-        };
+        let side = |direction| Side::new(cutter(protocol, direction));
         Tap {
             protocol,
-            request: Side::new(request),
-            response: Side::new(response),
+            request: side(Direction::Request),
+            response: side(Direction::Response),
             open: VecDeque::new(),
             bytes_max: bytes_max as usize,
+            remembers: false,
         }
     }
 
@@ -172,6 +201,7 @@ impl Tap {
             Direction::Request => &mut self.request,
             Direction::Response => &mut self.response,
         };
+        let before = side.pending.len();
         let joined;
         let input: &Bytes = if side.pending.is_empty() {
             chunk
@@ -198,8 +228,13 @@ impl Tap {
             };
             let (length, bytes) = side.finish(taken, self.bytes_max);
             let seq = next_seq();
-            let cause = pair(&mut self.open, direction, seq, found.pairing, self.protocol);
-            each(Seen { seq, summary: found.summary, cause, length, bytes });
+            let pair = Pair { direction, seq, pairing: found.pairing, protocol: self.protocol };
+            let remember = self.remembers.then_some((found.summary.as_str(), &*bytes));
+            let (answers, bodiless) = pair.note(&mut self.open, remember);
+            let (cause, asked, copy) = answers.map_or((None, None, None), Answers::parts);
+            let (end, interim) = (at.saturating_sub(before), found.pairing == Pairing::Precedes);
+            let summary = found.summary;
+            each(Seen { seq, summary, cause, length, bytes, end, asked, copy, interim, bodiless });
         }
         if at < input.len() {
             side.pending.extend_from_slice(&input[at..]);
@@ -224,22 +259,113 @@ impl Tap {
         let rest = side.pending.split().freeze();
         let (length, bytes) = side.finish(rest, self.bytes_max);
         let seq = next_seq();
-        let (summary, cause) = match whole {
+        let (summary, (answers, bodiless)) = match whole {
             Some(summary) => {
-                let cause = pair(&mut self.open, direction, seq, Pairing::Closes, self.protocol);
-                (summary, cause)
+                let pairing = Pairing::Closes;
+                let pair = Pair { direction, seq, pairing, protocol: self.protocol };
+                (summary, pair.note(&mut self.open, None))
             }
-            None => {
-                let text = excerpt_of(&bytes);
-                (format!("{length} bytes of a message cut short {text}"), None)
-            }
+            None => (told::cut_short(length, &bytes), (None, false)),
         };
-        each(Seen { seq, summary, cause, length, bytes });
+        let (cause, asked, copy) = answers.map_or((None, None, None), Answers::parts);
+        let (end, interim) = (0, false);
+        each(Seen { seq, summary, cause, length, bytes, end, asked, copy, interim, bodiless });
+    }
+
+    /// Whether requests are remembered for their replies: [`Seen::asked`].
+    pub fn remember(&mut self, remembers: bool) {
+        self.remembers = remembers;
+    }
+
+    /// True if a message of that direction has begun and is not whole.
+    #[must_use]
+    pub fn is_within(&self, direction: Direction) -> bool {
+        let side = match direction {
+            Direction::Request => &self.request,
+            Direction::Response => &self.response,
+        };
+        side.taken > 0 || !side.pending.is_empty()
+    }
+
+    /// True, once for each message, if what has come of it so far asks for a word of the receiver before
+    /// the rest comes (`Expect: 100-continue`).
+    pub fn waits(&mut self, direction: Direction) -> bool {
+        match direction {
+            Direction::Request => self.request.cutter.waits(),
+            Direction::Response => false,
+        }
+    }
+
+    /// A request will not reach its receiver: nothing that comes back answers it.
+    pub fn forget(&mut self, seq: Seq) {
+        self.open.retain(|open| open.seq != seq);
+    }
+
+    /// A request reaches its receiver so many times more: as many more replies will come, each with `copy`
+    /// in [`Seen::copy`].
+    pub fn sent_again(&mut self, seq: Seq, times: u32, copy: &Arc<str>) {
+        let Some(at) = self.open.iter().position(|open| open.seq == seq) else { return };
+        if self.protocol == Protocol::Raw {
+            return;
+        }
+        for _ in 0..times {
+            let again = Open { copy: Some(copy.clone()), ..self.open[at].clone() };
+            self.open.insert(at + 1, again);
+        }
+    }
+
+    /// True if a reply to a copy may still come.
+    #[must_use]
+    pub fn has_copies(&self) -> bool {
+        self.open.iter().any(|open| open.copy.is_some())
+    }
+
+    /// A request reaches its receiver as `bytes`: what comes back answers these.
+    pub fn changed(&mut self, seq: Seq, bytes: &[u8]) {
+        let found = find(self.protocol, Direction::Request, false, bytes);
+        let Some(Pairing::Opens { replies, bodiless }) = found.map(|found| found.pairing) else {
+            return;
+        };
+        for open in self.open.iter_mut().filter(|open| open.seq == seq) {
+            (open.replies, open.bodiless) = (replies, bodiless);
+        }
     }
 }
 
-fn excerpt_of(bytes: &[u8]) -> String {
-    super::excerpt(bytes, super::SUMMARY_CHARS_MAX / 3)
+/// The cutter of one direction of a protocol.
+fn cutter(protocol: Protocol, direction: Direction) -> Box<dyn Cutter> {
+    match (protocol, direction) {
+        (Protocol::Raw, _) => Box::new(Raw { instead_of: None }),
+        (Protocol::Line, _) => Box::<Line>::default(),
+        (Protocol::Http, Direction::Request) => Box::new(http::request()),
+        (Protocol::Http, Direction::Response) => Box::new(http::response()),
+        (Protocol::Redis, Direction::Request) => Box::<redis::Requests>::default(),
+        (Protocol::Redis, Direction::Response) => Box::<redis::Replies>::default(),
+    }
+}
+
+/// The message that `bytes` are, if they are one whole message.
+pub(super) fn find(
+    protocol: Protocol,
+    direction: Direction,
+    bodiless: bool,
+    bytes: &[u8],
+) -> Option<Found> {
+    let mut cutter = cutter(protocol, direction);
+    let open = VecDeque::from([Open::with(bodiless)]);
+    let mut at = 0;
+    while at < bytes.len() {
+        let cut = cutter.cut(&bytes[at..], Whole { open: &open });
+        at += cut.taken;
+        if cut.message.is_some() {
+            return cut.message.filter(|_| at == bytes.len());
+        }
+        if cut.lost || cut.taken == 0 {
+            return None;
+        }
+    }
+    let summary = cutter.end()?;
+    Some(Found { summary, pairing: Pairing::Closes })
 }
 
 impl Side {
@@ -264,37 +390,74 @@ impl Side {
     }
 }
 
-/// Notes a request or finds what a reply answers.
-fn pair(
-    open: &mut VecDeque<Open>,
+/// A message that is about to be paired.
+struct Pair {
     direction: Direction,
     seq: Seq,
     pairing: Pairing,
     protocol: Protocol,
-) -> Option<Seq> {
-    match (direction, pairing) {
-        (_, Pairing::Free) => None,
-        (Direction::Request, Pairing::Opens { replies, bodiless }) => {
-            if protocol == Protocol::Raw {
-                // Bytes have no borders: whatever comes back answers what was sent last.
-                open.clear();
-            } else if open.len() == OPEN_MAX {
-                open.pop_front();
+}
+
+/// What a reply answers.
+struct Answers {
+    cause: Seq,
+    asked: Option<Arc<Asked>>,
+    copy: Option<Arc<str>>,
+}
+
+impl Answers {
+    fn to(open: &Open) -> Answers {
+        Answers { cause: open.seq, asked: open.asked.clone(), copy: open.copy.clone() }
+    }
+
+    fn parts(self) -> (Option<Seq>, Option<Arc<Asked>>, Option<Arc<str>>) {
+        (Some(self.cause), self.asked, self.copy)
+    }
+}
+
+impl Pair {
+    /// Notes a request, with what is to be remembered of it, or finds what a reply answers and whether
+    /// that makes it one without a body.
+    fn note(
+        self,
+        open: &mut VecDeque<Open>,
+        remember: Option<(&str, &[u8])>,
+    ) -> (Option<Answers>, bool) {
+        match (self.direction, self.pairing) {
+            (Direction::Request, Pairing::Opens { replies, bodiless }) => {
+                if self.protocol == Protocol::Raw {
+                    // Bytes have no borders: whatever comes back answers what was sent last.
+                    open.clear();
+                } else if open.len() == OPEN_MAX {
+                    open.pop_front();
+                }
+                let asked = remember
+                    .and_then(|(summary, bytes)| told::asked(self.protocol, summary, bytes));
+                open.push_back(Open {
+                    seq: self.seq,
+                    replies,
+                    bodiless,
+                    asked: asked.map(Arc::new),
+                    copy: None,
+                });
+                (None, false)
             }
-            open.push_back(Open { seq, replies, bodiless });
-            None
-        }
-        (Direction::Request, _) => None,
-        (Direction::Response, Pairing::Precedes) => open.front().map(|first| first.seq),
-        (Direction::Response, _) if protocol == Protocol::Raw => open.front().map(|one| one.seq),
-        (Direction::Response, _) => {
-            let first = open.front_mut()?;
-            let cause = first.seq;
-            first.replies = first.replies.saturating_sub(1);
-            if first.replies == 0 {
-                open.pop_front();
+            (_, Pairing::Free) | (Direction::Request, _) => (None, false),
+            (Direction::Response, Pairing::Precedes) => {
+                (open.front().map(Answers::to), open.front().is_some_and(|open| open.bodiless))
             }
-            Some(cause)
+            (Direction::Response, _) if self.protocol == Protocol::Raw => {
+                (open.front().map(Answers::to), false)
+            }
+            (Direction::Response, _) => {
+                let Some(first) = open.front_mut() else { return (None, false) };
+                let (answers, bodiless) = (Answers::to(first), first.bodiless);
+                first.replies = first.replies.saturating_sub(1);
+                if first.replies == 0 {
+                    open.pop_front();
+                }
+                (Some(answers), bodiless)
+            }
         }
     }
 }

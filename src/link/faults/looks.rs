@@ -1,0 +1,76 @@
+//! What messages look like to faults and triggers.
+
+use crate::base::{Direction, Seq, Value, glob};
+use crate::plan::fault::{Looks, Scope};
+use crate::protocol::{Asked, Protocol, Seen, asked, http_status};
+use crate::scenario::model::Predicate;
+
+/// A message that is being sent, as faults and triggers see it.
+pub(super) struct Sight<'a> {
+    pub(super) protocol: Protocol,
+    pub(super) direction: Direction,
+    pub(super) seen: &'a Seen,
+    /// All of it, or what is kept of it.
+    pub(super) bytes: &'a [u8],
+}
+
+impl Sight<'_> {
+    pub(super) fn seq(&self) -> Seq {
+        self.seen.seq
+    }
+
+    /// True if it looks as asked for. A predicate that cannot be resolved fits nothing.
+    pub(super) fn fits(&self, looks: &Looks, scope: Option<&Scope>) -> bool {
+        looks
+            .summary
+            .as_ref()
+            .is_none_or(|pattern| glob(pattern.as_bytes(), self.seen.summary.as_bytes()))
+            && self.fits_asked(looks, scope)
+            && self.fits_status(looks.status.as_ref(), scope)
+    }
+
+    fn fits_asked(&self, looks: &Looks, scope: Option<&Scope>) -> bool {
+        if looks.method.is_none() && looks.path.is_none() {
+            return true;
+        }
+        let of_request;
+        let asked: &Asked = match self.direction {
+            Direction::Request => match asked(self.protocol, &self.seen.summary, self.bytes) {
+                Some(asked) => {
+                    of_request = asked;
+                    &of_request
+                }
+                None => return false,
+            },
+            Direction::Response => match &self.seen.asked {
+                Some(asked) => asked,
+                None => return false,
+            },
+        };
+        let path = || (!asked.path.is_empty()).then(|| Value::from(asked.path.as_str()));
+        holds(looks.method.as_ref(), scope, || Some(Value::from(asked.method.as_str())))
+            && holds(looks.path.as_ref(), scope, path)
+    }
+
+    fn fits_status(&self, status: Option<&Predicate>, scope: Option<&Scope>) -> bool {
+        holds(status, scope, || {
+            let is_reply =
+                self.direction == Direction::Response && self.protocol == Protocol::Http;
+            is_reply.then(|| http_status(&self.seen.summary)).flatten().map(Value::from)
+        })
+    }
+}
+
+fn holds(
+    predicate: Option<&Predicate>,
+    scope: Option<&Scope>,
+    actual: impl FnOnce() -> Option<Value>,
+) -> bool {
+    let Some(predicate) = predicate else { return true };
+    let Some(actual) = actual() else { return false };
+    let nothing = |_: &str| None;
+    match scope {
+        Some(scope) => predicate.test(Some(&actual), &**scope).is_ok(),
+        None => predicate.test(Some(&actual), &nothing).is_ok(),
+    }
+}
