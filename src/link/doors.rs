@@ -18,7 +18,8 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::links::Links;
-use crate::base::NodeId;
+use super::wire::Ask;
+use crate::base::{Direction, NodeId};
 use crate::net::{Caller, Callers, Conduits, Ports};
 use crate::scenario::model::ServerKind;
 use crate::trace::{EventKind, Level};
@@ -84,7 +85,14 @@ impl Links {
         let conn = self.shared.recorder.next_conn();
         let connect = EventKind::Connect { conn, from, to, port };
         self.shared.recorder.record(self.shared.clock.now(), connect);
-        self.wire(conn, from, to, self.number(from, to))
+        let number = self.number(from, to);
+        let (wire, conduits) = self.wire(conn, from, to, number);
+        // The system has accepted it: what is to be refused is broken off.
+        if let Some(by) = self.refusal(conn, from, to, number) {
+            wire.ask(Direction::Request, Ask::Answer(by.clone()));
+            wire.ask(Direction::Response, Ask::Answer(by));
+        }
+        conduits
     }
 
     /// Leads everybody who comes to the ports of the program `to` on to it, until they are closed; then
@@ -126,7 +134,12 @@ impl Links {
         let conn = shared.recorder.next_conn();
         let connect = EventKind::Connect { conn, from, to, port: caller.port() };
         shared.recorder.record(shared.clock.now(), connect);
-        let conduits = self.wire(conn, from, to, self.number(from, to));
+        let number = self.number(from, to);
+        if let Err(refusal) = self.admit(conn, from, to, number).await {
+            // It gets its reset after this.
+            return self.not_admitted(conn, from, to, &refusal);
+        }
+        let (_, conduits) = self.wire(conn, from, to, number);
         let led = match self.foreign_address(to) {
             Some(address) => caller.lead(address, conduits).await,
             None => Err(io::ErrorKind::ConnectionRefused.into()),

@@ -1,5 +1,6 @@
 //! All links of a run: who reaches whom, how, and under which number.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
@@ -8,8 +9,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
-use super::faults::Faults;
-use super::pipe::{Pipe, Wire};
+use super::faults::{Asking, Faults, Refusal};
+use super::pipe::Pipe;
+use super::wire::{Joint, Wire};
 use crate::base::{ConnId, Direction, NodeId, Rng};
 use crate::net::{Clock, Conduits, Dial, DialFuture, Listener, Net, Ports};
 use crate::plan::Plan;
@@ -67,6 +69,11 @@ impl Links {
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
+    }
+
+    /// What the texts and predicates of faults see.
+    pub fn set_scope(&self, scope: crate::plan::fault::Scope) {
+        self.shared.faults.set_scope(scope);
     }
 
     /// Opens the port of a server, so that others can reach it, and its doors; they close when the
@@ -154,45 +161,92 @@ impl Links {
     }
 
     /// What stands in the two directions of a connection.
-    pub(super) fn wire(&self, conn: ConnId, from: NodeId, to: NodeId, number: u64) -> Conduits {
+    pub(super) fn wire(
+        &self,
+        conn: ConnId,
+        from: NodeId,
+        to: NodeId,
+        number: u64,
+    ) -> (Arc<Wire>, Conduits) {
         let shared = &self.shared;
         let plan = &shared.plan;
         let protocol = self.protocol(to);
         let names = self.names();
         let name = |node: NodeId| names.get(node.index()).map_or("outside", String::as_str);
         let (from_name, to_name) = (name(from), name(to));
+        let mut tap = Tap::new(protocol, plan.trace.bytes_max);
+        tap.remember(shared.faults.remembers());
+        let token = match plan.server(from) {
+            Some(_) => shared.servers.token(),
+            None => shared.callers.token(),
+        };
         let wire = Arc::new(Wire {
             conn,
             from,
             to,
+            number,
             protocol,
-            tap: Mutex::new(Tap::new(protocol, plan.trace.bytes_max)),
+            bytes_max: plan.trace.bytes_max,
+            tap: Mutex::new(tap),
             recorder: shared.recorder.clone(),
             span: tracing::info_span!(
                 target: "looplab::connection", "connection", conn = conn.0, from = from_name, to = to_name
             ),
             names: names.clone(),
-            _token: match plan.server(from) {
-                Some(_) => shared.servers.token(),
-                None => shared.callers.token(),
-            },
+            rng: shared.rng.clone(),
+            faults: shared.faults.clone(),
+            lanes: Default::default(),
+            joint: Mutex::new(Joint::new(token)),
+            crashes: [shared.faults.crashes(from), shared.faults.crashes(to)],
         });
+        shared.faults.register(&wire);
         let latency = plan.latency(from, to);
         let pipe = |direction: Direction| {
             let name = format!("link:{from_name}->{to_name}:{}:{number}", direction.as_str());
             Box::new(Pipe::new(wire.clone(), direction, latency, shared.rng.fork(&name)))
         };
-        Conduits { request: pipe(Direction::Request), response: pipe(Direction::Response) }
+        let (request, response) = (pipe(Direction::Request), pipe(Direction::Response));
+        (wire, Conduits { request, response })
+    }
+
+    fn asking(&self, conn: ConnId, from: NodeId, to: NodeId, number: u64) -> Asking {
+        let shared = &self.shared;
+        let link = format!("link:{}->{}:connect:{number}", self.node_name(from), self.node_name(to));
+        Asking { conn, from, to, link, rng: shared.rng.clone() }
+    }
+
+    /// The fault that refuses a connection that the system has accepted already, if one does.
+    pub(super) fn refusal(&self, conn: ConnId, from: NodeId, to: NodeId, number: u64) -> Option<Arc<str>> {
+        let faults = &self.shared.faults;
+        if faults.is_awake() { faults.refuses(&self.asking(conn, from, to, number)) } else { None }
+    }
+
+    /// Waits as long as faults let a connection wait that is asked for.
+    ///
+    /// # Errors
+    /// The fault that refuses it; none if the node is down.
+    pub(super) async fn admit(
+        &self,
+        conn: ConnId,
+        from: NodeId,
+        to: NodeId,
+        number: u64,
+    ) -> Result<(), Refusal> {
+        let faults = &self.shared.faults;
+        if !faults.is_awake() {
+            return Ok(());
+        }
+        faults.admit(self.asking(conn, from, to, number)).await
     }
 
     async fn connect(self, from: NodeId, to: NodeId) -> io::Result<crate::net::Stream> {
         let shared = &self.shared;
         let foreign = self.is_foreign(to);
-        let address = if foreign { self.foreign_address(to) } else { self.address(to) };
-        let address = address.ok_or(io::ErrorKind::ConnectionRefused)?;
+        let address = || if foreign { self.foreign_address(to) } else { self.address(to) };
+        let first = address().ok_or(io::ErrorKind::ConnectionRefused)?;
         let conn = shared.recorder.next_conn();
         let net = &shared.net;
-        let dialling = if foreign { net.dial_foreign(address)? } else { net.dial()? };
+        let dialling = if foreign { net.dial_foreign(first)? } else { net.dial()? };
         let port = dialling.local_addr().port();
         tracing::debug!(
             target: "looplab::connection", conn = conn.0, from = shared.plan.node_name(from), to = shared.plan.node_name(to), port, "connect"
@@ -203,14 +257,25 @@ impl Links {
         let (from_name, to_name) = (shared.plan.node_name(from), shared.plan.node_name(to));
         let mut rng = shared.rng.fork(&format!("connect:{from_name}->{to_name}:{number}"));
         let (there, back) = (latency.sample(&mut rng), latency.sample(&mut rng));
+        let admitted = self.admit(conn, from, to, number).await;
         if !there.is_zero() {
             shared.clock.sleep(there).await;
         }
-        let connected = dialling.connect(address, self.wire(conn, from, to, number)).await;
+        let connected = match &admitted {
+            Ok(()) => {
+                // It may have come back somewhere else meanwhile.
+                let address = address().unwrap_or(first);
+                dialling.connect(address, self.wire(conn, from, to, number).1).await
+            }
+            Err(Refusal(_)) => Err(io::ErrorKind::ConnectionRefused.into()),
+        };
         if !back.is_zero() {
             shared.clock.sleep(back).await;
         }
-        connected.inspect_err(|error| self.refused(conn, from, to, error))
+        connected.inspect_err(|error| match &admitted {
+            Err(refusal) => self.not_admitted(conn, from, to, refusal),
+            Ok(()) => self.refused(conn, from, to, error),
+        })
     }
 
     /// Records that a connection could not be made.
@@ -219,6 +284,19 @@ impl Links {
             io::ErrorKind::ConnectionRefused => "refused".into(),
             _ => error.to_string().into(),
         };
+        self.tell_refused(conn, from, to, reason);
+    }
+
+    /// Records that a connection was not to be made.
+    pub(super) fn not_admitted(&self, conn: ConnId, from: NodeId, to: NodeId, why: &Refusal) {
+        let reason = match &why.0 {
+            Some(by) => format!("refused by {by}").into(),
+            None => "refused".into(),
+        };
+        self.tell_refused(conn, from, to, reason);
+    }
+
+    fn tell_refused(&self, conn: ConnId, from: NodeId, to: NodeId, reason: Cow<'static, str>) {
         tracing::debug!(target: "looplab::connection", conn = conn.0, %reason, "refused");
         let kind = EventKind::Refused { conn, from, to, reason };
         self.shared.recorder.record(self.shared.clock.now(), kind);

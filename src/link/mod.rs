@@ -17,7 +17,8 @@ mod links;
 mod pipe;
 #[cfg(test)]
 mod tests;
+mod wire;
 
-pub use faults::{Faults, Fired, NodeState, Status};
+pub use faults::{Faults, Fired, MESSAGE_BYTES_MAX, NodeState, Status};
 pub use fronts::Front;
 pub use links::Links;

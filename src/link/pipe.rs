@@ -1,55 +1,19 @@
 //! One direction of one connection.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 
 use bytes::Bytes;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 
-use crate::base::{ConnId, Direction, Distribution, NodeId, Rng, Time};
-use crate::net::{Conduit, Parcel};
-use crate::protocol::{Protocol, Seen, Tap};
-use crate::trace::{EventKind, Fate, Message, Recorder};
+use super::faults::{Lane, PIECE_BYTES, UnderWay};
+use super::wire::{Fared, Wire};
+use crate::base::{Direction, Distribution, Rng, Time};
+use crate::net::{Conduit, Nudge, Parcel};
+use crate::protocol::Seen;
+use crate::trace::{EventKind, Fate};
 
-/// What the two directions of a connection share.
-pub(super) struct Wire {
-    pub(super) conn: ConnId,
-    /// Who asked for the connection.
-    pub(super) from: NodeId,
-    /// Who accepts it.
-    pub(super) to: NodeId,
-    pub(super) protocol: Protocol,
-    pub(super) tap: Mutex<Tap>,
-    pub(super) recorder: Recorder,
-    pub(super) span: tracing::Span,
-    pub(super) names: Arc<[String]>,
-    /// Dropped with the last of the connection, so that the end of a run can wait for it.
-    pub(super) _token: TaskTrackerToken,
-}
-
-impl Wire {
-    fn tap(&self) -> MutexGuard<'_, Tap> {
-        self.tap.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn sender(&self, direction: Direction) -> NodeId {
-        match direction {
-            Direction::Request => self.from,
-            Direction::Response => self.to,
-        }
-    }
-
-    fn name(&self, node: NodeId) -> &str {
-        self.names.get(node.index()).map_or("outside", String::as_str)
-    }
-}
-
-/// What a segment, and each further message in it, counts besides its bytes: about the memory that it
-/// takes. Somebody who sends byte by byte to one who never reads fills the window by what is kept of
-/// it, as a kernel's buffers are filled by the room of the packets.
-const SEGMENT_BYTES: usize = 256;
-
-/// One direction of a connection: latency, first in, first out, every message recorded.
+/// One direction of a connection: latency, first in, first out, every message recorded. While faults
+/// meet it, a [`Lane`] does its work.
 pub(super) struct Pipe {
     wire: Arc<Wire>,
     direction: Direction,
@@ -60,6 +24,11 @@ pub(super) struct Pipe {
     last: Time,
     /// What all of the queue takes.
     held: usize,
+    /// How many bytes of a message that is not whole have arrived.
+    within: u64,
+    /// The sender has ended the direction.
+    ended: bool,
+    lane: Option<Box<Lane>>,
 }
 
 /// What was written at once, and the messages that end in it.
@@ -74,7 +43,7 @@ struct Segment {
 impl Segment {
     fn size(&self) -> usize {
         match &self.parcel {
-            Parcel::Bytes(bytes) => bytes.len() + SEGMENT_BYTES * (1 + self.more.len()),
+            Parcel::Bytes(bytes) => bytes.len() + PIECE_BYTES * (1 + self.more.len()),
             Parcel::End | Parcel::Reset => 0,
         }
     }
@@ -87,7 +56,18 @@ impl Pipe {
         latency: Distribution,
         rng: Rng,
     ) -> Pipe {
-        Pipe { wire, direction, latency, rng, queue: VecDeque::new(), last: Time::ZERO, held: 0 }
+        Pipe {
+            wire,
+            direction,
+            latency,
+            rng,
+            queue: VecDeque::new(),
+            last: Time::ZERO,
+            held: 0,
+            within: 0,
+            ended: false,
+            lane: None,
+        }
     }
 
     /// When what is sent now arrives.
@@ -97,44 +77,64 @@ impl Pipe {
         self.last
     }
 
-    fn record(&self, at: Time, sent: Time, seen: Seen, fate: Fate) {
-        let from = self.wire.sender(self.direction);
-        let to = self.wire.sender(self.direction.reverse());
-        let protocol = self.wire.protocol.as_str();
-        tracing::info!(
-            target: "looplab::message",
-            parent: &self.wire.span,
-            seq = seen.seq.0,
-            from = self.wire.name(from),
-            to = self.wire.name(to),
-            protocol,
-            summary = %seen.summary,
-            fate = fate.as_str(),
-            length = seen.length,
-        );
-        let message = Message {
-            seq: seen.seq,
-            sent,
-            conn: self.wire.conn,
-            direction: self.direction,
-            from,
-            to,
-            protocol: protocol.into(),
-            summary: seen.summary,
-            fate,
-            fault: None,
-            cause: seen.cause,
-            length: seen.length,
-            bytes: seen.bytes,
-            arrived: None,
-        };
-        self.wire.recorder.record(at, EventKind::Message(Box::new(message)));
+    /// Looks at the faults if they have changed.
+    fn look(&mut self, now: Time) {
+        if !self.wire.take_stale(self.direction) {
+            return;
+        }
+        if self.lane.is_none() && !self.ended_for_good() && Lane::is_needed(&self.wire, self.direction)
+        {
+            self.make_lane();
+        }
+        if let Some(lane) = &mut self.lane {
+            lane.look(now);
+        }
+        self.leave_lane();
+    }
+
+    /// True if nothing will ever come here again.
+    fn ended_for_good(&self) -> bool {
+        self.ended && self.queue.is_empty() && self.wire.is_over()
+    }
+
+    fn make_lane(&mut self) {
+        let mut lane = Lane::new(self.wire.clone(), self.direction, self.within);
+        for segment in std::mem::take(&mut self.queue) {
+            let Segment { at, sent, parcel, first, more } = segment;
+            let seen = first.into_iter().chain(more).collect();
+            lane.take_over(UnderWay { at, sent, parcel, seen });
+        }
+        if self.ended {
+            lane.set_ended();
+        }
+        self.held = 0;
+        self.lane = Some(Box::new(lane));
+    }
+
+    /// Goes on by itself if no fault meets it any more.
+    fn leave_lane(&mut self) {
+        if let Some(within) = self.lane.as_ref().and_then(|lane| lane.leaves()) {
+            self.within = within;
+            self.lane = None;
+        }
     }
 }
 
 impl Conduit for Pipe {
+    fn attach(&mut self, nudge: Nudge) {
+        let stale = self.wire.is_stale(self.direction);
+        self.wire.attach(self.direction, nudge);
+        if stale {
+            self.wire.nudge(self.direction);
+        }
+    }
+
     fn push(&mut self, now: Time, bytes: Bytes) {
+        self.look(now);
         let at = self.arrival(now);
+        if let Some(lane) = &mut self.lane {
+            return lane.push(now, at, &bytes);
+        }
         let (mut first, mut more) = (None, Vec::new());
         let recorder = &self.wire.recorder;
         self.wire.tap().push(self.direction, &bytes, &|| recorder.next_seq(), &mut |seen| {
@@ -149,7 +149,12 @@ impl Conduit for Pipe {
     }
 
     fn end(&mut self, now: Time, reset: bool) {
+        self.look(now);
+        self.ended = true;
         let at = self.arrival(now);
+        if let Some(lane) = &mut self.lane {
+            return lane.end(now, at, reset);
+        }
         let mut first = None;
         let recorder = &self.wire.recorder;
         self.wire
@@ -160,35 +165,52 @@ impl Conduit for Pipe {
     }
 
     fn next(&mut self, now: Time) -> Option<Parcel> {
+        self.look(now);
+        if let Some(lane) = &mut self.lane {
+            let next = lane.next(now);
+            if next.is_none() {
+                self.leave_lane();
+            }
+            return next;
+        }
         if self.queue.front()?.at > now {
             return None;
         }
         let segment = self.queue.pop_front()?;
         self.held -= segment.size();
+        let last_end = segment.more.last().or(segment.first.as_ref()).map(|seen| seen.end);
         for seen in segment.first.into_iter().chain(segment.more) {
-            self.record(now, segment.sent, seen, Fate::Delivered);
+            let fared = Fared::plainly(segment.sent, Fate::Delivered);
+            self.wire.record(now, self.direction, seen, fared);
         }
-        let (conn, by) = (self.wire.conn, self.wire.sender(self.direction));
         match &segment.parcel {
-            Parcel::Bytes(_) => {}
-            Parcel::End => {
-                tracing::debug!(target: "looplab::connection", parent: &self.wire.span, by = self.wire.name(by), "close");
-                self.wire.recorder.record(now, EventKind::Close { conn, by });
+            Parcel::Bytes(bytes) => {
+                self.within = match last_end {
+                    Some(end) => bytes.len().saturating_sub(end) as u64,
+                    None => self.within + bytes.len() as u64,
+                };
             }
-            Parcel::Reset => {
-                tracing::debug!(target: "looplab::connection", parent: &self.wire.span, by = self.wire.name(by), "reset");
-                self.wire.recorder.record(now, EventKind::Reset { conn, by });
+            ending => {
+                self.wire.record_end(now, self.direction, *ending == Parcel::Reset);
+                self.wire.ended(self.direction);
             }
         }
         Some(segment.parcel)
     }
 
     fn deadline(&self) -> Option<Time> {
-        self.queue.front().map(|segment| segment.at)
+        match &self.lane {
+            Some(lane) => lane.deadline(),
+            None => self.queue.front().map(|segment| segment.at),
+        }
     }
 
     fn in_flight(&self) -> usize {
-        self.held
+        self.lane.as_ref().map_or(self.held, |lane| lane.in_flight())
+    }
+
+    fn holds(&self) -> bool {
+        self.lane.as_ref().is_some_and(|lane| !lane.is_drained())
     }
 
     fn accepted(&mut self, now: Time) {
@@ -201,10 +223,14 @@ impl Conduit for Pipe {
 impl Drop for Pipe {
     /// What is still under way when the connection or the run ends is lost, and the trace says so.
     fn drop(&mut self) {
+        if let Some(lane) = &mut self.lane {
+            lane.abandon();
+        }
         let queue = std::mem::take(&mut self.queue);
         for segment in queue {
             for seen in segment.first.into_iter().chain(segment.more) {
-                self.record(segment.at, segment.sent, seen, Fate::Lost);
+                let fared = Fared::plainly(segment.sent, Fate::Lost);
+                self.wire.record(segment.at, self.direction, seen, fared);
             }
         }
     }

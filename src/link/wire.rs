@@ -57,7 +57,7 @@ pub(super) struct Joint {
     /// Replies to copies of requests are still to come, and are to be taken.
     pub(super) copies: bool,
     /// Dropped with the last of the connection, so that the end of a run can wait for it.
-    pub(super) token: Option<TaskTrackerToken>,
+    token: Option<TaskTrackerToken>,
 }
 
 /// What one direction asks of the other.
@@ -87,6 +87,13 @@ pub(super) struct Fared {
     pub(super) fate: Fate,
     pub(super) fault: Option<Arc<str>>,
     pub(super) arrived: Option<Box<Arrived>>,
+}
+
+impl Joint {
+    /// What nobody has written or read yet.
+    pub(super) fn new(token: TaskTrackerToken) -> Joint {
+        Joint { token: Some(token), ..Joint::default() }
+    }
 }
 
 impl Fared {
@@ -201,6 +208,13 @@ impl Wire {
         }
     }
 
+    /// True if a direction is asked something, or has to watch for replies to copies.
+    pub(super) fn is_asked(&self, direction: Direction) -> bool {
+        let joint = self.joint();
+        let copies = direction == Direction::Response && joint.copies;
+        copies || !joint.asked[index(direction)].is_empty()
+    }
+
     /// A direction is over. When both are, nobody need wait for the connection any more.
     pub(super) fn ended(&self, direction: Direction) {
         let token = {
@@ -221,6 +235,13 @@ impl Wire {
 
     pub(super) fn set_harmed(&self) {
         self.joint().harmed = true;
+    }
+
+    /// The fate of a message is settled: the faults that were about nothing else are over.
+    pub(super) fn settled(&self, only: &[(Arc<Loose>, crate::base::Seq)]) {
+        for (loose, cause) in only {
+            self.faults.met_cause(loose, self.conn, *cause);
+        }
     }
 
     pub(super) fn record(&self, at: Time, direction: Direction, seen: Seen, fared: Fared) {

@@ -38,6 +38,11 @@ pub trait Conduit: Send {
     /// How many bytes are under way, with what is kept beside them: it may be more than was pushed.
     fn in_flight(&self) -> usize;
 
+    /// True if something is under way that may be due only after a nudge, when there is no deadline.
+    fn holds(&self) -> bool {
+        false
+    }
+
     /// Gives the conduit what has it looked at again when something changes that is neither a write nor
     /// the time: called once, before the first byte.
     fn attach(&mut self, _nudge: Nudge) {}

@@ -73,6 +73,59 @@ pub fn edit_http(
     Some(out.freeze())
 }
 
+/// The value of a header of one whole message; several of one name are joined by commas.
+#[must_use]
+pub fn http_header(message: &[u8], name: &str) -> Option<Vec<u8>> {
+    let mut storage = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let (_, headers) = head_of(message, &mut storage)?;
+    let mut values = headers.iter().filter(|header| header.name.eq_ignore_ascii_case(name));
+    let mut value = values.next()?.value.to_vec();
+    for more in values {
+        value.extend_from_slice(b", ");
+        value.extend_from_slice(more.value);
+    }
+    Some(value)
+}
+
+/// The body of one whole message, without the frames of its chunks.
+#[must_use]
+pub fn http_body(message: &[u8]) -> Option<Vec<u8>> {
+    let mut storage = [httparse::EMPTY_HEADER; HEADERS_MAX];
+    let (head, headers) = head_of(message, &mut storage)?;
+    let body = &message[head..];
+    let chunked = headers.iter().any(|header| {
+        header.name.eq_ignore_ascii_case("transfer-encoding")
+            && header.value.to_ascii_lowercase().ends_with(b"chunked")
+    });
+    if chunked { unchunked(body) } else { Some(body.to_vec()) }
+}
+
+fn unchunked(mut body: &[u8]) -> Option<Vec<u8>> {
+    let mut out = Vec::new();
+    loop {
+        let httparse::Status::Complete((at, size)) = httparse::parse_chunk_size(body).ok()? else {
+            return None;
+        };
+        let size = usize::try_from(size).ok()?;
+        if size == 0 {
+            return Some(out);
+        }
+        out.extend_from_slice(body.get(at..at.checked_add(size)?)?);
+        body = body.get(at + size + 2..)?;
+    }
+}
+
+/// The length of the head of a message of either direction, and its headers.
+fn head_of<'m, 'h>(
+    message: &'m [u8],
+    storage: &'h mut [httparse::Header<'m>],
+) -> Option<(usize, &'h [httparse::Header<'m>])> {
+    let direction =
+        if message.starts_with(b"HTTP/") { Direction::Response } else { Direction::Request };
+    let (_, _, headers, head) = parse(direction, message, storage)?;
+    Some((head, headers))
+}
+
 type Parsed<'m, 'h> = (Start<'m>, u8, &'h [httparse::Header<'m>], usize);
 
 fn parse<'m, 'h>(

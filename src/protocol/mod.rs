@@ -16,7 +16,7 @@ mod tap_tests;
 mod text;
 mod told;
 
-pub use http_edit::{HttpEdit, edit_http};
+pub use http_edit::{HttpEdit, edit_http, http_body, http_header};
 pub use tap::{Asked, Seen, Tap};
 pub use text::{SUMMARY_CHARS_MAX, excerpt};
 pub use told::{asked, http_request_line, http_status, summarize};

@@ -303,13 +303,13 @@ impl Tap {
 
     /// A request reaches its receiver so many times more: as many more replies will come, each with `copy`
     /// in [`Seen::copy`].
-    pub fn sent_again(&mut self, seq: Seq, times: u32, copy: &Arc<str>) {
+    pub fn sent_again(&mut self, seq: Seq, times: u32, copy: Option<&Arc<str>>) {
         let Some(at) = self.open.iter().position(|open| open.seq == seq) else { return };
         if self.protocol == Protocol::Raw {
             return;
         }
         for _ in 0..times {
-            let again = Open { copy: Some(copy.clone()), ..self.open[at].clone() };
+            let again = Open { copy: copy.cloned(), ..self.open[at].clone() };
             self.open.insert(at + 1, again);
         }
     }

@@ -78,6 +78,7 @@ impl World {
         let listeners = self.listen_all()?;
         let endpoints = self.endpoints();
         let vars: Scope = Arc::new(Vars::new(&self.plan, &endpoints));
+        self.links.set_scope(vars.clone());
         self.nodes.start(listeners, &vars, !hooks.services.is_empty())?;
         self.director.begin();
         let stop = self.begin_services(hooks.services, &endpoints);
@@ -220,8 +221,9 @@ impl World {
             let _ = self.clock.timeout(GRACE, self.servers.abort()).await;
         }
         let _ = self.clock.timeout(GRACE, self.clients.abort()).await;
-        let _ = self.clock.timeout(LAST_MESSAGES, self.links.all_gone()).await;
+        // What faults keep back goes nowhere, and nobody waits for it.
         self.links.faults().finish();
+        let _ = self.clock.timeout(LAST_MESSAGES, self.links.all_gone()).await;
         let at = self.clock.now();
         let mut failure = None;
         if let Some(panicked) = self.services.panicked().into_iter().next() {

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::loose::Loose;
-use crate::base::Time;
+use crate::base::{Seq, Time};
 use crate::protocol::Seen;
 use crate::trace::Fate;
 
@@ -68,6 +68,8 @@ pub(super) struct Passing {
     pub(super) mark: Option<Mark>,
     /// What it has become, on one line, if a fault put something else in its place.
     pub(super) becomes: Option<String>,
+    /// The faults that are about this message only, or what it answers: they end when its fate is settled.
+    pub(super) only: Vec<(Arc<Loose>, Seq)>,
 }
 
 /// What a fault did to a message.

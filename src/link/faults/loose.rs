@@ -32,7 +32,16 @@ pub(in crate::link) struct Loose {
     /// It has been told that it could not do something.
     pub(super) warned: AtomicBool,
     /// If it is only about the messages that let it loose: these, until they are met.
-    pub(super) causes: Option<Mutex<Vec<(ConnId, Seq)>>>,
+    pub(super) causes: Option<Mutex<Vec<Cause>>>,
+}
+
+/// A message that let a fault loose which is about that message only.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::link) struct Cause {
+    pub(super) conn: ConnId,
+    pub(super) seq: Seq,
+    /// It has been met, and its fate is not settled yet.
+    pub(super) claimed: bool,
 }
 
 impl Loose {
@@ -75,16 +84,20 @@ impl Loose {
             FaultKind::Cut(cut) => cut.blocks(from, to) || cut.blocks(to, from),
             FaultKind::Node { nodes, .. } => nodes.contains(&from) || nodes.contains(&to),
         };
-        met && self.causes().is_none_or(|causes| causes.iter().any(|(one, _)| *one == conn))
+        met && self.causes().is_none_or(|causes| causes.iter().any(|one| one.conn == conn))
     }
 
-    pub(super) fn causes(&self) -> Option<MutexGuard<'_, Vec<(ConnId, Seq)>>> {
+    pub(super) fn causes(&self) -> Option<MutexGuard<'_, Vec<Cause>>> {
         let causes = self.causes.as_ref()?;
         Some(causes.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
+    pub(in crate::link) fn number(&self) -> u64 {
+        self.id
+    }
+
     /// Numbers of its own for one direction of one connection, `link:a->b:request:1`.
-    pub(super) fn rng(&self, root: &Rng, link: &str) -> Rng {
+    pub(in crate::link) fn draws_of(&self, root: &Rng, link: &str) -> Rng {
         match self.earlier {
             0 => root.fork(&format!("fault:{}:{link}", self.name)),
             earlier => root.fork(&format!("fault:{}:{link}#{}", self.name, earlier + 1)),
@@ -92,6 +105,7 @@ impl Loose {
     }
 
     /// The next of what it chooses among has come, and fits: whether it is one of those that are meant.
+    /// `draw` gives a number in `[0, 1)`.
     pub(super) fn counts_in(&self, draw: impl FnOnce() -> f64) -> bool {
         let Some(rule) = self.rule() else { return false };
         let number = self.come.fetch_add(1, Ordering::Relaxed) + 1;
@@ -102,7 +116,12 @@ impl Loose {
             && choice.probability.is_none_or(|probability| draw() < probability)
     }
 
-    /// How long connecting takes longer, or that it is refused.
+    /// Whether the connection that it meets now is one of those that are meant.
+    pub(in crate::link) fn chooses_connection(&self, draw: impl FnOnce() -> f64) -> bool {
+        self.is_by_message() || self.counts_in(draw)
+    }
+
+    /// True if it is about connecting, not about what travels.
     pub(super) fn is_on_connects(&self) -> bool {
         self.rule().is_some_and(|rule| rule.harm.is_on_connects())
     }

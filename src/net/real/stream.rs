@@ -202,6 +202,8 @@ enum Sent {
     Blocked,
     /// More is due later.
     Later(crate::base::Time),
+    /// More is due when somebody says so.
+    Held,
 }
 
 impl Out {
@@ -254,6 +256,7 @@ impl Out {
                 None => {
                     return match self.conduit.deadline() {
                         Some(at) => Sent::Later(at),
+                        None if self.conduit.holds() => Sent::Held,
                         None => Sent::Everything,
                     };
                 }
@@ -291,7 +294,7 @@ async fn pump(out: Arc<Mutex<Out>>, clock: Clock) {
                     }
                     return Poll::Ready(());
                 }
-                Sent::Blocked => break,
+                Sent::Blocked | Sent::Held => break,
                 Sent::Later(at) => {
                     if sleep.as_ref().is_none_or(|(until, _)| *until != at) {
                         sleep = Some((at, clock.sleep_until(at)));
