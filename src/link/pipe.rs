@@ -82,7 +82,9 @@ impl Pipe {
         if !self.wire.take_stale(self.direction) {
             return;
         }
-        if self.lane.is_none() && !self.ended_for_good() && Lane::is_needed(&self.wire, self.direction)
+        if self.lane.is_none()
+            && !self.ended_for_good()
+            && Lane::is_needed(&self.wire, self.direction)
         {
             self.make_lane();
         }

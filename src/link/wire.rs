@@ -191,9 +191,8 @@ impl Wire {
             return *met;
         }
         joint.harmed = true;
-        let chosen = loose.chooses_connection(|| {
-            loose.draws_of(&self.rng, &self.link_name("connection")).unit()
-        });
+        let chosen = loose
+            .chooses_connection(|| loose.draws_of(&self.rng, &self.link_name("connection")).unit());
         let met = Met { chosen, at: now, counted: false };
         joint.met.insert(loose.number(), met);
         met

@@ -83,10 +83,7 @@ fn new_http(edit: &Edit, message: &Message<'_>, scope: &dyn Lookup) -> Result<By
         .ok_or_else(|| "it would not be a message of HTTP any more".to_owned())
 }
 
-fn new_body(
-    body: &Body,
-    scope: &dyn Lookup,
-) -> Result<(Bytes, Option<&'static str>), String> {
+fn new_body(body: &Body, scope: &dyn Lookup) -> Result<(Bytes, Option<&'static str>), String> {
     let why = |diagnostic: crate::base::Diagnostic| diagnostic.message;
     Ok(match body {
         Body::Empty => (Bytes::new(), None),

@@ -38,9 +38,7 @@ impl<'m> Fields<'m> {
         let Message { protocol, direction, seen, bytes } = self.message;
         let is_request = *direction == Direction::Request;
         match name {
-            "method" if is_request => {
-                Some(asked(*protocol, &seen.summary, bytes)?.method.into())
-            }
+            "method" if is_request => Some(asked(*protocol, &seen.summary, bytes)?.method.into()),
             "path" if is_request => Some(asked(*protocol, &seen.summary, bytes)?.path.into()),
             "status" => http_status(&seen.summary).map(Value::from),
             "reason" => {

@@ -54,8 +54,7 @@ impl Sight<'_> {
 
     fn fits_status(&self, status: Option<&Predicate>, scope: Option<&Scope>) -> bool {
         holds(status, scope, || {
-            let is_reply =
-                self.direction == Direction::Response && self.protocol == Protocol::Http;
+            let is_reply = self.direction == Direction::Response && self.protocol == Protocol::Http;
             is_reply.then(|| http_status(&self.seen.summary)).flatten().map(Value::from)
         })
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::base::{ConnId, NodeId, Rng, Seq, Time};
+use crate::base::{ConnId, Direction, NodeId, Rng, Seq, Time};
 use crate::plan::fault::{Cut, Fault, FaultKind, Harm, Rule, Unit};
 
 /// What is counted of a fault over all the times that it is let loose.
@@ -73,6 +73,18 @@ impl Loose {
     /// True if a message must be whole before it is known what becomes of it.
     pub(super) fn needs_whole(&self) -> bool {
         self.is_by_message() || self.rule().is_some_and(|rule| rule.harm.is_on_messages())
+    }
+
+    /// True if it is about that direction. What breaks a connection off is about both, whichever is named.
+    pub(super) fn is_about(&self, direction: Direction) -> bool {
+        let Some(rule) = self.rule() else { return false };
+        if matches!(rule.harm, Harm::Reset { .. }) && !self.is_by_message() {
+            return true;
+        }
+        match direction {
+            Direction::Request => rule.request,
+            Direction::Response => rule.response,
+        }
     }
 
     /// True if the connection between these two is one that it is about.

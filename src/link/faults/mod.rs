@@ -41,6 +41,8 @@ mod loose;
 mod outlet;
 mod stage;
 mod state;
+#[cfg(test)]
+mod tests;
 mod trigger;
 mod verdict;
 mod yielding;
@@ -56,10 +58,10 @@ pub(super) use self::lane::{Lane, UnderWay};
 pub(super) use self::line::PIECE_BYTES;
 use self::looks::Sight;
 pub(super) use self::loose::Loose;
-use self::state::{Concerned, Effects, State, View};
 pub(super) use self::state::Place;
+use self::state::{Concerned, Effects, State, View};
 use self::trigger::{Armed, Happening};
-use super::wire::Wire;
+use super::wire::{Ask, Wire};
 use crate::base::{ConnId, Direction, NodeId, Span, Time};
 use crate::net::Clock;
 use crate::plan::fault::{Fault, Scope, Trigger};
@@ -183,6 +185,30 @@ impl Faults {
     /// Lets go what a fault holds; the fault goes on.
     pub fn release(&self, name: &str) {
         self.change(|state, _, effects| state.release(name, effects));
+    }
+
+    /// Closes the connections that a fault in force has chosen, both ways and in order; what is under way
+    /// is lost. The fault goes on.
+    pub fn close_chosen(&self, name: &str) {
+        let Some(loose) = self.lock().in_force(name).cloned() else { return };
+        let now = self.now();
+        self.close(&loose.name, |wire| {
+            loose.meets(wire.conn, wire.from, wire.to) && wire.met(&loose, now).chosen
+        });
+    }
+
+    /// Closes the connections that `from` has made to `to`, both ways and in order; what is under way is
+    /// lost, and the trace says by what.
+    pub fn close_between(&self, from: NodeId, to: NodeId, by: &str) {
+        self.close(&by.into(), |wire| wire.from == from && wire.to == to);
+    }
+
+    fn close(&self, by: &Arc<str>, wanted: impl Fn(&Wire) -> bool) {
+        for wire in self.wires().iter().filter(|wire| wanted(wire)) {
+            wire.set_harmed();
+            wire.ask(Direction::Request, Ask::Close(by.clone()));
+            wire.ask(Direction::Response, Ask::Close(by.clone()));
+        }
     }
 
     /// Counts something that a fault on nodes touched.
@@ -347,16 +373,17 @@ impl Faults {
 
     /// Has the connections that a change concerns looked at.
     fn have_looked_at(&self, concerned: &Concerned) {
-        let wires: Vec<Arc<Wire>> = {
-            let wires = lock(&self.shared.wires);
-            wires.all.iter().filter_map(Weak::upgrade).collect()
-        };
-        for wire in wires {
+        for wire in self.wires() {
             if concerned.has(wire.conn, wire.from, wire.to) {
                 wire.look(Direction::Request);
                 wire.look(Direction::Response);
             }
         }
+    }
+
+    /// The connections that are there.
+    fn wires(&self) -> Vec<Arc<Wire>> {
+        lock(&self.shared.wires).all.iter().filter_map(Weak::upgrade).collect()
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {

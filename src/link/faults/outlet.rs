@@ -120,8 +120,7 @@ impl Outlet {
                 }
                 self.came(bytes.slice(from..), wire);
                 let comes = self.down.is_none() && !self.ended && !self.reset;
-                (!bytes.is_empty() && comes)
-                    .then_some(Parcel::Bytes(bytes))
+                (!bytes.is_empty() && comes).then_some(Parcel::Bytes(bytes))
             }
             What::End if self.is_closed() => None,
             What::End => self.end(false, now, wire, direction),
@@ -136,13 +135,7 @@ impl Outlet {
         }
     }
 
-    fn end(
-        &mut self,
-        reset: bool,
-        now: Time,
-        wire: &Wire,
-        direction: Direction,
-    ) -> Option<Parcel> {
+    fn end(&mut self, reset: bool, now: Time, wire: &Wire, direction: Direction) -> Option<Parcel> {
         self.ended = true;
         self.reset |= reset;
         wire.record_end(now, direction, reset);

@@ -260,9 +260,8 @@ impl State {
 
     /// A fault may hold only while something is so: then everybody looks.
     fn conditions_may_change(&self, effects: &mut Effects) {
-        let conditional = |loose: &Arc<Loose>| {
-            loose.rule().is_some_and(|rule| rule.choice.during.is_some())
-        };
+        let conditional =
+            |loose: &Arc<Loose>| loose.rule().is_some_and(|rule| rule.choice.during.is_some());
         if self.loose.iter().any(conditional) {
             effects.concerned = Concerned::All;
         }
@@ -400,12 +399,7 @@ impl State {
             return View { over: true, newest: self.newest, ..View::empty() };
         }
         let meets = |loose: &&Arc<Loose>| {
-            let this_way = |loose: &Loose| match (loose.rule(), place.direction) {
-                (Some(rule), Direction::Request) => rule.request,
-                (Some(rule), Direction::Response) => rule.response,
-                (None, _) => false,
-            };
-            this_way(loose)
+            loose.is_about(place.direction)
                 && !loose.is_on_connects()
                 && loose.meets(place.conn, place.from, place.to)
                 && self.may_act(loose)

@@ -18,9 +18,15 @@ pub(super) enum Happening<'a> {
         scope: Option<&'a Scope>,
     },
     /// A connection is asked for.
-    Connect { from: NodeId, to: NodeId },
+    Connect {
+        from: NodeId,
+        to: NodeId,
+    },
     /// A step is done.
-    Step { client: NodeId, step: Option<&'a str> },
+    Step {
+        client: NodeId,
+        step: Option<&'a str>,
+    },
     /// Something became of a node.
     Crash(NodeId),
     Restart(NodeId),
@@ -50,9 +56,10 @@ impl Happening<'_> {
                     && client.has(*asking)
                     && sight.fits(looks, *scope)
             }
-            (TriggerEvent::Connect { from, to }, Happening::Connect { from: asking, to: asked }) => {
-                from.has(*asking) && to.has(*asked)
-            }
+            (
+                TriggerEvent::Connect { from, to },
+                Happening::Connect { from: asking, to: asked },
+            ) => from.has(*asking) && to.has(*asked),
             (TriggerEvent::Step { clients, step }, Happening::Step { client, step: done }) => {
                 clients.contains(client) && step.as_deref() == *done
             }
@@ -87,10 +94,7 @@ impl Armed {
         }
         self.count += 1;
         self.trigger.nth.is_none_or(|nth| self.count == nth)
-            && self
-                .trigger
-                .every
-                .is_none_or(|every| every > 0 && self.count.is_multiple_of(every))
+            && self.trigger.every.is_none_or(|every| every > 0 && self.count.is_multiple_of(every))
     }
 
     /// True if it waits for messages that `sender` sends to `receiver` on connections of `client`.

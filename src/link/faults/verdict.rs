@@ -167,7 +167,11 @@ impl Lane {
                 verdict.copies = verdict.copies.saturating_add(times).min(COPIES_MAX);
                 mark(Fate::Duplicated).over(&mut verdict.passing.mark);
                 if self.place.direction == Direction::Request {
-                    self.expect_replies(verdict.passing.seen.seq, times, (!replies).then_some(name));
+                    self.expect_replies(
+                        verdict.passing.seen.seq,
+                        times,
+                        (!replies).then_some(name),
+                    );
                 }
             }
             Harm::Delay(by) => {
@@ -220,8 +224,12 @@ impl Lane {
 
     /// A request comes more than once: so do the replies.
     fn expect_replies(&mut self, seq: crate::base::Seq, times: u32, taken: Option<&Arc<str>>) {
-        self.wire.tap().sent_again(seq, times, taken);
-        if taken.is_some() {
+        let copies = {
+            let mut tap = self.wire.tap();
+            tap.sent_again(seq, times, taken);
+            tap.has_copies()
+        };
+        if copies {
             self.wire.joint().copies = true;
             self.wire.set_harmed();
             self.wire.look(Direction::Response);
@@ -251,13 +259,8 @@ impl Lane {
             }
         };
         let length = changed.len() as u64;
-        let becomes = crate::protocol::summarize(
-            protocol,
-            direction,
-            seen.bodiless,
-            &changed,
-            length,
-        );
+        let becomes =
+            crate::protocol::summarize(protocol, direction, seen.bodiless, &changed, length);
         if direction == Direction::Request {
             self.wire.tap().changed(seen.seq, &changed);
         }
@@ -313,4 +316,3 @@ impl Verdict {
         true
     }
 }
-

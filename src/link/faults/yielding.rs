@@ -32,9 +32,8 @@ impl Yielding {
 
     /// The next whose time has come.
     pub(super) fn due(&mut self, now: Time, view: &View) -> Option<Item> {
-        let due = |one: &Waiting| {
-            one.yields.behind == 0 || one.until <= now || !view.has(&one.yields.by)
-        };
+        let due =
+            |one: &Waiting| one.yields.behind == 0 || one.until <= now || !view.has(&one.yields.by);
         let at = self.waiting.iter().position(due)?;
         Some(self.waiting.remove(at).go(now))
     }

@@ -63,8 +63,9 @@ pub(in crate::link) struct Lane {
     pub(super) draws: BTreeMap<u64, Rng>,
     /// When the connection is to be broken off.
     alarms: Vec<Alarm>,
-    /// The sender has ended the direction.
+    /// The sender has ended the direction, or broken it off.
     ended: bool,
+    reset: bool,
     /// The connection was broken off by that fault.
     broken: Option<Arc<str>>,
     /// The reset that follows from it has not been handed over.
@@ -117,6 +118,7 @@ impl Lane {
             draws: BTreeMap::new(),
             alarms: Vec::new(),
             ended: false,
+            reset: false,
             broken: None,
             reset_due: false,
             end_due: false,
@@ -235,7 +237,8 @@ impl Lane {
         } else {
             now
         };
-        let rng = loose.draws_of(&self.wire.rng, &self.wire.link_name(self.place.direction.as_str()));
+        let rng =
+            loose.draws_of(&self.wire.rng, &self.wire.link_name(self.place.direction.as_str()));
         if let Some(stage) = Stage::new(loose, all, rng, met) {
             let place = self.stages.partition_point(|one| one.by.number() < loose.number());
             self.stages.insert(place, stage);
@@ -268,7 +271,7 @@ impl Lane {
                 _ => {}
             }
         }
-        if self.view.sender_down.is_some() {
+        if self.view.sender_down.is_some() && !self.wire.is_over() {
             self.end(now, self.last.max(now), true);
         }
         if self.wire.is_over() {
@@ -382,8 +385,14 @@ impl Lane {
                 held.push((item, by));
             }
         }
-        for (item, by) in held {
-            self.hold(now, item, &by);
+        for (mut item, by) in held {
+            if item.is_bytes() {
+                self.hold(now, item, &by);
+            } else {
+                // The connection ends all the same.
+                item.at = now;
+                self.out.push(item);
+            }
         }
     }
 

@@ -50,9 +50,11 @@ impl Lane {
                 self.yielding.add(item, yields, now);
                 continue;
             }
-            let last_end = item.notes.iter().rev().find(|(_, note)| {
-                matches!(note, Note::End(_) | Note::Besides)
-            });
+            let last_end = item
+                .notes
+                .iter()
+                .rev()
+                .find(|(_, note)| matches!(note, Note::End(_) | Note::Besides));
             self.at_border = match last_end {
                 Some((at, _)) => *at == item.len(),
                 None => item.len() == 0 && self.at_border,

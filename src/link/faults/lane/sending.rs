@@ -94,7 +94,9 @@ impl Lane {
     fn messages(&mut self, now: Time, at: Time, bytes: &Bytes, seen: Vec<Seen>) -> Bytes {
         let mut from = 0;
         let mut flowing = Vec::new();
+        let mut copies = seen.iter().filter(|seen| seen.copy.is_some()).count();
         for seen in seen {
+            copies -= usize::from(seen.copy.is_some());
             let end = seen.end.clamp(from, bytes.len());
             let piece = bytes.slice(from..end);
             match self.gather.as_mut().map(|gather| gather.ends_with(piece.clone())) {
@@ -107,7 +109,8 @@ impl Lane {
                 }
             }
             // This is a border: bytes may begin to flow, or to wait.
-            let turns = self.wants_whole() != self.gather.is_some();
+            let wants_whole = self.wants_whole() || copies > 0;
+            let turns = wants_whole != self.gather.is_some();
             if turns && !flowing.is_empty() {
                 self.flow(now, at, bytes.slice(from..end), std::mem::take(&mut flowing));
             }
@@ -115,7 +118,7 @@ impl Lane {
                 from = end;
             }
             if turns {
-                self.gather = self.wants_whole().then(Gather::default);
+                self.gather = wants_whole.then(Gather::default);
             }
         }
         if flowing.is_empty() {
@@ -126,10 +129,12 @@ impl Lane {
     }
 
     pub(in crate::link) fn end(&mut self, now: Time, at: Time, reset: bool) {
-        if self.ended || self.broken.is_some() {
+        let reset = reset || self.view.sender_down.is_some();
+        if self.broken.is_some() || self.reset || self.ended && !reset {
             return;
         }
         self.ended = true;
+        self.reset = reset;
         self.last = self.last.max(at);
         let at = self.last;
         let mut rest = None;
@@ -144,7 +149,7 @@ impl Lane {
             (None, Some(bytes)) if !bytes.is_empty() => self.flow(now, at, bytes, Vec::new()),
             (None, _) => {}
         }
-        let what = if reset || self.view.sender_down.is_some() { What::Reset } else { What::End };
+        let what = if reset { What::Reset } else { What::End };
         self.enqueue(Item::new(at, what, self.ordinal, self.view.newest), now);
         if std::mem::take(&mut self.unsettled) {
             self.settle(now);
