@@ -50,9 +50,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         live.say(title(&plan, style));
     }
     let checker = Checker::new(&plan);
-    let mut observers: Vec<Box<dyn Observer>> =
-        vec![Box::new(trace.writer), Box::new(checker.clone()), Box::new(live.clone())];
+    let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(trace.writer)];
     observers.extend(pcap.as_mut().and_then(Pcap::observer));
+    observers.push(Box::new(checker.clone()));
+    observers.push(Box::new(live.clone()));
     let recorder = Recorder::new(observers);
     let stepping = match args.step {
         true => Some(step::begin(&trace.path, &plan, style, &recorder, &stop)?),

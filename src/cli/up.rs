@@ -43,9 +43,9 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     let reader = (!args.quiet).then(|| stop.clone());
     let printing = Printing { progress: None, virtual_time: false, stop: reader, direct: false };
     let (live, printer) = live::tell(teller, printing);
-    let mut observers: Vec<Box<dyn Observer>> =
-        vec![Box::new(trace.writer), Box::new(live.clone())];
+    let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(trace.writer)];
     observers.extend(pcap.as_mut().and_then(Pcap::observer));
+    observers.push(Box::new(live.clone()));
     let recorder = Recorder::new(observers);
     live.say(title(&plan, style));
     let files = Arc::new(Mutex::new(Files::default()));

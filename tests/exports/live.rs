@@ -107,3 +107,28 @@ fn what_is_left_out_is_told_and_what_is_cut_short_is_exported() {
     std::fs::write(bench.path("bad.jsonl"), format!("{trace}not an event\n")).unwrap();
     bench.looplab("export bad.jsonl --to pcapng -o bad").exits(2).complains(&["is not an event"]);
 }
+
+#[test]
+fn the_page_tells_every_format_and_its_commands_run() {
+    let page = std::fs::read_to_string(super::up::bench::shipped("docs/exports.md")).unwrap();
+    let bench = Bench::new(&[("shop.yaml", GOOD)]);
+    bench.looplab("run shop.yaml --clock virtual --out runs/shop --quiet").exits(0);
+    for (_, format) in Format::ALL {
+        assert!(page.contains(&format!("`{format}`")), "not a word on {format}");
+    }
+    let mut commands = 0;
+    for line in page.lines().filter_map(|line| line.strip_prefix("looplab export ")) {
+        let line = line.split('|').next().unwrap();
+        bench.looplab(&format!("export {line}")).exits(0).without_complaint();
+        commands += 1;
+    }
+    assert!(commands >= 6, "the page has {commands} commands");
+    let filter = "tshark -r shop.pcapng -Y 'frame.interface_name == \"app -> db\"'";
+    assert!(page.contains(filter));
+    let table = bench.read("shop.csv");
+    let columns: Vec<&str> = table.lines().next().unwrap().split(',').collect();
+    let start = page.find("after a row of names: ").unwrap();
+    let told = page[start..].split("The columns").next().unwrap();
+    let told: Vec<&str> = told.split('`').skip(1).step_by(2).collect();
+    assert_eq!(told, columns);
+}

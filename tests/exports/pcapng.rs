@@ -83,6 +83,7 @@ impl File {
     fn interface(&mut self, body: &[u8]) -> Read<()> {
         ensure(u16_at(body, 0)? == 101, "packets begin with IP")?;
         let options = options(&body[8..])?;
+        let options: BTreeMap<u16, Vec<u8>> = options.into_iter().collect();
         ensure(options.get(&9).is_some_and(|value| value == &[9]), "nanoseconds")?;
         let name = options.get(&2).cloned().unwrap_or_default();
         self.interfaces.push(String::from_utf8(name).map_err(|_| "an interface's name")?);
@@ -99,9 +100,16 @@ impl File {
         ensure(padded <= body.len(), "the packet is there")?;
         ensure(body[20 + captured..padded].iter().all(|byte| *byte == 0), "padding")?;
         let options = options(&body[padded..])?;
-        let comment = options.get(&1).cloned().unwrap_or_default();
-        let comment = String::from_utf8(comment).map_err(|_| "a comment")?;
-        ensure(!comment.contains(|c: char| c.is_control()), "a comment is a line")?;
+        let mut comment = String::new();
+        for (code, value) in options {
+            ensure(code == 1, "options of packets are comments")?;
+            let text = String::from_utf8(value).map_err(|_| "a comment")?;
+            ensure(!text.contains(|c: char| c.is_control()), "a comment is a line")?;
+            // What happened before stands beside it, too, but is not about it.
+            if !text.starts_with("at ") {
+                comment = text;
+            }
+        }
         let bytes = &body[20..20 + captured];
         let packet = segment(bytes, original)?;
         self.packets.push(Packet { interface, nanos, comment, ..packet });
@@ -109,8 +117,8 @@ impl File {
     }
 }
 
-fn options(mut bytes: &[u8]) -> Read<BTreeMap<u16, Vec<u8>>> {
-    let mut found = BTreeMap::new();
+fn options(mut bytes: &[u8]) -> Read<Vec<(u16, Vec<u8>)>> {
+    let mut found = Vec::new();
     while !bytes.is_empty() {
         let (code, length) = (u16_at(bytes, 0)?, usize::from(u16_at(bytes, 2)?));
         let value = bytes.get(4..4 + length).ok_or("an option is cut off")?;
@@ -121,7 +129,7 @@ fn options(mut bytes: &[u8]) -> Read<BTreeMap<u16, Vec<u8>>> {
             ensure(length == 0 && bytes.is_empty(), "options end with their end")?;
             return Ok(found);
         }
-        ensure(found.insert(code, value.to_vec()).is_none(), "an option twice")?;
+        found.push((code, value.to_vec()));
     }
     ensure(found.is_empty(), "options have an end")?;
     Ok(found)

@@ -3,7 +3,9 @@
 use bytes::Bytes;
 use looplab::base::{ConnId, Direction, NodeId, Seq, Time};
 use looplab::render::Format;
-use looplab::trace::{Arrived, Event, EventKind, Fate, Header, HeaderNode, Message};
+use looplab::trace::{
+    Arrived, Event, EventKind, Fate, FaultEvent, FaultPhase, Header, HeaderNode, Message,
+};
 
 use super::exported;
 use super::pcapng::{File, RST, SYN};
@@ -254,6 +256,29 @@ fn what_was_under_way_when_a_connection_ended_is_told_after_its_end() {
     story.is_sound();
     let last = story.file().packets.last().unwrap().comment.clone();
     assert!(last.starts_with("#2 app -> alice: 200 OK [lost]"), "{last}");
+}
+
+#[test]
+fn what_happens_to_nodes_and_links_stands_beside_the_next_packet() {
+    let mut story = Story::new();
+    story.connect(1, APP, 50_001);
+    story.tell(EventKind::Fault(Box::new(FaultEvent {
+        name: "storm".into(),
+        phase: FaultPhase::Start,
+        text: "{ crash: db }".into(),
+        span: None,
+        touched: 0,
+    })));
+    story.tell(EventKind::Crash { node: DB, text: "by fault".into(), fault: Some("storm".into()) });
+    story.get("/a", Fate::Delivered);
+    story.tell(EventKind::Restart { node: DB });
+    story.close(1, APP);
+    story.is_sound();
+    let comments = story.capture().fields("frame.comment contains \"at 0\"", &["frame.comment"]);
+    let told = "#1 alice -> app: GET /a; sent at 0.006000000,\
+                at 0.005000000: fault storm begins: { crash: db },\
+                at 0.006000000: db crashes: by fault";
+    assert_eq!(comments, [[told], ["at 0.008000000: db is back"]]);
 }
 
 #[test]

@@ -65,7 +65,7 @@ pub(super) fn interface(name: &str, description: &str, out: &mut Vec<u8>) {
 pub(super) fn packet(
     interface: u32,
     at: Time,
-    comment: Option<&str>,
+    comments: impl Iterator<Item = impl AsRef<str>>,
     out: &mut Vec<u8>,
     write: impl FnOnce(&mut Vec<u8>) -> u32,
 ) {
@@ -83,8 +83,9 @@ pub(super) fn packet(
         out[lengths..lengths + 4].copy_from_slice(&captured.to_le_bytes());
         out[lengths + 4..start].copy_from_slice(&original.max(captured).to_le_bytes());
         pad(start, out);
-        if let Some(comment) = comment {
-            text(OPTION_COMMENT, comment, out);
+        let options = out.len();
+        comments.for_each(|comment| text(OPTION_COMMENT, comment.as_ref(), out));
+        if out.len() > options {
             option(0, &[], out);
         }
     });

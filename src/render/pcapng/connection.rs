@@ -12,6 +12,8 @@
 //! never TCP. A handshake that the trace has not told yet is made up for by the first message, for
 //! a kernel accepts before the program does.
 
+use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::net::SocketAddr;
 
 use super::block;
@@ -38,10 +40,12 @@ const ACK_EVERY: u32 = 16;
 /// tell: there is a gap.
 const SEGMENTS_MAX: u32 = 16 * 1024;
 
-/// Where packets go: the interface, the time and the file.
+/// Where packets go: the time and the file.
 pub(super) struct Out<'a> {
     pub(super) at: Time,
     pub(super) blocks: &'a mut Vec<u8>,
+    /// What stands beside the next packet, whatever else does.
+    pub(super) notes: &'a mut VecDeque<String>,
 }
 
 /// How far a connection is.
@@ -241,7 +245,9 @@ impl Connection {
             data,
             length,
         };
-        block::packet(self.interface, out.at, comment, out.blocks, |bytes| segment.write(bytes));
+        let comments = comment.map(Cow::Borrowed).into_iter();
+        let comments = comments.chain(out.notes.drain(..).map(Cow::Owned));
+        block::packet(self.interface, out.at, comments, out.blocks, |bytes| segment.write(bytes));
         // A SYN and a FIN count like a byte each.
         let counted = u32::from(length) + u32::from(flags & (SYN | FIN) != 0);
         let sender = &mut self.sides[side];

@@ -7,7 +7,8 @@
 //! The bytes are those of the run; the packets around them are made up, with the ports, the order and
 //! the times of the trace. A capture is one from the receivers' side: a packet has the time at which it
 //! arrived, and what did not arrive is not in the stream; a packet without data tells of it. Comments say
-//! which message a packet begins, from whom to whom, and what became of it. Every link is an interface.
+//! which message a packet begins, from whom to whom, and what became of it, and which faults and crashes there
+//! were before it. Every link is an interface.
 //!
 //! It is written as the events come, and only open connections are kept in memory. `docs/exports.md`
 //! tells what is true of a capture and what is not.
@@ -24,7 +25,7 @@ use std::sync::{Arc, OnceLock};
 use self::connection::{CLIENT, Connection, Out, SERVER};
 use super::words;
 use crate::base::{ConnId, Direction, NodeId, Time};
-use crate::trace::{Event, EventKind, Header, Message, Observer};
+use crate::trace::{Event, EventKind, Fate, FaultPhase, Header, Message, Observer};
 
 /// The most connections that are open at once; of more, the oldest counts as one whose beginning the
 /// trace does not have.
@@ -32,6 +33,9 @@ const OPEN_MAX: usize = 262_144;
 
 /// How many connections that are over are remembered, for what was still under way.
 const OVER_MAX: usize = 1024;
+
+/// The most notes that one packet tells; of more, the last are told.
+const NOTES_MAX: usize = 32;
 
 /// The most links that are interfaces of their own; the others share the first interface.
 const INTERFACES_MAX: usize = 4096;
@@ -143,6 +147,8 @@ struct Capture {
     /// Which connection has a pair of addresses; the lesser stands first.
     taken: BTreeMap<(SocketAddr, SocketAddr), ConnId>,
     over: VecDeque<ConnId>,
+    /// What happened to nodes and links since the last packet; the next one tells it.
+    notes: VecDeque<String>,
     /// What has not been written yet.
     blocks: Vec<u8>,
 }
@@ -164,6 +170,7 @@ impl Capture {
             connections: BTreeMap::new(),
             taken: BTreeMap::new(),
             over: VecDeque::new(),
+            notes: VecDeque::new(),
             blocks,
         }
     }
@@ -198,6 +205,23 @@ impl Capture {
                     connection.reset(out, connection.side_of(*by), &comment);
                 });
             }
+            EventKind::Fault(fault) => {
+                let what = match fault.phase {
+                    FaultPhase::Start => format!("fault {} begins: {}", fault.name, fault.text),
+                    FaultPhase::End => {
+                        format!("fault {} is over; it touched {}", fault.name, fault.touched)
+                    }
+                };
+                self.note(at, &what);
+            }
+            EventKind::Crash { node, text, .. } => {
+                self.note(at, &format!("{} crashes: {text}", self.name(*node)));
+            }
+            EventKind::Restart { node } => self.note(at, &format!("{} is back", self.name(*node))),
+            EventKind::Pause { node } => {
+                self.note(at, &format!("{} stands still", self.name(*node)));
+            }
+            EventKind::Resume { node } => self.note(at, &format!("{} goes on", self.name(*node))),
             _ => {}
         }
     }
@@ -224,7 +248,7 @@ impl Capture {
             None => (&message.bytes, message.length),
         };
         let whole = (&bytes[..], length.max(bytes.len() as u64));
-        let twice = message.fate == crate::trace::Fate::Duplicated;
+        let twice = message.fate == Fate::Duplicated;
         self.on(at, message.conn, nodes, |connection, out| {
             if !message.fate.came() {
                 return connection.tell(out, side, &comment);
@@ -234,6 +258,14 @@ impl Capture {
                 connection.data(out, side, whole, &format!("{comment} (again)"));
             }
         });
+    }
+
+    /// Has the next packet tell what happened.
+    fn note(&mut self, at: Time, what: &str) {
+        if self.notes.len() >= NOTES_MAX {
+            self.notes.pop_front();
+        }
+        self.notes.push_back(format!("at {}: {what}", seconds(at)));
     }
 
     /// What stands beside the first packet of a message.
@@ -249,9 +281,7 @@ impl Capture {
         if let Some(arrived) = &message.arrived {
             text.push_str(&format!(", as {}", arrived.summary));
         }
-        let nanos = sent.as_nanos();
-        let second = 1_000_000_000;
-        text.push_str(&format!("; sent at {}.{:09}", nanos / second, nanos % second));
+        text.push_str(&format!("; sent at {}", seconds(*sent)));
         if !message.fate.came() {
             text.push_str(&format!("; its {} bytes are not in the stream", message.length));
         }
@@ -276,7 +306,7 @@ impl Capture {
     fn known(&mut self, at: Time, conn: ConnId, what: impl FnOnce(&mut Connection, &mut Out<'_>)) {
         let Some(connection) = self.connections.get_mut(&conn) else { return };
         let was_over = connection.is_over();
-        what(connection, &mut Out { at, blocks: &mut self.blocks });
+        what(connection, &mut Out { at, blocks: &mut self.blocks, notes: &mut self.notes });
         if connection.is_over() && !was_over {
             self.over.push_back(conn);
             if self.over.len() > OVER_MAX
@@ -367,6 +397,12 @@ impl Capture {
         let options = self.servers.iter().map(|(node, at)| decode_as(kind(node), at.port()));
         options.flatten().collect()
     }
+}
+
+/// A time as Wireshark shows it.
+fn seconds(time: Time) -> String {
+    let (nanos, second) = (time.as_nanos(), 1_000_000_000);
+    format!("{}.{:09}", nanos / second, nanos % second)
 }
 
 /// What two addresses have in common, whoever of them asked.
