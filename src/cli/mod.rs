@@ -39,6 +39,7 @@ mod table;
 mod tty;
 mod up;
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser as _;
@@ -76,6 +77,12 @@ fn guard() -> ExitCode {
         Ok(()) => Exit::Ok.into(),
         Err(_) => Failure::wrong("only looplab itself starts a guard").tell().into(),
     }
+}
+
+/// This program itself, for the guards of a run's programs: also if its file was replaced meanwhile.
+fn guard_path() -> Option<PathBuf> {
+    let running = PathBuf::from("/proc/self/exe");
+    if running.exists() { Some(running) } else { std::env::current_exe().ok() }
 }
 
 impl Command {

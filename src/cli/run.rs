@@ -121,6 +121,7 @@ fn drive(
         mode: Mode::Run,
         ready: Some(Box::new(ready)),
         interrupt: Some(stop.interrupt()),
+        guard: super::guard_path(),
         ..Hooks::default()
     };
     run::run(plan, recorder, hooks)

@@ -81,6 +81,7 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     let hooks = Hooks {
         mode: Mode::Up,
         interrupt: Some(stop.interrupt()),
+        guard: super::guard_path(),
         services: vec![control::service(settings)],
         ..Hooks::default()
     };
@@ -264,7 +265,8 @@ mod tests {
 
     fn endpoint(name: &str, kind: &'static str, port: u16) -> Endpoint {
         let address = ([127, 0, 0, 1], port).into();
-        Endpoint { node: NodeId(0), name: name.into(), kind, address }
+        let scheme = if kind == "echo" { "tcp" } else { kind };
+        Endpoint { node: NodeId(0), name: name.into(), kind, scheme, address }
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod fault;
 mod http;
 mod load;
 mod pool;
+mod program;
 mod progress;
 mod raw;
 mod redis;
@@ -53,6 +54,7 @@ use self::progress::Ending;
 use self::runner::{Runner, Shared, Stop};
 use self::scope::Scope;
 use crate::base::{NodeId, Rng, Time, Value};
+use crate::exec::Programs;
 use crate::net::{Clock, Dial, Gate};
 use crate::plan::Plan;
 use crate::plan::fault::Stage;
@@ -82,6 +84,8 @@ pub struct Context {
     pub vars: Arc<dyn Lookup + Send + Sync>,
     /// Where steps let faults loose.
     pub stage: Arc<dyn Stage>,
+    /// What starts programs.
+    pub programs: Programs,
     /// What the clients of the run have done.
     pub progress: Arc<Progress>,
 }

@@ -5,6 +5,7 @@
 //! reply $.a.b                               of a Redis reply
 //! body text $.a.b                           of what a raw connection received
 //! bytes hex                                 of the last two: how many bytes, and the bytes
+//! exit signal stdout stderr $.a              of a program that was run; $ leads into its standard output
 //! error took vars.x                         of any operation
 //! ```
 //!
@@ -22,6 +23,7 @@ use http::HeaderMap;
 
 use super::scope::Scope;
 use crate::base::Value;
+use crate::exec::Status;
 use crate::scenario::Lookup;
 use crate::scenario::model::{Field, PathPart};
 
@@ -47,6 +49,17 @@ pub(super) enum Content {
     Redis(Value),
     /// Bytes of a raw connection.
     Raw(Payload),
+    /// A program that was run.
+    Program(Box<Ran>),
+}
+
+/// A program that was run.
+#[derive(Debug)]
+pub(super) struct Ran {
+    /// How it ended; `None` if it had to be stopped.
+    status: Option<Status>,
+    stdout: Payload,
+    stderr: Payload,
 }
 
 /// An HTTP response.
@@ -90,6 +103,10 @@ pub(super) enum ErrorKind {
     Unreachable,
     /// A Redis error reply: a whole reply, of which `message` is the text.
     Redis,
+    /// A program could not be started.
+    Start,
+    /// A program has not ended with exit code 0.
+    Exit,
 }
 
 impl OpError {
@@ -107,6 +124,8 @@ impl OpError {
             ErrorKind::Malformed => "malformed",
             ErrorKind::Unreachable => "unreachable",
             ErrorKind::Redis => &self.message,
+            ErrorKind::Start => "start",
+            ErrorKind::Exit => "exit",
         }
     }
 
@@ -114,6 +133,8 @@ impl OpError {
     pub(super) fn clause(&self) -> String {
         match self.kind {
             ErrorKind::Redis => format!("the server answered {}", self.message),
+            ErrorKind::Start => format!("the program cannot be started: {}", self.message),
+            ErrorKind::Exit => self.message.clone(),
             _ => format!("{}: {}", self.word(), self.message),
         }
     }
@@ -151,6 +172,24 @@ impl OpError {
 
     pub(super) fn closed() -> OpError {
         OpError::new(ErrorKind::Closed, "the other side closed the connection before that")
+    }
+}
+
+impl Ran {
+    pub(super) fn new(status: Option<Status>, stdout: Vec<u8>, stderr: Vec<u8>) -> Ran {
+        let (stdout, stderr) = (Payload::new(stdout.into()), Payload::new(stderr.into()));
+        Ran { status, stdout, stderr }
+    }
+
+    /// A field of its own.
+    fn named(&self, name: &str) -> Option<Value> {
+        match name {
+            "exit" => self.status?.code().map(Value::from),
+            "signal" => self.status?.signal().map(Value::from),
+            "stdout" => Some(self.stdout.text()),
+            "stderr" => Some(self.stderr.text()),
+            _ => None,
+        }
     }
 }
 
@@ -204,6 +243,7 @@ impl Reply {
     fn named(&self, name: &str) -> Option<Cow<'_, Value>> {
         match name {
             "error" => self.error.as_ref().map(|error| Value::from(error.word())),
+            "message" => self.error.as_ref().map(|error| Value::from(error.message.as_str())),
             "took" => Some(micros(self.took)),
             "status" => self.http().map(|http| Value::from(http.status)),
             "reason" => self.http().map(|http| Value::from(http.reason.as_ref())),
@@ -214,7 +254,10 @@ impl Reply {
             "body" | "text" => self.payload().map(Payload::text),
             "bytes" => self.payload().map(|payload| Value::from(payload.bytes.len())),
             "hex" => self.payload().map(Payload::hex),
-            _ => None,
+            _ => match &self.content {
+                Content::Program(ran) => ran.named(name),
+                _ => None,
+            },
         }
         .map(Cow::Owned)
     }
@@ -235,6 +278,7 @@ impl Reply {
             Content::None => None,
             Content::Redis(value) => Some(value),
             Content::Http(_) | Content::Raw(_) => self.payload()?.json(),
+            Content::Program(ran) => ran.stdout.json(),
         }
     }
 
@@ -249,7 +293,7 @@ impl Reply {
         match &self.content {
             Content::Http(http) => Some(&http.body),
             Content::Raw(payload) => Some(payload),
-            Content::None | Content::Redis(_) => None,
+            Content::None | Content::Redis(_) | Content::Program(_) => None,
         }
     }
 }

@@ -23,7 +23,7 @@ use tracing::Instrument;
 
 use super::reply::{ErrorKind, OpError, Reply};
 use super::runner::{Runner, Stop, TIMEOUT};
-use super::summary;
+use super::{program, summary};
 use crate::base::units::{duration, show_duration};
 use crate::base::{Diagnostic, Rng, Span, Time, Value};
 use crate::scenario::Mismatch;
@@ -171,9 +171,11 @@ impl Runner<'_> {
                 clock.timeout(limit, pin!(self.receive(receive, step.span))).await
             }
             Action::Close(close) => return self.close(close, step.span).await,
-            Action::Run(_) => {
-                let what = "nobody runs programs here";
-                return Ok(Reply::failed(OpError::new(ErrorKind::Unreachable, what)));
+            Action::Run(run) => {
+                // A program that takes too long is stopped in order, which takes its own time.
+                let limit = self.shared.client().timeout.unwrap_or(program::TIMEOUT);
+                sent.store(true, Ordering::Relaxed);
+                return self.program(run, limit).await;
             }
             Action::Wait(pause) => {
                 clock.sleep(self.duration(pause)?).await;
@@ -224,9 +226,15 @@ impl Runner<'_> {
 
     /// What does not hold.
     fn judge(&self, step: &Step, reply: &Reply) -> Vec<(Span, String)> {
-        let about_error = |field: &Field| matches!(field, Field::Named(name) if name == "error");
+        let about = |field: &Field, error: &OpError| match field {
+            Field::Named(name) if name == "error" => true,
+            Field::Named(name) if name == "exit" || name == "signal" => {
+                error.kind == ErrorKind::Exit
+            }
+            _ => false,
+        };
         if let Some(error) = &reply.error
-            && !step.expect.iter().any(|expectation| about_error(&expectation.field))
+            && !step.expect.iter().any(|expectation| about(&expectation.field, error))
         {
             return vec![(place(step), error.clause())];
         }

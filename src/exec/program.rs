@@ -8,7 +8,7 @@ use std::process::Stdio;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal};
+use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
@@ -40,6 +40,8 @@ pub struct Program {
 
 struct Shared {
     pid: u32,
+    /// The number of its guard's process.
+    guard: Option<u32>,
     clock: Clock,
     orders: UnixStream,
     sink: Arc<Mutex<Sink>>,
@@ -94,6 +96,7 @@ impl Program {
                 return Err(StartError::Guard(io::ErrorKind::UnexpectedEof.into()));
             }
         };
+        let guard_pid = guard.id();
         let orders = socket.0.get_ref().try_clone().map_err(StartError::Guard)?;
         let sink = Arc::new(Mutex::new(Sink::new(spec.capture, Box::new(lines))));
         let (tell, ended) = watch::channel(None);
@@ -103,16 +106,19 @@ impl Program {
         ];
         let attended = attend(socket, pid, guard, clock.clone(), sink.clone(), outputs, tell);
         tokio::spawn(attended);
-        Ok(Program { shared: Arc::new(Shared { pid, clock, orders, sink, ended }) })
+        let shared = Shared { pid, guard: guard_pid, clock, orders, sink, ended };
+        Ok(Program { shared: Arc::new(shared) })
     }
 
     /// Kills it and everything that it started, at once.
     pub fn kill(&self) {
+        self.signal(Signal::KILL);
         self.order(Order::Kill);
     }
 
     /// Stops it and everything that it started where they are.
     pub fn pause(&self) {
+        self.signal(Signal::STOP);
         self.order(Order::Pause);
     }
 
@@ -135,11 +141,18 @@ impl Program {
 
     /// Completes when it has ended, with everything that it started, and its last line is told.
     pub async fn exited(&self) -> Exit {
-        let lost = Exit { status: Status::Lost, left: 0 };
+        self.ending().await
+    }
+
+    /// As [`Program::exited`], for who does not want to keep it alive by waiting.
+    pub fn ending(&self) -> impl Future<Output = Exit> + Send + use<> {
         let mut ended = self.shared.ended.clone();
-        match ended.wait_for(Option::is_some).await {
-            Ok(exit) => exit.unwrap_or(lost),
-            Err(_) => lost,
+        async move {
+            let lost = Exit { status: Status::Lost, left: 0 };
+            match ended.wait_for(Option::is_some).await {
+                Ok(exit) => exit.unwrap_or(lost),
+                Err(_) => lost,
+            }
         }
     }
 
@@ -155,6 +168,23 @@ impl Program {
         self.exit().is_none().then_some(self.shared.pid)
     }
 
+    /// The numbers of its processes, of all that it has started and that are alive; only its own where the
+    /// system does not tell.
+    #[must_use]
+    pub fn processes(&self) -> Vec<u32> {
+        let guard = self.shared.guard.and_then(|pid| i32::try_from(pid).ok());
+        let all = guard.and_then(Pid::from_raw).map(tree::descendants).unwrap_or_default();
+        let mut pids: Vec<u32> = all
+            .iter()
+            .filter_map(|process| u32::try_from(process.pid.as_raw_nonzero().get()).ok())
+            .collect();
+        if pids.is_empty() {
+            pids.extend(self.pid());
+        }
+        pids.sort_unstable();
+        pids
+    }
+
     /// The last lines that it wrote, on either output.
     #[must_use]
     pub fn tail(&self) -> Vec<String> {
@@ -165,6 +195,15 @@ impl Program {
     #[must_use]
     pub fn output(&self, output: Output) -> Vec<u8> {
         lock(&self.shared.sink).captured(output).to_vec()
+    }
+
+    /// Sends a signal to the program's own group, without the way over the guard: when this returns, it has
+    /// it. The guard sees to all the others.
+    fn signal(&self, signal: Signal) {
+        let pid = self.pid().and_then(|pid| i32::try_from(pid).ok()).and_then(Pid::from_raw);
+        if let Some(pid) = pid {
+            let _ = kill_process_group(pid, signal);
+        }
     }
 
     fn order(&self, order: Order) {

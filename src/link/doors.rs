@@ -60,9 +60,16 @@ impl Links {
         self.shared.plan.server(node).is_some_and(|server| server.kind.foreign().is_some())
     }
 
-    /// Where the program `node` really listens, if that is known.
+    /// Where the program `node` really listens, if that is known and it is not down.
     pub(super) fn foreign_address(&self, node: NodeId) -> Option<SocketAddr> {
-        self.lock().foreign.get(&node).copied()
+        let state = self.lock();
+        state.foreign.get(&node).filter(|_| !state.down.contains(&node)).copied()
+    }
+
+    /// The program `node` is down: nobody is led to it any more, however long it takes to be gone. Its
+    /// ports, opened again, lead there again.
+    pub fn cut_off(&self, node: NodeId) {
+        self.lock().down.insert(node);
     }
 
     /// All ports of a server. They stay the same however often it listens.

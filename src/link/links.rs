@@ -1,7 +1,7 @@
 //! All links of a run: who reaches whom, how, and under which number.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -44,6 +44,8 @@ pub(super) struct State {
     pub(super) addresses: BTreeMap<NodeId, SocketAddr>,
     /// Where programs that looplab did not write listen.
     pub(super) foreign: BTreeMap<NodeId, SocketAddr>,
+    /// Those of them that are down.
+    pub(super) down: BTreeSet<NodeId>,
     pub(super) ports: BTreeMap<NodeId, Ports>,
     /// What led people through fronts that are closed, until it is gone.
     pub(super) closing: Vec<JoinHandle<()>>,
@@ -105,6 +107,7 @@ impl Links {
         let shared = &self.shared;
         let server = shared.plan.server(node).ok_or(io::ErrorKind::NotFound)?;
         let port = self.address(node).map(|address| address.port());
+        self.lock().down.remove(&node);
         match server.kind {
             ServerKind::Closed => shared.net.closed_port(port),
             _ => self.open(node, port),
@@ -211,12 +214,19 @@ impl Links {
 
     fn asking(&self, conn: ConnId, from: NodeId, to: NodeId, number: u64) -> Asking {
         let shared = &self.shared;
-        let link = format!("link:{}->{}:connect:{number}", self.node_name(from), self.node_name(to));
+        let link =
+            format!("link:{}->{}:connect:{number}", self.node_name(from), self.node_name(to));
         Asking { conn, from, to, link, rng: shared.rng.clone() }
     }
 
     /// The fault that refuses a connection that the system has accepted already, if one does.
-    pub(super) fn refusal(&self, conn: ConnId, from: NodeId, to: NodeId, number: u64) -> Option<Arc<str>> {
+    pub(super) fn refusal(
+        &self,
+        conn: ConnId,
+        from: NodeId,
+        to: NodeId,
+        number: u64,
+    ) -> Option<Arc<str>> {
         let faults = &self.shared.faults;
         if faults.is_awake() { faults.refuses(&self.asking(conn, from, to, number)) } else { None }
     }

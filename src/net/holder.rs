@@ -1,6 +1,7 @@
 //! Who holds a port: read from `/proc`, as `ss -ltnp` does. On other systems nobody is found.
 
 use std::fs;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 /// The process behind a listening port.
@@ -39,22 +40,68 @@ pub fn listening_ports(pid: u32) -> Vec<u16> {
     ports
 }
 
-/// All listening sockets: port and inode.
-fn listening() -> Vec<(u16, u64)> {
-    ["/proc/net/tcp", "/proc/net/tcp6"]
-        .iter()
-        .filter_map(|path| fs::read_to_string(path).ok())
-        .flat_map(|table| table.lines().skip(1).filter_map(listening_line).collect::<Vec<_>>())
-        .collect()
+/// The loopback addresses at which somebody listens at `port`, those of IPv4 first; `None` if the system
+/// does not tell. Nobody notices the question, as they would a connection.
+#[must_use]
+pub fn listeners_at(port: u16) -> Option<Vec<IpAddr>> {
+    let mut found: Vec<IpAddr> = sockets()?
+        .into_iter()
+        .filter(|(address, _)| address.port() == port)
+        .filter_map(|(address, _)| match address.ip() {
+            ip if ip.is_loopback() => Some(ip),
+            // Whoever listens at all addresses is reached at those of loopback.
+            IpAddr::V4(ip) if ip.is_unspecified() => Some(Ipv4Addr::LOCALHOST.into()),
+            IpAddr::V6(ip) if ip.is_unspecified() => Some(Ipv6Addr::LOCALHOST.into()),
+            _ => None,
+        })
+        .collect();
+    found.sort_unstable();
+    found.dedup();
+    Some(found)
 }
 
-fn listening_line(line: &str) -> Option<(u16, u64)> {
+/// All listening sockets: port and inode.
+fn listening() -> Vec<(u16, u64)> {
+    let sockets = sockets().unwrap_or_default();
+    sockets.into_iter().map(|(address, inode)| (address.port(), inode)).collect()
+}
+
+/// All listening sockets: address and inode; `None` where there is no `/proc`.
+fn sockets() -> Option<Vec<(SocketAddr, u64)>> {
+    let tables = ["/proc/net/tcp", "/proc/net/tcp6"];
+    let tables: Vec<String> =
+        tables.iter().filter_map(|path| fs::read_to_string(path).ok()).collect();
+    if tables.is_empty() {
+        return None;
+    }
+    Some(tables.iter().flat_map(|table| table.lines().skip(1).filter_map(listening_line)).collect())
+}
+
+fn listening_line(line: &str) -> Option<(SocketAddr, u64)> {
     let fields: Vec<&str> = line.split_whitespace().collect();
     if *fields.get(3)? != LISTEN {
         return None;
     }
-    let (_, port) = fields.get(1)?.rsplit_once(':')?;
-    Some((u16::from_str_radix(port, 16).ok()?, fields.get(9)?.parse().ok()?))
+    let (ip, port) = fields.get(1)?.rsplit_once(':')?;
+    let port = u16::from_str_radix(port, 16).ok()?;
+    Some((SocketAddr::new(address_of(ip)?, port), fields.get(9)?.parse().ok()?))
+}
+
+/// An address as the kernel writes it: words of 32 bits in hex, each in the machine's own order.
+fn address_of(hex: &str) -> Option<IpAddr> {
+    let word = |at: usize| {
+        let word = u32::from_str_radix(hex.get(at..at + 8)?, 16).ok()?;
+        Some(word.to_ne_bytes())
+    };
+    match hex.len() {
+        8 => Some(Ipv4Addr::from(word(0)?).into()),
+        32 => {
+            let words = [word(0)?, word(8)?, word(16)?, word(24)?];
+            let bytes: [u8; 16] = words.concat().try_into().ok()?;
+            Some(Ipv6Addr::from(bytes).into())
+        }
+        _ => None,
+    }
 }
 
 fn pids() -> Vec<u32> {
@@ -76,4 +123,35 @@ fn sockets_of(pid: u32) -> Vec<u64> {
 fn command_of(pid: u32) -> Option<String> {
     let name = fs::read_to_string(Path::new("/proc").join(pid.to_string()).join("comm")).ok()?;
     Some(name.trim_end().to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    #[cfg(target_endian = "little")]
+    fn the_kernels_table_is_read_as_it_is_meant() {
+        let line = |local: &str, state: &str| {
+            format!(
+                "   0: {local} 00000000:0000 {state} 00000000:00000000 00:00000000 00000000     0        0 4242 1"
+            )
+        };
+        for (local, address) in [
+            ("0100007F:1F90", SocketAddr::from(([127, 0, 0, 1], 8080))),
+            ("00000000:0050", SocketAddr::from(([0; 4], 80))),
+            (
+                "00000000000000000000000001000000:1538",
+                SocketAddr::from((Ipv6Addr::LOCALHOST, 5432)),
+            ),
+            ("00000000000000000000000000000000:0001", SocketAddr::from(([0_u16; 8], 1))),
+        ] {
+            let expected = Some((address, 4242));
+            assert_eq!(listening_line(&line(local, "0A")), expected, "{local}");
+            assert_eq!(listening_line(&line(local, "01")), None);
+        }
+        for bad in ["x", "01:1", "0100007F", "ü0000000:1", "0100007F:12345"] {
+            assert_eq!(listening_line(&line(bad, "0A")), None, "{bad}");
+        }
+    }
 }

@@ -38,7 +38,7 @@ mod world;
 pub use clock::{Clock, Elapsed, Sleep, Stopwatch, Stuck};
 pub use conduit::{Conduit, Conduits, Direct, Parcel};
 pub use gate::{Gate, Guarded};
-pub use holder::{Holder, holder_of_port, listening_ports};
+pub use holder::{Holder, holder_of_port, listeners_at, listening_ports};
 pub use hyper_io::{Counts, HyperIo};
 pub use listener::{Caller, Callers, Listener, Outside, Ports, Shutter, Way};
 pub use node_time::{NodeTime, Touch};

@@ -272,6 +272,12 @@ impl Plan {
         self.acts.get(&span.start)
     }
 
+    /// True for a client of `type: process`.
+    #[must_use]
+    pub fn is_program(&self, instance: &Instance) -> bool {
+        self.clients.get(instance.client).is_some_and(|client| programs::program(client).is_some())
+    }
+
     /// The flow of that name.
     #[must_use]
     pub fn flow(&self, name: &str) -> Option<&Flow> {

@@ -12,6 +12,7 @@
 
 mod control;
 mod director;
+mod fleet;
 mod nodes;
 #[cfg(test)]
 mod tests;
@@ -22,13 +23,14 @@ pub use control::{Control, LinkInfo, Service};
 use std::fmt;
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::base::{Diagnostic, NodeId, Rng, Span, Time};
+use crate::base::{Diagnostic, NodeId, Rng, Span, Time, Value};
 use crate::net::{Holder, block_on_real, block_on_virtual};
 use crate::plan::{Plan, PlanNode};
-use crate::scenario::model::World;
+use crate::scenario::model::{Server, ServerKind, Speaks, World};
 use crate::trace::{Header, HeaderNode, Recorder};
 
 /// A server's address.
@@ -40,15 +42,42 @@ pub struct Endpoint {
     pub name: String,
     /// Its type: `http`, `redis`, ...
     pub kind: &'static str,
+    /// How its URL begins: `http`, `redis` or `tcp`.
+    pub scheme: &'static str,
     /// Where it listens.
     pub address: SocketAddr,
 }
 
 impl Endpoint {
+    /// The endpoint of a server that is reached at `address`.
+    fn new(node: NodeId, server: &Server, address: SocketAddr) -> Endpoint {
+        let scheme = match &server.kind {
+            ServerKind::Http(_) => "http",
+            ServerKind::Redis(_) => "redis",
+            kind => match kind.foreign() {
+                Some(Speaks::Http) => "http",
+                Some(Speaks::Redis) => "redis",
+                _ => "tcp",
+            },
+        };
+        let (name, kind) = (server.name.value.clone(), server.kind.as_str());
+        Endpoint { node, name, kind, scheme, address }
+    }
+
     /// The address as a URL: `http://127.0.0.1:40123`, `redis://...`, `tcp://...`.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("{}://{}", world::scheme(self.kind), self.address)
+        format!("{}://{}", self.scheme, self.address)
+    }
+
+    /// What texts know of it, by the name behind the dot.
+    fn parts(&self) -> [(&'static str, Value); 4] {
+        [
+            ("url", self.url().into()),
+            ("address", self.address.to_string().into()),
+            ("host", self.address.ip().to_string().into()),
+            ("port", self.address.port().into()),
+        ]
     }
 }
 
@@ -77,6 +106,9 @@ pub struct Hooks {
     pub ready: Option<Ready>,
     /// Completes when the run is to stop early, in order. Polled on the run's own runtime.
     pub interrupt: Option<Interrupt>,
+    /// looplab's own program, of which a process guards each of the user's programs; see
+    /// [`exec`](crate::exec). Without it a scenario with programs does not begin.
+    pub guard: Option<PathBuf>,
     /// What runs beside the run and takes part in it.
     pub services: Vec<Service>,
 }
@@ -112,6 +144,9 @@ pub enum RunError {
     },
     /// What a server is to hold at the start could not be made out.
     Server(Diagnostic),
+    /// A program of the user's could not be started, has ended before its time, or was not ready in time;
+    /// or a server that runs already is not there.
+    Program(Diagnostic),
     /// The threads of the run could not be started.
     Runtime(io::Error),
 }
@@ -122,7 +157,9 @@ impl RunError {
     pub fn diagnostic(&self) -> Option<Diagnostic> {
         let (span, port, error, holder) = match self {
             RunError::Listen { span, port, error, holder, .. } => (span, port, error, holder),
-            RunError::Server(diagnostic) => return Some(diagnostic.clone()),
+            RunError::Server(diagnostic) | RunError::Program(diagnostic) => {
+                return Some(diagnostic.clone());
+            }
             RunError::Runtime(_) => return None,
         };
         let diagnostic = Diagnostic::new(self.to_string(), *span).label(reason(error));
@@ -157,7 +194,9 @@ impl fmt::Display for RunError {
                 write!(f, "server `{server}` cannot listen at port {port}")
             }
             RunError::Listen { server, .. } => write!(f, "server `{server}` cannot listen"),
-            RunError::Server(diagnostic) => f.write_str(&diagnostic.message),
+            RunError::Server(diagnostic) | RunError::Program(diagnostic) => {
+                f.write_str(&diagnostic.message)
+            }
             RunError::Runtime(_) => f.write_str("the run's threads could not be started"),
         }
     }
@@ -167,7 +206,7 @@ impl std::error::Error for RunError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             RunError::Listen { error, .. } | RunError::Runtime(error) => Some(error),
-            RunError::Server(_) => None,
+            RunError::Server(_) | RunError::Program(_) => None,
         }
     }
 }

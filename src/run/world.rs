@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::director::Director;
+use super::fleet::Fleet;
 use super::nodes::{Nodes, Scope};
 use super::{Control, Ended, Endpoint, Hooks, Mode, RunError, Service};
 use crate::base::{NodeId, Rng, Value};
@@ -40,6 +41,7 @@ pub(super) struct World {
     services: Tasks,
     nodes: Nodes,
     director: Director,
+    fleet: Fleet,
 }
 
 /// Why the middle part of a run ended.
@@ -58,7 +60,21 @@ impl World {
         let faults = links.faults().clone();
         let director = Director::new(plan.clone(), clock.clone(), faults, nodes.clone());
         let services = Tasks::default();
-        World { plan, recorder, net, clock, links, servers, clients, services, nodes, director }
+        let fleet =
+            Fleet::new(plan.clone(), links.clone(), net.clone(), clock.clone(), recorder.clone());
+        World {
+            plan,
+            recorder,
+            net,
+            clock,
+            links,
+            servers,
+            clients,
+            services,
+            nodes,
+            director,
+            fleet,
+        }
     }
 
     /// The tasks of the servers, so that a test can add one that misbehaves.
@@ -79,20 +95,34 @@ impl World {
         let endpoints = self.endpoints();
         let vars: Scope = Arc::new(Vars::new(&self.plan, &endpoints));
         self.links.set_scope(vars.clone());
+        self.fleet.equip(hooks.guard);
+        self.nodes.equip(self.fleet.programs());
+        for (node, process) in self.fleet.processes() {
+            self.nodes.runs_as(node, process);
+        }
         self.nodes.start(listeners, &vars, !hooks.services.is_empty())?;
+        let mode = hooks.mode;
+        let mut interrupt = hooks.interrupt.unwrap_or_else(|| Box::pin(std::future::pending()));
+        let started = tokio::select! {
+            biased;
+            () = &mut interrupt => None,
+            never = self.keep_flushing() => match never {},
+            started = self.fleet.start() => Some(started),
+        };
+        match started {
+            Some(Ok(())) => {}
+            Some(Err(error)) => {
+                self.fleet.end().await;
+                return Err(error);
+            }
+            None => return Ok(self.finish(mode, Middle::Interrupted).await),
+        }
         self.director.begin();
         let stop = self.begin_services(hooks.services, &endpoints);
         if let Some(ready) = hooks.ready {
             ready(&endpoints);
         }
-        let mode = hooks.mode;
         let middle = {
-            let interrupt = async {
-                match hooks.interrupt {
-                    Some(interrupt) => interrupt.await,
-                    None => std::future::pending().await,
-                }
-            };
             let work = async {
                 match mode {
                     Mode::Run => self.drive_clients(vars).await,
@@ -106,6 +136,7 @@ impl World {
                 () = self.servers.any_panicked() => Middle::Done,
                 () = self.clients.any_panicked() => Middle::Done,
                 () = self.services.any_panicked() => Middle::Done,
+                () = self.fleet.any_deserted() => Middle::Done,
                 never = self.keep_flushing() => match never {},
                 never = self.director.run() => match never {},
                 middle = work => middle,
@@ -133,9 +164,7 @@ impl World {
     fn endpoints(&self) -> Vec<Endpoint> {
         let endpoint =
             |(node, server): (&crate::plan::PlanNode, &crate::scenario::model::Server)| {
-                let address = self.links.address(node.id)?;
-                let kind = server.kind.as_str();
-                Some(Endpoint { node: node.id, name: node.name.clone(), kind, address })
+                Some(Endpoint::new(node.id, server, self.links.address(node.id)?))
             };
         self.plan.nodes.iter().zip(&self.plan.servers).filter_map(endpoint).collect()
     }
@@ -183,7 +212,11 @@ impl World {
                 gate: self.nodes.gate(instance.node),
                 recorder: self.recorder.clone(),
                 dial: Arc::new(self.links.clone()) as Arc<dyn Dial>,
-                vars: vars.clone(),
+                vars: match self.plan.is_program(instance) {
+                    true => self.fleet.scope(instance.node),
+                    false => vars.clone(),
+                },
+                programs: self.fleet.programs(),
                 stage: Arc::new(self.director.clone()),
                 progress: progress.clone(),
             };
@@ -217,6 +250,8 @@ impl World {
         if mode == Mode::Run {
             let _ = self.clock.timeout(LAST_MESSAGES, self.links.callers_gone()).await;
         }
+        // The programs first: they may still have something to say to looplab's own servers.
+        self.fleet.stop().await;
         if self.clock.timeout(GRACE, self.servers.stop()).await.is_err() {
             let _ = self.clock.timeout(GRACE, self.servers.abort()).await;
         }
@@ -234,6 +269,11 @@ impl World {
             failure.get_or_insert_with(|| format!("`{name}` panicked: {}", panicked.text));
             let kind = EventKind::Crash { node: panicked.node, text: panicked.text, fault: None };
             self.recorder.record(at, kind);
+        }
+        for (node, how) in self.fleet.deserted() {
+            let name = self.plan.node_name(node);
+            failure.get_or_insert_with(|| format!("`{name}` {how}"));
+            self.recorder.record(at, EventKind::Crash { node, text: how, fault: None });
         }
         let interrupted = matches!(middle, Middle::Interrupted);
         if let Some(text) = self.nodes.failure() {
@@ -257,14 +297,7 @@ impl Vars {
         let mut vars = Vars { values: std::collections::BTreeMap::new() };
         for endpoint in endpoints {
             let name = &endpoint.name;
-            let address = endpoint.address;
-            let fields: [(&str, Value); 4] = [
-                ("url", endpoint.url().into()),
-                ("address", address.to_string().into()),
-                ("host", address.ip().to_string().into()),
-                ("port", address.port().into()),
-            ];
-            for (field, value) in fields {
+            for (field, value) in endpoint.parts() {
                 vars.values.insert(format!("{name}.{field}"), value);
             }
         }
@@ -281,14 +314,5 @@ impl Vars {
 impl Lookup for Vars {
     fn lookup(&self, name: &str) -> Option<Value> {
         self.values.get(name).cloned()
-    }
-}
-
-/// The scheme of a URL for a kind of server.
-pub(super) fn scheme(kind: &str) -> &'static str {
-    match kind {
-        "http" => "http",
-        "redis" => "redis",
-        _ => "tcp",
     }
 }

@@ -13,6 +13,7 @@
 
 mod flow;
 mod form;
+mod invocation;
 mod lower;
 pub mod model;
 mod outline;

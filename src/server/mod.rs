@@ -14,6 +14,7 @@ mod disk;
 mod echo;
 mod http;
 mod input;
+pub mod process;
 pub mod redis;
 mod silent;
 

@@ -109,9 +109,7 @@ impl Bench {
     pub(crate) fn spawn(&self, line: &str) -> Running {
         let mut command = self.command(line.split_whitespace());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn().unwrap();
-        let out = BufReader::new(child.stdout.take().unwrap());
-        Running { child, out, said: String::new() }
+        Running::of(command.spawn().unwrap())
     }
 }
 
@@ -177,6 +175,12 @@ pub(crate) struct Running {
 }
 
 impl Running {
+    /// A child whose outputs are pipes.
+    pub(crate) fn of(mut child: Child) -> Running {
+        let out = BufReader::new(child.stdout.take().unwrap());
+        Running { child, out, said: String::new() }
+    }
+
     pub(crate) fn pid(&self) -> u32 {
         self.child.id()
     }

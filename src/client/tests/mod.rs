@@ -203,6 +203,7 @@ async fn play(plan: Arc<Plan>, servers: Vec<(String, Server)>, net: Net, clock: 
             dial: direct.clone(),
             vars: Arc::new(move |name: &str| variable(&named, &dial, name)),
             stage: Arc::new(crate::plan::fault::NoStage),
+            programs: crate::exec::Programs::new(None, clock.clone()),
             progress: progress.clone(),
         };
         let driving = drive(plan.clone(), index, context);

@@ -104,6 +104,7 @@ impl Nodes {
         self.record(EventKind::Crash { node: id, text, fault: by });
         let gate = shared.servers.gate(id);
         gate.shut();
+        shared.links.cut_off(id);
         if let Some(shutter) = node.shutter.take() {
             shutter.shut();
         }

@@ -157,8 +157,9 @@ impl Nodes {
         let shared = &self.shared;
         let Some(server) = shared.plan.server(id) else { return Ok(()) };
         node.shutter = Some(listener.shutter());
-        if matches!(server.kind, ServerKind::Closed) {
-            // Keeps the port free of others until the run is over.
+        if matches!(server.kind, ServerKind::Closed) || server.kind.foreign().is_some() {
+            // Keeps the port free of others until the run is over; whoever comes to a program's is led on
+            // to it by the links.
             let stop = shared.servers.stop_token().clone();
             shared.servers.spawn(id, async move {
                 stop.cancelled().await;
