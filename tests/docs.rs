@@ -75,6 +75,7 @@ fn blocks(page: &str) -> Vec<Block> {
 fn examples() -> Vec<PathBuf> {
     let entries = fs::read_dir(root().join("docs/examples")).expect("the examples are there");
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    paths.retain(|path| path.is_file());
     paths.sort();
     assert!(paths.len() >= 8);
     paths

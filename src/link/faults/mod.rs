@@ -373,11 +373,15 @@ impl Faults {
 
     /// Has the connections that a change concerns looked at.
     fn have_looked_at(&self, concerned: &Concerned) {
-        for wire in self.wires() {
-            if concerned.has(wire.conn, wire.from, wire.to) {
-                wire.look(Direction::Request);
-                wire.look(Direction::Response);
-            }
+        let mut wires = self.wires();
+        wires.retain(|wire| concerned.has(wire.conn, wire.from, wire.to));
+        // All of them know before the first one moves: its reply must not meet what is over.
+        for direction in [Direction::Request, Direction::Response] {
+            wires.iter().for_each(|wire| wire.make_stale(direction));
+        }
+        for wire in wires {
+            wire.look(Direction::Request);
+            wire.look(Direction::Response);
         }
     }
 
