@@ -43,7 +43,12 @@ const EXAMPLES: [Shown; 28] = [
     shown("half-close", "half_close.1", 1, &[]),
     // On messages.
     shown("drop", "drop.1", 1, &[("200 OK", Fate::Dropped)]),
-    shown("duplicate", "duplicate.1", 1, &[("POST /book", Fate::Duplicated), ("200 OK", Fate::Dropped)]),
+    shown(
+        "duplicate",
+        "duplicate.1",
+        1,
+        &[("POST /book", Fate::Duplicated), ("200 OK", Fate::Dropped)],
+    ),
     shown("delay", "delay.1", 1, &[("\"one", Fate::Delayed), ("\"two", Fate::Delayed)]),
     shown("reorder", "reorder.1", 1, &[("\"one", Fate::Delayed)]),
     shown("truncate", "truncate.1", 1, &[("200 OK", Fate::Truncated)]),
