@@ -107,6 +107,7 @@ impl Outlet {
         {
             if std::mem::take(&mut shut.answers) {
                 wire.ask(direction.reverse(), Ask::Answer(shut.by.clone()));
+                wire.ask(direction, Ask::Answer(shut.by.clone()));
             }
             item.vanish(&shut.by);
         }

@@ -3,7 +3,6 @@
 mod connecting;
 mod messages;
 mod network;
-mod outside;
 mod properties;
 mod streams;
 mod triggers;
