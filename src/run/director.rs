@@ -54,6 +54,12 @@ struct State {
     made: Vec<Arc<Fault>>,
 }
 
+impl State {
+    fn has_made(&self, name: &str) -> bool {
+        self.made.iter().any(|fault| fault.name == name)
+    }
+}
+
 /// When something is to be done, and what of several things comes first.
 type Due = (Time, Turn, u64);
 
@@ -309,14 +315,25 @@ impl Director {
             .unwrap_or_default()
     }
 
-    /// The fault that `text` is.
+    /// The fault that `text` is. It may be called what another was called that somebody made and that is
+    /// over, but by its own choice only: names by verb and number are given once.
     ///
     /// # Errors
     /// All that is wrong with it.
     pub(super) fn fault(&self, text: &str) -> Result<Arc<Fault>, Diagnostics> {
-        let known = self.shared.faults.status();
-        let taken = |name: &str| known.iter().any(|fault| fault.name == name);
-        self.shared.plan.fault(text, &taken).map(Arc::new)
+        let shared = &self.shared;
+        // Held until the name is known, so that nobody else is given it.
+        let mut state = self.lock();
+        let known = shared.faults.status();
+        let taken = |name: &str| {
+            let known = known.iter().find(|fault| fault.name == name);
+            known.is_some_and(|fault| fault.since.is_some() || fault.span.is_some())
+                || (name.contains('.') && (known.is_some() || state.has_made(name)))
+        };
+        let fault = Arc::new(shared.plan.fault(text, &taken)?);
+        state.made.retain(|made| made.name != fault.name);
+        state.made.push(fault.clone());
+        Ok(fault)
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
