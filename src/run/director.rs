@@ -10,6 +10,10 @@
 //! Times count from the moment all servers can be reached, when the clients begin, in `up` as in a run.
 //! What is due at once is done ends first, then in the order of the file. A run is not kept alive by
 //! what is still to come; but it is not stuck either while something is.
+//!
+//! A fault on what travels begins with the very message that lets it loose. One on nodes is the director's to
+//! begin: in virtual time at the moment at which the message leaves, on real sockets as soon as it can be,
+//! which may be after a message without latency has arrived.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
