@@ -20,9 +20,9 @@ fn the_timeline_goes_by_the_clock() {
 timeline:
   - {{ at: 300ms, resume: app }}
   - {{ at: 100ms, fault: {{ pause: app, name: gc }} }}
-  - {{ at: {{ from: 400ms, to: 600ms, every: 100ms }}, fault: {{ skew: db, name: jump, ahead: 1s, for: 10ms }} }}
+  - {{ at: {{ from: 400ms, to: 1200ms, every: 400ms }}, fault: {{ skew: db, name: jump, ahead: 1s, for: 10ms }} }}
 clients:
-  alice: {{ steps: [ {{ wait: 700ms }} ] }}
+  alice: {{ steps: [ {{ wait: 1400ms }} ] }}
 "
     );
     both(&text, |told| {
