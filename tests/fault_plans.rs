@@ -238,3 +238,304 @@ fn a_majority_is_drawn_from_the_seed_and_the_same_seed_draws_the_same() {
     assert_eq!(different.len(), 3);
     assert_eq!(cut(&first, "m").blocked, drawn(first.seed));
 }
+
+// ---- faults that are asked for, and what they are told as ---------------------------------
+
+/// A plan with somebody for every fault to meet.
+fn lab() -> Plan {
+    const LAB: &str = r#"looplab: 1
+vars: { item: 42 }
+servers:
+  app:
+    type: http
+    durable: true
+    routes:
+      - { on: "GET /", redis: { call: "db GET x", respond: { text: "${reply}" } } }
+  db: { type: redis, durable: true }
+  echo: { type: echo, mode: line }
+  cache: { type: redis }
+clients:
+  alice: { steps: [{ get: app }, { connect: echo }, { redis: db PING }, { redis: cache PING }] }
+"#;
+    Plan::parse("lab.yaml", LAB.as_bytes(), None, Overrides::default())
+        .unwrap_or_else(|e| panic!("{e}"))
+}
+
+fn nobody(_: &str) -> bool {
+    false
+}
+
+/// What a fault does, without the places where that is written.
+fn meaning(fault: &Fault) -> String {
+    let told = format!("{:?} {:?}", fault.kind, fault.lasts);
+    let mut out = String::new();
+    let mut rest = told.as_str();
+    while let Some((before, behind)) = rest.split_once("Span { start: ") {
+        out.push_str(before);
+        rest = behind.split_once('}').map_or("", |(_, rest)| rest);
+    }
+    out + rest
+}
+
+#[test]
+fn a_fault_is_read_from_a_line_and_bound_as_those_of_the_file() {
+    let plan = lab();
+    let fault = plan.fault("{ drop: response, from: app, to: db, for: 2s }", &nobody).unwrap();
+    assert_eq!((fault.name.as_str(), fault.span), ("drop.1", None));
+    assert_eq!(fault.lasts, Some(Duration::from_secs(2)));
+    assert_eq!(fault.text, "{ drop: response, from: app, to: db, for: 2s }");
+    let block = plan.fault("crash: db\nname: gone", &nobody).unwrap();
+    assert_eq!((block.name.as_str(), block.text.as_str()), ("gone", "{ crash: db, name: gone }"));
+    let third = plan.fault("{ drop: request }", &|name| name != "drop.3").unwrap();
+    assert_eq!(third.name, "drop.3");
+    let error = plan.fault("{ name: gone, drop: request }", &|name| name == "gone").unwrap_err();
+    assert!(error.to_string().contains("a fault is called `gone` already"), "{error}");
+}
+
+#[test]
+fn what_is_wrong_with_a_line_is_told_at_its_place_in_the_line() {
+    let plan = lab();
+    for (line, wrong, place) in [
+        ("{ drop: request, to: dbb }", "no server is called `dbb`", "dbb"),
+        ("{ crash: alice }", "no server is called `alice`", "alice"),
+        ("{ drop: request, probability: 130% }", "`130%` is more than the whole", "130%"),
+        ("{ latency: 5 }", "`5` is not a duration", "5"),
+        ("{ drop: request, from: cache, to: app }", "`cache` never connects to `app`", "app"),
+        ("{ drop: response, to: db, status: 500 }", "no message to `db` has a status", "500"),
+        ("{ replace: { text: x }, to: db }", "not one request to `db`", "replace: { text: x }"),
+        ("{ edit: { path: \"${x}/\" }, to: app }", "`${x}` has no value here", "${x}"),
+        ("{ disk_full: cache }", "`cache` keeps nothing that needs a disk", "cache"),
+        ("{ drop: request", "this `{` is never closed", ""),
+        ("", "", ""),
+        ("drop", "expected a fault", "drop"),
+        ("{ replace: { file: /etc/passwd }, to: db }", "", "/etc/passwd"),
+    ] {
+        let error = plan.fault(line, &nobody).expect_err(line);
+        assert_eq!(error.source.text(), line);
+        let first = &error.found[0];
+        assert!(first.message.contains(wrong), "{line}: {error}");
+        let span = first.span.unwrap_or_default();
+        let shown = &line[span.start as usize..span.end as usize];
+        assert!(shown == place || place.is_empty(), "{line}: {error}");
+        assert!(first.related.as_ref().is_none_or(|(span, _)| span.end as usize <= line.len()));
+    }
+}
+
+#[test]
+fn what_is_done_can_be_said_in_a_line_too() {
+    let plan = lab();
+    let known = |name: &str| name == "drop.1";
+    assert!(matches!(plan.act_of("{ heal: all }", &known), Ok(Act::Heal(None))));
+    assert!(matches!(plan.act_of("{ release: drop.1 }", &known), Ok(Act::Release(Some(_)))));
+    assert!(
+        matches!(plan.act_of("{ restart: db }", &known), Ok(Act::Restart(nodes)) if nodes == [DB])
+    );
+    assert!(matches!(plan.act_of("{ resume: [app, alice] }", &known), Ok(Act::Resume(_))));
+    let Ok(Act::Start(fault)) = plan.act_of("{ fault: { drop: request }, for: 1s }", &known) else {
+        panic!("no fault");
+    };
+    assert_eq!(
+        (fault.name.as_str(), fault.text.as_str()),
+        ("drop.2", "{ drop: request, for: 1s }")
+    );
+    for (line, wrong) in [
+        ("{ heal: drop.2 }", "no fault is called `drop.2`"),
+        ("{ restart: bd }", "did you mean `db`?"),
+        ("{ heal: all, restart: db }", "both `heal` and `restart`"),
+        ("{ chaos: { rate: 1/s } }", "needs one of"),
+    ] {
+        let error = plan.act_of(line, &known).expect_err(line).to_string();
+        assert!(error.contains(wrong), "{line}: {error}");
+    }
+}
+
+const VERBS: [&str; 40] = [
+    "latency: 200ms",
+    "latency: { dist: normal, mean: 10ms, sd: 2ms }, jitter: 50ms",
+    "bandwidth: 64KiB/s",
+    "bandwidth: 0",
+    "slice: 10",
+    "slice: { size: 10, variation: 5, delay: 1.5ms }",
+    "corrupt: 0.1%",
+    "corrupt: { offset: 3, bits: 0xff }",
+    "limit: 1_000B",
+    "slow_close: 1s",
+    "reset: true",
+    "reset: 2s",
+    "blackhole: true",
+    "blackhole: { close_after: 5s }",
+    "refuse: true",
+    "slow_connect: { dist: uniform, min: 1ms, max: 2ms }",
+    "half_close: request",
+    "drop: request",
+    "drop: response",
+    "drop: true",
+    "duplicate: both, times: 3, replies: all",
+    "delay: 500ms",
+    "reorder: 2, within: 5ms",
+    "truncate: 10, then: hang",
+    "replace: { text: \"*1\\r\\n$4\\r\\nPING\\r\\n\" }",
+    "edit: { status: 503, headers: { retry-after: \"1\", x: null }, body: { json: { a: [1, null, \"${item}\"] } } }",
+    "edit: { words: [SET, \"item:42\", \"# no, 'comment'\", \"\"] }",
+    "hold: request",
+    "partition: [app, db]",
+    "partition: [app, [db, cache]], traffic: lose, flap: { every: 200ms, open: 50% }",
+    "partition: { from: app, to: db }",
+    "partition: majority, of: [app, db, alice]",
+    "partition: ring, of: [app, db, echo, alice]",
+    "isolate: db",
+    "crash: [db, cache]",
+    "pause: [db, alice]",
+    "slow: db, times: 2.5, plus: 1ms",
+    "skew: db, behind: 10s, rate: 0.5",
+    "skew: alice, ahead: 1h",
+    "disk_full: db",
+];
+
+const MODIFIERS: [&str; 18] = [
+    "from: alice",
+    "from: [alice, app]",
+    "to: db",
+    "to: [db, app]",
+    "direction: both",
+    "match: \"SET *\"",
+    "match: \"* ü: [x], {y} # z\"",
+    "method: { in: [GET, SET], not: { starts_with: P } }",
+    "path: { matches: '^/items/\\d+$' }",
+    "status: { gte: 500 }",
+    "nth: 3",
+    "every: 10, first: 2",
+    "probability: 12.5%",
+    "after: { message: { from: alice, to: app, match: \"GET *\", nth: 2 } }",
+    "while: { crashed: db }",
+    "for: 1500us",
+    "name: given.7",
+    "client: alice",
+];
+
+#[test]
+fn a_fault_is_told_in_words_that_mean_the_same() {
+    let plan = lab();
+    let mut read = 0;
+    for verb in VERBS {
+        let alone = plan.fault(&format!("{{ {verb} }}"), &nobody);
+        let modified = MODIFIERS.iter().enumerate().flat_map(|(at, first)| {
+            MODIFIERS[at..].iter().map(move |second| match at {
+                0 => format!("{first}, {verb}"),
+                _ if first == second => format!("{verb}, {first}"),
+                _ => format!("{first}, {verb}, {second}"),
+            })
+        });
+        let faults = modified.filter_map(|line| plan.fault(&format!("{{ {line} }}"), &nobody).ok());
+        for fault in alone.into_iter().chain(faults) {
+            let again = plan.fault(&fault.text, &nobody).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(again.text, fault.text);
+            assert_eq!(meaning(&again), meaning(&fault), "{}", fault.text);
+            assert!(!fault.text.contains('\n'));
+            read += 1;
+        }
+    }
+    assert!(read > 1_500, "only {read} faults could be read");
+}
+
+#[test]
+fn every_fault_of_a_file_is_told_in_words_that_mean_the_same() {
+    let text = include_str!("language/everything.yaml");
+    let plan = Plan::parse("x.yaml", text.as_bytes(), None, Overrides::default()).unwrap();
+    assert!(plan.faults.len() > 40);
+    for fault in &plan.faults {
+        // One that is about the message that let it loose is not told how.
+        if matches!(&fault.kind, FaultKind::Link(rule) if rule.only_cause) {
+            continue;
+        }
+        let again =
+            plan.fault(&fault.text, &nobody).unwrap_or_else(|e| panic!("{}: {e}", fault.name));
+        let named = Fault { lasts: fault.lasts, ..again.clone() };
+        assert!(again.lasts == fault.lasts || fault.name == "latency.1", "{}", fault.text);
+        let drawn = fault.text.contains("majority");
+        assert!(drawn || meaning(&named) == meaning(fault), "{}", fault.text);
+    }
+}
+
+// ---- chaos --------------------------------------------------------------------------------
+
+const CHAOS: &str = "- chaos: { rate: 20/s, from: 1s, until: 10s, lasts: 300ms, kinds: [latency, bandwidth, \
+     slice, corrupt, limit, slow_close, reset, blackhole, refuse, slow_connect, half_close, drop, duplicate, \
+     delay, reorder, truncate, partition, isolate, crash, pause, slow] }";
+
+fn starts(plan: &Plan) -> Vec<(Duration, std::sync::Arc<Fault>)> {
+    let of_chaos = plan.timeline.iter().filter_map(|moment| match (&moment.when, &moment.act) {
+        (When::At(at), Act::Start(fault)) if fault.name.starts_with("chaos.") => {
+            Some((*at, fault.clone()))
+        }
+        _ => None,
+    });
+    of_chaos.collect()
+}
+
+fn told(plan: &Plan) -> Vec<String> {
+    let told = |(at, fault): (Duration, std::sync::Arc<Fault>)| {
+        format!("{at:?} {} {} {}", fault.name, fault.text, meaning(&fault))
+    };
+    starts(plan).into_iter().map(told).collect()
+}
+
+#[test]
+fn chaos_is_drawn_from_the_seed_and_stays_within_its_time() {
+    let first = plan(CHAOS);
+    let drawn = starts(&first);
+    // 20 a second for nine seconds: 180, give or take.
+    assert!((120..240).contains(&drawn.len()), "{}", drawn.len());
+    for pair in drawn.windows(2) {
+        assert!(pair[0].0 < pair[1].0);
+    }
+    for (number, (at, fault)) in drawn.iter().enumerate() {
+        assert_eq!(fault.name, format!("chaos.{}", number + 1));
+        let end = *at + fault.lasts.expect("it ends");
+        assert!(*at >= Duration::from_secs(1) && end <= Duration::from_secs(10), "{}", fault.text);
+        assert!(fault.span.is_some());
+    }
+    assert_eq!(told(&first), told(&plan(CHAOS)));
+    assert_eq!(told(&first), told(&first.with_seed(first.seed)));
+    assert_ne!(told(&first), told(&first.with_seed(first.seed + 1)));
+}
+
+#[test]
+fn chaos_draws_every_kind_that_it_is_given_and_no_other() {
+    let first = plan(CHAOS);
+    let kinds = |plan: &Plan| -> std::collections::BTreeSet<String> {
+        let verb = |text: &str| text["{ ".len()..].split(':').next().map(str::to_owned);
+        starts(plan).iter().filter_map(|(_, fault)| verb(&fault.text)).collect()
+    };
+    let all: std::collections::BTreeSet<String> =
+        (0..5).flat_map(|seed| kinds(&first.with_seed(seed))).collect();
+    assert_eq!(all.len(), 21, "{all:?}");
+    let few = plan("- chaos: { rate: 20/s, until: 10s, kinds: [crash, drop] }");
+    assert_eq!(kinds(&few), ["crash", "drop"].map(str::to_owned).into());
+}
+
+#[test]
+fn what_chaos_has_drawn_can_be_read_again_as_it_is() {
+    let plan = plan(CHAOS);
+    for seed in 0..3 {
+        for (_, fault) in starts(&plan.with_seed(seed)) {
+            let again = plan.fault(&fault.text, &nobody).unwrap_or_else(|e| panic!("{e}"));
+            assert_eq!(meaning(&again), meaning(&fault));
+        }
+    }
+}
+
+#[test]
+fn chaos_meets_only_whom_it_may() {
+    let plan = plan(
+        "- chaos: { rate: 50/s, until: 10s, kinds: [crash, pause, isolate, drop], nodes: [db, alice] }",
+    );
+    for (_, fault) in starts(&plan) {
+        let fits = match &fault.kind {
+            FaultKind::Node { nodes, .. } => nodes == &[DB] || nodes == &ALICE,
+            FaultKind::Cut(_) => fault.text.contains("db") || fault.text.contains("alice"),
+            FaultKind::Link(rule) => rule.to.0 == [DB] || rule.from.0 == ALICE,
+        };
+        assert!(fits, "{}", fault.text);
+    }
+}

@@ -68,7 +68,7 @@ fn value(scalar: &Scalar) -> String {
 }
 
 /// True for text that YAML takes for one plain scalar wherever it stands.
-fn is_plain(text: &str) -> bool {
+pub(super) fn is_plain(text: &str) -> bool {
     let bytes = text.as_bytes();
     let inner = |byte: &u8| byte.is_ascii_alphanumeric() || b"_./$*+=()<>;~%@!?^- ".contains(byte);
     bytes.first().is_some_and(|first| first.is_ascii_alphanumeric() || b"/.$".contains(first))

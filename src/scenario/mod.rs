@@ -24,6 +24,7 @@ mod scalar;
 mod schema;
 #[cfg(test)]
 mod schema_tests;
+mod shorthand;
 mod syntax;
 mod template;
 mod tree;
@@ -35,5 +36,6 @@ pub use read::ReadError;
 pub(crate) use read::{contents, doing, fault, parse};
 pub use reference::reference;
 pub use schema::schema;
+pub use shorthand::Shorthand;
 pub use template::{Lookup, RESOLVED_MAX};
 pub use yaml::{DEPTH_MAX, FILE_MAX, NODES_MAX, TEXT_MAX};

@@ -23,6 +23,8 @@ pub(super) struct Prey<'a> {
     slow: Vec<&'a str>,
     /// Who connects to whom, one of them or both among those that it may meet; without a name, anybody.
     pairs: Vec<(Option<&'a str>, &'a str)>,
+    /// Those of them between whom something passes.
+    cuts: Vec<(&'a str, &'a str)>,
 }
 
 impl<'a> Prey<'a> {
@@ -54,7 +56,13 @@ impl<'a> Prey<'a> {
             pairs.extend(all.iter().map(|server| (None, *server)));
         }
         all.extend(clients);
+        let between = all
+            .iter()
+            .enumerate()
+            .flat_map(|(at, one)| all[at + 1..].iter().map(move |other| (*one, *other)));
+        let cuts = between.filter(|(one, other)| paths.meet(one, other)).collect();
         Prey {
+            cuts,
             nodes: all,
             crash: those(|kind| !matches!(kind, ServerKind::Closed | ServerKind::External(_))),
             pause,
@@ -70,7 +78,7 @@ impl<'a> Prey<'a> {
             "pause" => !self.pause.is_empty(),
             "slow" => !self.slow.is_empty(),
             "isolate" => !self.nodes.is_empty(),
-            "partition" => self.nodes.len() >= 2,
+            "partition" => !self.cuts.is_empty(),
             _ => !self.pairs.is_empty(),
         }
     }
@@ -173,13 +181,15 @@ impl<'a> Draw<'a> {
         Some(format!("{{ {what}, for: {} }}", exact(lasts)))
     }
 
+    /// Two of them that have to do with each other, each with some of the rest.
     fn partition(&mut self) -> Option<String> {
-        let mut rest = self.prey.nodes.clone();
-        let size = self.among(1, (rest.len() as u64).checked_sub(1).filter(|n| *n > 0)?);
-        let mut side = Vec::new();
-        for _ in 0..size {
-            let at = self.index(rest.len());
-            side.push(rest.remove(at));
+        let at = self.index(self.prey.cuts.len());
+        let (one, other) = *self.prey.cuts.get(at)?;
+        let (mut side, mut rest) = (vec![one], vec![other]);
+        for node in self.prey.nodes.clone() {
+            if node != one && node != other {
+                if self.rng.chance(0.5) { side.push(node) } else { rest.push(node) }
+            }
         }
         let told = |side: &[&str]| match side {
             [one] => (*one).to_owned(),
