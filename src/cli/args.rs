@@ -336,12 +336,13 @@ pub enum ShowForm {
   looplab export runs/hello --to har -o hello.har       # browsers import it as network traffic
   looplab export runs/hello --to perfetto -o hello.json # for ui.perfetto.dev
   looplab export runs/hello --to shiviz -o hello.log    # for bestchai.bitbucket.io/shiviz
-  looplab export runs/hello --to csv -o hello.csv")]
+  looplab export runs/hello --to csv -o hello.csv
+  looplab export runs/hello --to timeline               # the faults, to be let loose again")]
 pub struct ExportArgs {
     /// The trace, or the folder it lies in
     #[arg(value_name = "TRACE", value_hint = ValueHint::AnyPath)]
     pub trace: PathBuf,
-    /// To what: mermaid, svg, json, pcapng, har, shiviz, perfetto, csv
+    /// To what: mermaid, svg, json, pcapng, har, shiviz, perfetto, csv, timeline
     #[arg(long, value_name = "FORMAT", value_parser = format)]
     pub to: Format,
     /// The file to write; by default standard output

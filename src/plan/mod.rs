@@ -20,7 +20,7 @@ mod routes;
 mod vars;
 mod walk;
 
-pub use faults::protocol_of;
+pub use faults::{Told, exact, in_yaml, protocol_of, tell};
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

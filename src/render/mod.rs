@@ -4,7 +4,7 @@
 //! ```text
 //! (Header, events) -> mermaid | svg | json              whole documents, for `export`
 //!                  -> pcapng | har | perfetto | csv     the same, written as the events come
-//!                  -> shiviz
+//!                  -> shiviz | timeline
 //!                  -> pcapng                            a capture, as the run goes
 //!                  -> terminal                          diagram, list and summary, as the run goes
 //! ```
@@ -24,6 +24,7 @@ mod sample;
 mod shiviz;
 mod svg;
 pub mod terminal;
+mod timeline;
 mod words;
 
 use std::io::{self, Write};
@@ -49,11 +50,13 @@ pub enum Format {
     Perfetto,
     /// A table of messages, for spreadsheets.
     Csv,
+    /// The faults as a plain timeline, for a scenario.
+    Timeline,
 }
 
 impl Format {
     /// All formats with their names on the command line.
-    pub const ALL: [(Format, &'static str); 8] = [
+    pub const ALL: [(Format, &'static str); 9] = [
         (Format::Mermaid, "mermaid"),
         (Format::Svg, "svg"),
         (Format::Json, "json"),
@@ -62,6 +65,7 @@ impl Format {
         (Format::Shiviz, "shiviz"),
         (Format::Perfetto, "perfetto"),
         (Format::Csv, "csv"),
+        (Format::Timeline, "timeline"),
     ];
 
     /// Its name on the command line.
@@ -97,6 +101,7 @@ pub fn export(
         Format::Shiviz => return shiviz::write(header, events, out),
         Format::Perfetto => perfetto::write(header, events, out)?,
         Format::Csv => csv::write(header, events, out)?,
+        Format::Timeline => return timeline::write(header, events, out),
     }
     Ok(Vec::new())
 }

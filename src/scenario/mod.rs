@@ -33,7 +33,7 @@ mod yaml;
 pub(crate) use outline::{Mention, Outline, Role, Section, each_step};
 pub use predicate::Mismatch;
 pub use read::ReadError;
-pub(crate) use read::{contents, doing, fault, parse};
+pub(crate) use read::{contents, doing, entries, fault, in_yaml, mapping, parse};
 pub use reference::reference;
 pub use schema::schema;
 pub use shorthand::Shorthand;

@@ -5,13 +5,15 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use super::flow;
 use super::form::Form;
 use super::form::Reading;
 use super::lower;
 use super::model::{Doing, Fault, Scenario};
 use super::outline::Outline;
+use super::tree::Node;
 use super::yaml::{self, FILE_MAX};
-use crate::base::{Diagnostic, Diagnostics, Source};
+use crate::base::{Diagnostic, Diagnostics, Located, Source};
 
 /// Why a scenario could not be read from a file.
 #[derive(Debug)]
@@ -134,6 +136,23 @@ pub(crate) fn fault(text: &str) -> Result<Asked<Fault>, Diagnostics> {
 /// Reads what is done by a moment of the timeline, such as `{ heal: all }`, from a text that is no file.
 pub(crate) fn doing(text: &str) -> Result<Asked<Doing>, Diagnostics> {
     asked("act", text, &lower::doing())
+}
+
+/// The entries of a mapping that a text is, each value written on one line.
+pub(crate) fn entries(text: &str) -> Option<Vec<(String, String)>> {
+    let root = yaml::read("entries", text.as_bytes()).root?;
+    let entry = |(key, value): &(Located<String>, Node)| (key.value.clone(), flow::flow(value));
+    Some(root.entries()?.iter().map(entry).collect())
+}
+
+/// A mapping on one line, of entries whose values are written already.
+pub(crate) fn mapping(entries: impl Iterator<Item = (String, String)>) -> String {
+    flow::mapping(entries.map(|(key, value)| flow::pair(&key, &value)))
+}
+
+/// A text as it stands in a file, in quotes if it needs them.
+pub(crate) fn in_yaml(text: &str) -> String {
+    flow::text(text)
 }
 
 fn asked<F: Form>(name: &str, text: &str, form: &F) -> Result<Asked<F::Value>, Diagnostics> {

@@ -18,7 +18,7 @@ const ALONE: [&str; 7] =
     ["reset", "blackhole", "refuse", "half_close", "drop", "duplicate", "hold"];
 
 /// The longest line, in bytes.
-pub const LINE_MAX: usize = 64 * 1024;
+pub(crate) const LINE_MAX: usize = 64 * 1024;
 
 /// A fault that was typed, in the language of scenarios.
 #[derive(Debug, Clone)]

@@ -5,6 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::tell::exact;
 use super::{Binder, Namer};
 use crate::base::{Located, Rng, Span};
 use crate::plan::fault::Fault;
@@ -121,15 +122,6 @@ fn micros(duration: Duration) -> Duration {
     Duration::from_micros(u64::try_from(duration.as_micros()).unwrap_or(u64::MAX))
 }
 
-/// A duration exactly, in the language's words.
-pub(in crate::plan) fn exact(duration: Duration) -> String {
-    let nanos = duration.as_nanos();
-    let units = [(1_000_000_000, "s"), (1_000_000, "ms"), (1_000, "us"), (1, "ns")];
-    let (one, unit) =
-        units.into_iter().find(|(one, _)| nanos.is_multiple_of(*one)).unwrap_or((1, "ns"));
-    format!("{}{unit}", nanos / one)
-}
-
 /// Draws faults.
 struct Draw<'a> {
     rng: Rng,
@@ -233,26 +225,5 @@ impl<'a> Draw<'a> {
         };
         let probability = ["25%", "50%", "100%"][self.index(3)];
         Some(format!("{harm}, {whom}, probability: {probability}"))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_duration_is_written_exactly() {
-        for (nanos, text) in [
-            (0, "0s"),
-            (1, "1ns"),
-            (1_500, "1500ns"),
-            (2_000, "2us"),
-            (300_000_000, "300ms"),
-            (61_000_000_000, "61s"),
-        ] {
-            let duration = Duration::from_nanos(nanos);
-            assert_eq!(exact(duration), text);
-            assert_eq!(crate::base::units::duration(text), Ok(duration));
-        }
     }
 }

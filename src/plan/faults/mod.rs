@@ -15,9 +15,11 @@ mod cut;
 mod links;
 mod network;
 mod rule;
+mod tell;
 
 pub(super) use check::check;
 pub use links::protocol_of;
+pub use tell::{Told, exact, in_yaml, tell};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
