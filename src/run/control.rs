@@ -113,6 +113,11 @@ impl Control {
         self.director.end(name)
     }
 
+    /// Closes the connections that a fault in force on connections has met.
+    pub fn close_met(&self, fault: &str) {
+        self.links.faults().close_chosen(fault);
+    }
+
     /// Lets a node crash; false if it was down already, or is none that can.
     #[must_use]
     pub fn crash(&self, node: NodeId) -> bool {

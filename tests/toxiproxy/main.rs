@@ -7,4 +7,6 @@
 mod up;
 
 mod api;
+mod clients;
+mod effects;
 mod lab;

@@ -216,7 +216,11 @@ impl Proxy {
     }
 
     fn end(&self, control: &Control, toxic: &Toxic) {
-        let _ = control.remove_fault(&fault_name(&self.name, &toxic.name));
+        let name = fault_name(&self.name, &toxic.name);
+        if toxic.closes_when_removed() {
+            control.close_met(&name);
+        }
+        let _ = control.remove_fault(&name);
     }
 
     /// Whose connections its toxics meet.

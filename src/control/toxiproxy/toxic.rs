@@ -152,6 +152,11 @@ impl Toxic {
         })
     }
 
+    /// True if the connections that it meets are closed when it goes: what they have lost cannot come any more.
+    pub(super) fn closes_when_removed(&self) -> bool {
+        self.kind == Kind::Timeout
+    }
+
     /// What it does to connections of `from` to `to`; `None` if it does nothing.
     pub(super) fn rule(&self, from: &Nodes, to: &Nodes) -> Option<Rule> {
         let choice = Choice {
