@@ -1,11 +1,12 @@
 //! Captures of whole runs, read by tshark.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 
 use looplab::base::{ConnId, Direction};
 use looplab::render::Format;
 use looplab::scenario::model::World;
-use looplab::trace::{Event, EventKind, Header, Message};
+use looplab::trace::{Event, EventKind, Fate, Header, Message};
 
 use super::common::{run_file, run_text, scenarios};
 use super::tshark::Capture;
@@ -31,11 +32,15 @@ impl Run {
 
     /// The messages of a protocol that arrived, in the order of their arrival.
     fn messages(&self, protocol: &str) -> Vec<&Message> {
-        let messages = self.events.iter().filter_map(|event| match &event.kind {
+        let of_it = |message: &&Message| message.protocol == protocol && message.fate.came();
+        self.all().filter(of_it).collect()
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Message> {
+        self.events.iter().filter_map(|event| match &event.kind {
             EventKind::Message(message) => Some(message.as_ref()),
             _ => None,
-        });
-        messages.filter(|message| message.protocol == protocol && message.fate.came()).collect()
+        })
     }
 
     fn count(&self, fits: impl Fn(&EventKind) -> bool) -> usize {
@@ -227,5 +232,96 @@ clients:
         assert!(!remarks.contains("Errors") && !remarks.contains("Warns"), "{remarks}");
         let comments = file.packets.iter().filter(|packet| !packet.comment.is_empty()).count();
         assert_eq!(comments, 5, "the connection, and the first packet of each message");
+    }
+}
+
+/// Faults of each kind that a link has, on HTTP and on Redis.
+const FAULTY: &str = r#"looplab: 1
+name: faulty
+servers:
+  app:
+    type: http
+    routes:
+      - { on: GET /a, respond: { text: hi } }
+  other:
+    type: http
+    routes:
+      - { on: GET /a, respond: { text: "0123456789" } }
+  db: { type: redis }
+  gone: { type: http, routes: [{ on: GET /a, respond: { text: hi } }] }
+links:
+  - from: alice
+    to: app
+    latency: 1ms
+    faults:
+      - { duplicate: request, nth: 1 }
+      - { drop: request, nth: 3 }
+      - { delay: 20ms, nth: 4 }
+      - { edit: { status: 503 }, direction: response, nth: 4 }
+  - from: alice
+    to: other
+    faults:
+      - { truncate: 60, then: close, direction: response, nth: 1 }
+  - from: alice
+    to: db
+    faults:
+      - { corrupt: { offset: 5, bits: 0xff }, match: "SET *" }
+  - from: alice
+    to: gone
+    faults:
+      - { refuse: true }
+clients:
+  alice:
+    steps:
+      - { get: app/a, timeout: 1s }
+      - { get: app/a, timeout: 1s }
+      - { get: app/a, timeout: 100ms, expect: { error: timeout } }
+      - { get: app/a, timeout: 1s }
+      - { get: app/a, timeout: 1s, expect: { status: 503 } }
+      - { get: other/a, timeout: 1s, expect: { error: { exists: true } } }
+      - { redis: db GET a }
+      - { redis: db SET a 1, timeout: 100ms, expect: { error: { exists: true } } }
+      - { get: gone/a, timeout: 1s, expect: { error: refused } }
+"#;
+
+#[test]
+fn runs_with_faults_are_as_sound_as_those_without() {
+    for world in [World::Virtual, World::Real] {
+        let ran = run_text(FAULTY, world, 1);
+        let run = Run::new(&ran.trace);
+        let fates: BTreeSet<Fate> = run.all().map(|message| message.fate).collect();
+        for fate in [Fate::Duplicated, Fate::Dropped, Fate::Delayed, Fate::Edited, Fate::Truncated]
+        {
+            assert!(fates.contains(&fate), "{fate:?} is not among {fates:?}\n{}", ran.trace);
+        }
+        pcapng::File::read(&run.bytes).unwrap();
+        let remarks = run.capture().remarks();
+        let grave = |remark: &&String| remark.starts_with("Errors") || remark.starts_with("Warns");
+        for remark in remarks.iter().filter(grave) {
+            // What was cut short or garbled is what a dissector makes of it; TCP is as it should be.
+            let sound = remark.contains("Connection reset (RST)") || !remark.contains(" TCP ");
+            assert!(sound, "{world:?} {remarks:#?}");
+        }
+        let replies: Vec<String> = run
+            .all()
+            .filter(|message| message.fate.came() && message.fate != Fate::Truncated)
+            .filter(|message| {
+                message.protocol == "http" && message.direction == Direction::Response
+            })
+            .map(|message| {
+                let arrived = message.arrived.as_ref().map(|arrived| &arrived.summary);
+                arrived.unwrap_or(&message.summary).split(' ').next().unwrap().to_owned()
+            })
+            .collect();
+        let filter = "http.response && !(http.content_length == 10)";
+        let read = run.capture().fields(filter, &["http.response.code"]).concat();
+        assert_eq!(read, replies, "{world:?}");
+        assert!(replies.contains(&"503".to_owned()), "{replies:?}");
+        let comments =
+            run.capture().fields("frame.comment", &["frame.comment"]).concat().join("\n");
+        for told in ["[dropped by drop.1]", "[duplicated by duplicate.1]", "fault refuse.1 begins"]
+        {
+            assert!(comments.contains(told), "{told}: {comments}");
+        }
     }
 }

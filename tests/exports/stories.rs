@@ -228,7 +228,13 @@ fn refusals_resets_and_silence_are_those_of_tcp() {
     story.tell(EventKind::Refused { conn: ConnId(2), from, to, reason });
     story.connect(3, APP, 50_003);
     story.tell(EventKind::Reset { conn: ConnId(3), by: APP });
+    story.connect(4, APP, 50_004);
+    let reason = "refused".into();
+    story.tell(EventKind::Refused { conn: ConnId(4), from, to, reason });
     story.is_sound();
+    let unreached = "at 0.006000000: c2 does not reach app: timed out";
+    let filter = format!("frame.comment == \"{unreached}\" && tcp.srcport == 50003");
+    assert_eq!(story.capture().fields(&filter, &["tcp.flags.syn"]), [["1"]]);
     let flags: Vec<(u16, u8)> =
         story.file().packets.iter().map(|packet| (packet.from.port(), packet.flags)).collect();
     let (syn_ack, rst_ack, ack) = (SYN | 16, RST | 16, 16);
@@ -241,6 +247,10 @@ fn refusals_resets_and_silence_are_those_of_tcp() {
             (50_003, SYN),
             (40_001, syn_ack),
             (50_003, ack),
+            (40_001, rst_ack),
+            (50_004, SYN),
+            (40_001, syn_ack),
+            (50_004, ack),
             (40_001, rst_ack),
         ]
     );

@@ -22,7 +22,7 @@ use serde_json::json;
 
 use super::words;
 use crate::base::{Direction, NodeId, Seq, Time};
-use crate::trace::{Event, EventKind, Header, Message};
+use crate::trace::{Event, EventKind, Fate, Header, Message};
 
 /// The most bytes of messages that wait for earlier requests to be answered.
 const HELD_MAX: usize = 64 * 1024 * 1024;
@@ -64,9 +64,13 @@ struct Exchange {
 }
 
 impl Exchange {
-    /// Whether nothing more is to be expected.
+    /// Whether nothing more is to be expected. Of the replies to a request that arrived twice, that to
+    /// the copy may be lost first.
     fn is_complete(&self) -> bool {
-        self.reply.is_some() || !self.request.fate.came()
+        match &self.reply {
+            Some((_, reply)) => reply.fate.came() || self.request.fate != Fate::Duplicated,
+            None => !self.request.fate.came(),
+        }
     }
 
     fn size(&self) -> usize {
@@ -141,15 +145,17 @@ impl<'a> Archive<'a> {
         let Some(exchange) = cause else { return };
         self.held -= exchange.size();
         let precedes = matches!(fields::status(&reply), Some(100 | 102..200));
-        if precedes || exchange.reply.is_some() {
-            let Message { seq, summary, .. } = &reply;
-            exchange.others.push_str(&format!(
-                "; also #{} {summary}{}",
-                seq.0,
-                words::fate(&reply)
-            ));
-        } else {
-            exchange.reply = Some((at, reply));
+        let has_one = exchange
+            .reply
+            .as_ref()
+            .is_some_and(|(_, former)| former.fate.came() || !reply.fate.came());
+        let other = match precedes || has_one {
+            true => Some(reply),
+            false => exchange.reply.replace((at, reply)).map(|(_, former)| former),
+        };
+        if let Some(other) = other {
+            let fate = words::fate(&other);
+            exchange.others.push_str(&format!("; also #{} {}{fate}", other.seq.0, other.summary));
         }
         self.held += exchange.size();
     }

@@ -138,6 +138,18 @@ fn the_caller_sees_what_arrived_and_is_told_of_every_other_reply() {
 }
 
 #[test]
+fn the_reply_to_a_copy_may_be_lost_before_the_reply_comes() {
+    let mut run = Run::default();
+    run.message((0, 10), 1, (ALICE, APP), "GET /", None).fate = Fate::Duplicated;
+    run.message((20, 20), 1, (APP, ALICE), "500 Oh", Some(1)).fate = Fate::Dropped;
+    run.message((20, 30), 1, (APP, ALICE), "200 OK", Some(1));
+    let entry = only(run);
+    assert_eq!(entry["response"]["status"], 200);
+    let comment = "#1 alice -> app [duplicated]; #3 200 OK; also #2 500 Oh [dropped]";
+    assert_eq!(entry["comment"], comment);
+}
+
+#[test]
 fn entries_are_in_the_order_of_asking_until_that_takes_too_much_memory() {
     let ask = |run: &mut Run, n: u64| {
         run.message((n, n + 1), 1, (ALICE, APP), &format!("GET /{n}"), None);

@@ -126,12 +126,14 @@ impl Connection {
         }
     }
 
-    /// It is not made: a port answers that nobody listens there.
+    /// It is not made: a port answers that nobody listens there. What the system has accepted before its
+    /// program refused it is broken off.
     pub(super) fn refuse(&mut self, out: &mut Out<'_>, comment: &str) {
-        if self.stage == Stage::Asked {
-            self.sides[SERVER].next = 0;
-            self.send(out, SERVER, RST | ACK, &[], Some(comment));
+        if self.stage != Stage::Asked {
+            return self.reset(out, SERVER, comment);
         }
+        self.sides[SERVER].next = 0;
+        self.send(out, SERVER, RST | ACK, &[], Some(comment));
         self.stage = Stage::Over;
     }
 

@@ -187,13 +187,15 @@ impl Capture {
                     connection.open(out);
                 });
             }
-            EventKind::Refused { conn, from, to, reason } => {
+            EventKind::Refused { conn, from, to, reason } if reason.contains("refused") => {
                 let comment = format!("{} refuses {conn}: {reason}", self.name(*to));
-                let refused = reason.contains("refused");
-                self.on(at, *conn, (*from, *to), |connection, out| match refused {
-                    true => connection.refuse(out, &comment),
-                    false => connection.give_up(),
+                self.on(at, *conn, (*from, *to), |connection, out| {
+                    connection.refuse(out, &comment)
                 });
+            }
+            EventKind::Refused { conn, to, reason, .. } => {
+                self.note(at, &format!("{conn} does not reach {}: {reason}", self.name(*to)));
+                self.known(at, *conn, |connection, _| connection.give_up());
             }
             EventKind::Message(message) => self.message(at, message),
             EventKind::Close { conn, by } => self.known(at, *conn, |connection, out| {

@@ -172,13 +172,23 @@ impl<'a> Document<'a> {
                 }
                 Ok(())
             }
-            (Direction::Response, Some(cause)) => match self.waiting.remove(&(message.conn, cause))
-            {
+            (Direction::Response, Some(cause)) => match self.answered(&message, cause) {
                 Some((asked_at, request)) => self.exchange((asked_at, &request), (at, &message)),
                 None => self.alone(at, &message),
             },
             _ => self.alone(at, &message),
         }
+    }
+
+    /// The request that a reply answers. The reply to a copy that is taken away is not the one that the
+    /// request waits for.
+    fn answered(&mut self, reply: &Message, cause: Seq) -> Option<(Time, Message)> {
+        let key = (reply.conn, cause);
+        let (_, request) = self.waiting.get(&key)?;
+        if request.fate == Fate::Duplicated && !reply.fate.came() {
+            return None;
+        }
+        self.waiting.remove(&key)
     }
 
     /// A side has ended a connection, or broken it off. After both sides have, no reply will come.

@@ -81,6 +81,18 @@ fn a_request_that_nobody_answers_waits_until_its_connection_ends() {
 }
 
 #[test]
+fn the_reply_to_a_copy_is_not_the_reply() {
+    let mut run = Run::default();
+    run.message((0, 10), 1, (ALICE, APP), "GET /", None).fate = Fate::Duplicated;
+    run.message((20, 20), 1, (APP, ALICE), "500 Oh", Some(1)).fate = Fate::Dropped;
+    run.message((20, 30), 1, (APP, ALICE), "200 OK", Some(1));
+    let events = events(&export_of(Format::Perfetto, run.events));
+    let request = events.iter().find(|event| event["cat"] == "request").unwrap();
+    assert_eq!(request["args"]["reply"], "200 OK");
+    assert_eq!(request["dur"], 30);
+}
+
+#[test]
 fn faults_and_what_they_do_are_instants() {
     let events = events(&exported_faulty(Format::Perfetto));
     let instants: Vec<&str> = events
