@@ -25,8 +25,14 @@ use looplab::server::redis::limits;
 use looplab::trace::{Outcome, Reader};
 
 /// The pages that this file looks after.
-const PAGES: [&str; 5] =
-    ["README.md", "docs/README.md", "docs/tutorial.md", "docs/servers.md", "docs/exports.md"];
+const PAGES: [&str; 6] = [
+    "README.md",
+    "docs/README.md",
+    "docs/tutorial.md",
+    "docs/servers.md",
+    "docs/exports.md",
+    "docs/own-programs.md",
+];
 
 /// The examples that are wrong on purpose: what comes of them, whichever clock they run by.
 const WRONG: [(&str, Outcome); 2] = [("hello-wrong", Outcome::Failed), ("twice", Outcome::Failed)];

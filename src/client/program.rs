@@ -79,8 +79,11 @@ impl Runner<'_> {
             }
         };
         if exit.left > 0 {
-            let left = if exit.left == 1 { "one process" } else { "processes" };
-            self.log(Level::Warn, format!("it left {left} behind, which were killed"));
+            let left = exit.left;
+            self.log(
+                Level::Warn,
+                format!("processes that it left behind and that were killed: {left}"),
+            );
         }
         let error = (exit.status != Status::Code(0)).then(|| {
             OpError::new(ErrorKind::Exit, with_tail(format!("it {}", exit.status), &program.0))

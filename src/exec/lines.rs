@@ -124,7 +124,7 @@ impl Sink {
             .rev()
             .filter(|line| !line.trim().is_empty())
             .take(TAIL_LINES)
-            .map(|line| line.trim_end().chars().take(TAIL_CHARS).collect())
+            .map(|line| plain(line.trim_end()).chars().take(TAIL_CHARS).collect())
             .collect();
         lines.reverse();
         lines
@@ -180,6 +180,25 @@ impl Sink {
     }
 }
 
+/// A line without what would colour it, or move the cursor.
+fn plain(line: &str) -> String {
+    let mut out = String::with_capacity(line.len());
+    let mut chars = line.chars();
+    while let Some(c) = chars.next() {
+        match c {
+            '\x1b' => {
+                if chars.as_str().starts_with('[') {
+                    let _end = chars.find(|c| c.is_ascii_alphabetic());
+                }
+            }
+            '\t' => out.push(' '),
+            c if c.is_control() => {}
+            c => out.push(c),
+        }
+    }
+    out
+}
+
 impl Stream {
     fn extend(&mut self, bytes: &[u8]) {
         let room = LINE_MAX.saturating_sub(self.partial.len()).min(bytes.len());
@@ -225,6 +244,15 @@ mod tests {
             assert_eq!(sink.captured(Output::Stdout), b"one\r\n");
             assert_eq!(sink.tail(), ["one", "two ü", "last"]);
         }
+    }
+
+    #[test]
+    fn the_last_lines_have_no_colours_and_move_no_cursor() {
+        let (mut sink, told) = sink(0);
+        let line = "\x1b[1;31merror\x1b[0m:\tno \x07paper\x1b]";
+        sink.take(Output::Stderr, format!("{line}\r\n").as_bytes());
+        assert_eq!(sink.tail(), ["error: no paper]"]);
+        assert_eq!(lines(&told), [line], "the trace has it as it was");
     }
 
     #[test]

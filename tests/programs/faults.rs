@@ -44,7 +44,7 @@ fn a_crash_kills_and_a_restart_starts_anew_with_nothing_remembered() {
         expect: { text: { matches: " 2 b" } }
       - fault: { crash: app }
       - receive: line
-        expect: { error: { in: [reset, closed] } }
+        expect: { error: reset }
       - connect: app
         as: refused
         expect: { error: refused }

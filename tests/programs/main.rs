@@ -10,4 +10,5 @@ mod lab;
 mod bad_days;
 mod clients;
 mod faults;
+mod pages;
 mod real;

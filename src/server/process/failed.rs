@@ -94,10 +94,13 @@ impl Failed {
         let error = match exit.left {
             0 => error,
             left => {
-                let others = if left == 1 { "one process" } else { "some processes" };
-                error.label("it went into the background").help(format!(
-                    "run it in the foreground; it left {others} behind, which were killed"
-                ))
+                let left = match left {
+                    1 => "one process that it left behind was killed".to_owned(),
+                    left => format!("{left} processes that it left behind were killed"),
+                };
+                error
+                    .label("it went into the background")
+                    .help(format!("run it in the foreground; {left}"))
             }
         };
         Failed { diagnostic: Box::new(error), tail: program.tail() }

@@ -285,7 +285,7 @@ pub async fn reach(
 fn how_it_ended(exit: Exit, last: &str) -> String {
     let mut text = exit.status.to_string();
     if exit.left > 0 {
-        text.push_str(", and left others behind, which were killed");
+        text.push_str(", and left processes behind that were killed");
     }
     if !last.is_empty() {
         let last: String = last.trim().chars().take(LAST_CHARS).collect();
