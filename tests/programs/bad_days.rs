@@ -182,15 +182,7 @@ fn nothing_outlives_looplab_even_if_it_is_killed() {
             "import os, socket, time\ns = socket.socket()\ns.bind(('127.0.0.1', int(os.environ['PORT'])))\n\
              s.listen()\ntime.sleep(1000)\n",
         );
-    let made = std::process::Command::new("mkfifo").arg(lab.bench.path("lifeline")).status();
-    assert!(made.unwrap().success());
-    let (tell, gone) = mpsc::channel();
-    let path = lab.bench.path("lifeline");
-    std::thread::spawn(move || {
-        let mut nothing = String::new();
-        std::fs::File::open(path).unwrap().read_to_string(&mut nothing).unwrap();
-        let _ = tell.send(());
-    });
+    let gone = lifeline(&lab);
     let running = lab.start("up lab.yaml --out out", "Ctrl-C stops");
     assert!(gone.try_recv().is_err(), "it runs");
     running.signal(Signal::KILL);
@@ -235,4 +227,103 @@ fn a_library_without_a_guard_starts_nothing() {
     assert_eq!(error.to_string(), "`app` cannot be started");
     let drawn = error.diagnostic().unwrap().render(&plan.source, false);
     assert!(drawn.contains("no guard is at hand that would end it"), "{drawn}");
+}
+
+/// A program that does not listen to SIGTERM, and holds the pipe `lifeline` open.
+const STUBBORN: &str = "import os, signal, socket, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n\
+                        held = open('lifeline', 'w')\ns = socket.socket()\n\
+                        s.bind(('127.0.0.1', int(os.environ['PORT'])))\ns.listen()\ntime.sleep(1000)\n";
+
+#[test]
+fn a_second_interrupt_ends_looplab_at_once_and_the_program_with_it() {
+    if !have("python3") {
+        return;
+    }
+    let keys = "    command: python3 app.py\n    ready: { within: 60s }\n    stop: { grace: 1m }\n";
+    let lab = app(keys).with("app.py", STUBBORN);
+    let lifeline = lifeline(&lab);
+    let running = lab.start("up lab.yaml --out out", "Ctrl-C stops");
+    running.signal(Signal::INT);
+    running.signal(Signal::INT);
+    running.gone();
+    lifeline.recv_timeout(LONG).expect("the program is gone");
+}
+
+#[test]
+fn an_interrupted_run_ends_the_programs_that_are_clients() {
+    let mark = "1000.0751";
+    let lab = Lab::new(&format!(
+        "timeout: 10m\nclients: {{ suite: {{ type: process, timeout: 5m, command: \"echo begun >&2; sleep {mark}\" }} }}\n"
+    ));
+    let running = lab.start("run lab.yaml --out out", "begun");
+    running.signal(Signal::INT);
+    running.end().exits(130);
+    assert_eq!(processes_with(mark), [0; 0]);
+}
+
+#[test]
+fn servers_that_are_up_go_down_with_a_program_that_ends() {
+    if !have("python3") {
+        return;
+    }
+    let script = "import os, socket\ns = socket.socket()\ns.bind(('127.0.0.1', int(os.environ['PORT'])))\n\
+                  s.listen()\ns.accept()\nraise SystemExit(7)\n";
+    let lab =
+        app("    command: python3 app.py\n    ready: { within: 60s }\n").with("app.py", script);
+    let running = lab.start("up lab.yaml --out out", "Ctrl-C stops");
+    let port = crate::lab::ports(&lab)["app"];
+    let asked = std::process::Command::new("python3")
+        .args(["-c", &format!("import socket; socket.create_connection(('127.0.0.1', {port}))")])
+        .status();
+    assert!(asked.unwrap().success());
+    running.end().exits(1).complains(&["`app` ended with exit code 7"]);
+}
+
+#[test]
+fn a_program_with_a_port_of_its_own_comes_back_at_it() {
+    if !have("redis-server") || !have("python3") {
+        return;
+    }
+    // A port that nobody has just now; nobody else is told of it.
+    let free = std::process::Command::new("python3")
+        .args(["-c", "import socket; s = socket.socket(); s.bind(('127.0.0.1', 0)); print(s.getsockname()[1])"])
+        .output()
+        .unwrap();
+    let free = String::from_utf8(free.stdout).unwrap();
+    let free = free.trim();
+    let lab = Lab::new(&format!(
+        r#"servers:
+  db:
+    type: process
+    command: [redis-server, --port, "{free}", --bind, 127.0.0.1, --save, ""]
+    protocol: redis
+    listen: {free}
+    ready: {{ within: 60s }}
+clients:
+  alice:
+    steps:
+      - redis: db SET x 1
+      - fault: {{ crash: db }}
+      - restart: db
+      - redis: db GET x
+        retry: {{ every: 20ms, for: 30s }}
+        expect: {{ reply: null }}
+"#
+    ));
+    lab.run("").exits(0);
+}
+
+/// Makes the pipe `lifeline` in a folder. What is returned completes when no process holds it any more
+/// that has opened it.
+fn lifeline(lab: &Lab) -> mpsc::Receiver<()> {
+    let path = lab.bench.path("lifeline");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    assert!(made.unwrap().success());
+    let (tell, gone) = mpsc::channel();
+    std::thread::spawn(move || {
+        let mut nothing = String::new();
+        std::fs::File::open(path).unwrap().read_to_string(&mut nothing).unwrap();
+        let _ = tell.send(());
+    });
+    gone
 }

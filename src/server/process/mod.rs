@@ -17,6 +17,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use tokio::sync::oneshot;
 
@@ -125,6 +126,11 @@ impl Process {
     }
 
     async fn start(&self) -> Result<Started, Failed> {
+        // One that was killed may still hold its port.
+        let earlier = self.lock().program.clone();
+        if let Some(earlier) = earlier {
+            let _ = self.setup.clock.timeout(GONE, earlier.exited()).await;
+        }
         let Setup { node, server, clock, net, programs, vars, .. } = &self.setup;
         let port = Port::of(server, net).map_err(|what| Failed::port(&self.setup, what))?;
         let handed = port.number();
@@ -293,6 +299,9 @@ fn how_it_ended(exit: Exit, last: &str) -> String {
     }
     text
 }
+
+/// How long the last start of a program may take to be gone when it is started again.
+const GONE: Duration = Duration::from_secs(5);
 
 /// The longest last line, in characters, that is told of a program.
 const LAST_CHARS: usize = 200;
