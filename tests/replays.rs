@@ -44,12 +44,12 @@ fn scenario(timeline: &str, link: &str, step: &str) -> String {
 }
 
 fn exported(ran: &Ran) -> String {
-    let mut reader = Reader::new(ran.trace.as_bytes()).unwrap();
+    let mut reader = Reader::new(ran.trace.as_bytes()).expect("a trace");
     let header = reader.header().clone();
-    let events: Vec<_> = reader.by_ref().collect::<Result<_, _>>().unwrap();
+    let events: Vec<_> = reader.by_ref().collect::<Result<_, _>>().expect("events");
     let mut out = Vec::new();
-    export(Format::Timeline, &header, events.into_iter(), &mut out).unwrap();
-    String::from_utf8(out).unwrap()
+    export(Format::Timeline, &header, events.into_iter(), &mut out).expect("memory is written to");
+    String::from_utf8(out).expect("text")
 }
 
 /// What happened, without where it stands in the file, and without the verdicts.

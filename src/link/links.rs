@@ -14,9 +14,9 @@ use super::pipe::Pipe;
 use super::wire::{Joint, Wire};
 use crate::base::{ConnId, Direction, NodeId, Rng};
 use crate::net::{Clock, Conduits, Dial, DialFuture, Listener, Net, Ports};
-use crate::plan::Plan;
+use crate::plan::{Plan, protocol_of};
 use crate::protocol::{Protocol, Tap};
-use crate::scenario::model::{ServerKind, Speaks};
+use crate::scenario::model::ServerKind;
 use crate::trace::{EventKind, Recorder};
 
 /// All links of a run. Cheap to clone.
@@ -327,26 +327,4 @@ async fn gone(connections: &TaskTracker) {
     connections.close();
     connections.wait().await;
     connections.reopen();
-}
-
-/// The protocol that a kind of server speaks.
-fn protocol_of(kind: &ServerKind) -> Protocol {
-    match kind {
-        ServerKind::Http(_) => Protocol::Http,
-        ServerKind::Redis(_) => Protocol::Redis,
-        ServerKind::Echo(echo) if echo.line => Protocol::Line,
-        ServerKind::Echo(_) | ServerKind::Closed | ServerKind::Silent => Protocol::Raw,
-        ServerKind::Process(process) => spoken(process.protocol),
-        ServerKind::External(external) => spoken(external.protocol),
-    }
-}
-
-/// The protocol that a program of the user's speaks.
-fn spoken(speaks: Speaks) -> Protocol {
-    match speaks {
-        Speaks::Http => Protocol::Http,
-        Speaks::Redis => Protocol::Redis,
-        Speaks::Line => Protocol::Line,
-        Speaks::Raw => Protocol::Raw,
-    }
 }

@@ -12,6 +12,7 @@ mod ask;
 mod chaos;
 mod check;
 mod cut;
+mod framing;
 mod links;
 mod network;
 mod rule;

@@ -8,7 +8,9 @@ use crate::base::units::grouped;
 use crate::base::{Diagnostic, Located, Span};
 use crate::plan::findings::Findings;
 use crate::plan::limits::CUT_PAIRS_MAX;
-use crate::scenario::model::{Action, Chaos, NodeFault, NodeHarm, Partition, ServerKind, Shape};
+use crate::scenario::model::{
+    Action, Chaos, Client, NodeFault, NodeHarm, Partition, ServerKind, Shape,
+};
 
 type Names = [Located<String>];
 
@@ -22,27 +24,39 @@ pub(super) fn partition(
     let sides: Vec<&Names> = match &partition.shape {
         Shape::Sides(sides) => sides.iter().map(Vec::as_slice).collect(),
         Shape::OneWay { from, to } => vec![from, to],
-        Shape::Majority(of) | Shape::Ring(of) => {
-            let pairs = of
-                .iter()
-                .enumerate()
-                .flat_map(|(at, one)| of[at + 1..].iter().map(move |other| (one, other)));
-            cuts_something(site, span, pairs, findings);
+        // Each by itself.
+        Shape::Majority(of) | Shape::Ring(of) => of.chunks(1).collect(),
+        Shape::Isolate(alone) => {
+            let all = site.servers.len() as u64 + site.clients.iter().map(count).sum::<u64>();
+            too_many(size(site, alone).saturating_mul(2 * all), span, findings);
             return;
         }
-        Shape::Isolate(_) => return,
     };
     if on_both_sides(&sides, findings) {
+        return;
+    }
+    let sizes: Vec<u64> = sides.iter().map(|side| size(site, side)).collect();
+    let all: u64 = sizes.iter().sum();
+    let pairs = sizes.iter().map(|size| size.saturating_mul(all - size)).sum();
+    if too_many(pairs, span, findings) {
         return;
     }
     let between = sides.iter().enumerate().flat_map(|(at, side)| {
         let others = sides[at + 1..].iter().flat_map(|other| other.iter());
         side.iter().flat_map(move |one| others.clone().map(move |other| (one, other)))
     });
-    if too_many(site, &sides, span, findings) {
-        return;
-    }
     cuts_something(site, span, between, findings);
+}
+
+/// How many clients a declaration stands for.
+fn count(client: &Client) -> u64 {
+    client.count.map_or(1, |count| u64::from(count.value))
+}
+
+/// How many nodes some names stand for.
+fn size(site: &Site<'_>, names: &Names) -> u64 {
+    let client = |name: &Located<String>| site.clients.get(site.names.client(name)?);
+    names.iter().map(|name| client(name).map_or(1, count)).sum()
 }
 
 /// Reports a node that stands on two sides.
@@ -68,20 +82,12 @@ fn on_both_sides(sides: &[&Names], findings: &mut Findings) -> bool {
 }
 
 /// Reports a partition between more nodes than a plan can hold.
-fn too_many(site: &Site<'_>, sides: &[&Names], span: Span, findings: &mut Findings) -> bool {
-    let nodes = |name: &Located<String>| {
-        let client = site.names.client(name).and_then(|at| site.clients.get(at));
-        client.and_then(|client| client.count).map_or(1, |count| u64::from(count.value))
-    };
-    let sizes: Vec<u64> = sides.iter().map(|side| side.iter().map(nodes).sum()).collect();
-    let all: u64 = sizes.iter().sum();
-    let pairs: u64 = sizes.iter().map(|size| size.saturating_mul(all - size)).sum();
+fn too_many(pairs: u64, span: Span, findings: &mut Findings) -> bool {
     let over = pairs > CUT_PAIRS_MAX;
     if over {
-        let what = format!("this cuts {} pairs of nodes", grouped(pairs));
-        let error =
-            Diagnostic::new(what, span).label(format!("at most {}", grouped(CUT_PAIRS_MAX)));
-        findings.push(error.help("`isolate` cuts a node off from everybody"));
+        let what = format!("this cuts more than {} pairs of nodes", grouped(CUT_PAIRS_MAX));
+        let error = Diagnostic::new(what, span).label(format!("about {}", grouped(pairs)));
+        findings.push(error.help("a client with a `count` is so many nodes"));
     }
     over
 }

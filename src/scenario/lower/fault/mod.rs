@@ -7,6 +7,7 @@
 //!
 //! One set of verbs serves the timeline, the steps of clients and a link's own `faults:`.
 
+mod chaos;
 mod choice;
 mod edit;
 mod links;
