@@ -103,12 +103,19 @@ clients: {{ alice: {{ steps: [ {{ get: app/ }} ] }} }}
     }
 }
 
-/// Runs `text` on real sockets, interrupted when it is paused.
+/// Runs `text` on real sockets, interrupted as soon as everything is up.
 fn interrupted(text: &str, mode: Mode) -> (Ended, Vec<Event>) {
     let (plan, collector) = (plan_of(text, World::Real, 1), Collector::new());
     let recorder = Recorder::new(vec![Box::new(collector.clone())]);
-    let hooks =
-        Hooks { mode, interrupt: Some(Box::pin(std::future::ready(()))), ..Hooks::default() };
+    let (tell, told) = tokio::sync::oneshot::channel();
+    let hooks = Hooks {
+        mode,
+        ready: Some(Box::new(move |_| tell.send(()).expect("somebody waits"))),
+        interrupt: Some(Box::pin(async move {
+            let _ = told.await;
+        })),
+        ..Hooks::default()
+    };
     let ended = run::run(&plan, &recorder, hooks).expect("the machine agrees");
     (ended, collector.take())
 }
