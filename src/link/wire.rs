@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::faults::{Faults, Loose};
-use crate::base::{ConnId, Direction, NodeId, Rng, Time};
+use crate::base::{ConnId, Direction, NodeId, Rng, Seq, Time};
 use crate::net::Nudge;
 use crate::protocol::{Protocol, Seen, Tap};
 use crate::trace::{Arrived, EventKind, Fate, Message, Recorder};
@@ -237,7 +237,7 @@ impl Wire {
     }
 
     /// The fate of a message is settled: the faults that were about nothing else are over.
-    pub(super) fn settled(&self, only: &[(Arc<Loose>, crate::base::Seq)]) {
+    pub(super) fn settled(&self, only: &[(Arc<Loose>, Seq)]) {
         for (loose, cause) in only {
             self.faults.met_cause(loose, self.conn, *cause);
         }

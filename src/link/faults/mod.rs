@@ -62,7 +62,7 @@ pub(super) use self::state::Place;
 use self::state::{Concerned, Effects, State, View};
 use self::trigger::{Armed, Happening};
 use super::wire::{Ask, Wire};
-use crate::base::{ConnId, Direction, NodeId, Span, Time};
+use crate::base::{ConnId, Direction, NodeId, Seq, Span, Time};
 use crate::net::Clock;
 use crate::plan::fault::{Fault, Scope, Trigger};
 use crate::trace::{EventKind, Level, Recorder};
@@ -323,7 +323,7 @@ impl Faults {
     }
 
     /// A fault that is about certain messages has met one of them; with the last it ends.
-    pub(super) fn met_cause(&self, loose: &Loose, conn: ConnId, seq: crate::base::Seq) {
+    pub(super) fn met_cause(&self, loose: &Loose, conn: ConnId, seq: Seq) {
         let Some(mut causes) = loose.causes() else { return };
         causes.retain(|cause| (cause.conn, cause.seq) != (conn, seq));
         let done = causes.is_empty();

@@ -115,11 +115,11 @@ impl Outlet {
             What::Bytes(bytes) => {
                 let mut from = 0;
                 for (at, note) in item.notes {
-                    self.came(bytes.slice(from..at), wire);
+                    self.came(&bytes.slice(from..at), wire);
                     from = at;
                     self.noted(note, now, wire, direction);
                 }
-                self.came(bytes.slice(from..), wire);
+                self.came(&bytes.slice(from..), wire);
                 let comes = self.down.is_none() && !self.ended && !self.reset;
                 (!bytes.is_empty() && comes).then_some(Parcel::Bytes(bytes))
             }
@@ -157,7 +157,7 @@ impl Outlet {
     }
 
     /// Bytes of the message came.
-    fn came(&mut self, bytes: Bytes, wire: &Wire) {
+    fn came(&mut self, bytes: &Bytes, wire: &Wire) {
         if bytes.is_empty() {
             return;
         }

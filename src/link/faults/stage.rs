@@ -114,12 +114,12 @@ impl Stage {
                 item.mark(&self.mark(Fate::Delayed));
                 self.count(&item);
             }
-            Kind::Slice { size, variation, delay, .. } if has_bytes => {
-                if item.len() > size.saturating_sub(*variation).max(1) as usize {
-                    let late = !delay.is_zero();
-                    item.mark(&self.mark(if late { Fate::Delayed } else { Fate::Delivered }));
-                    self.count(&item);
-                }
+            Kind::Slice { size, variation, delay, .. }
+                if item.len() > size.saturating_sub(*variation).max(1) as usize =>
+            {
+                let late = !delay.is_zero();
+                item.mark(&self.mark(if late { Fate::Delayed } else { Fate::Delivered }));
+                self.count(&item);
             }
             Kind::Corrupt(flips) if has_bytes => {
                 let harmed = flips.harm(&mut item, &mut self.rng, &self.by.name);

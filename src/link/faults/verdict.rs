@@ -14,7 +14,7 @@ use super::item::{Item, Mark, Note, Passing, Until, Wait, What, Yields};
 use super::lane::Lane;
 use super::looks::Sight;
 use super::loose::Loose;
-use crate::base::{Direction, Time};
+use crate::base::{Direction, Seq, Time};
 use crate::link::wire::{Ask, Fared};
 use crate::plan::fault::{Harm, Rule};
 use crate::protocol::Seen;
@@ -223,7 +223,7 @@ impl Lane {
     }
 
     /// A request comes more than once: so do the replies.
-    fn expect_replies(&mut self, seq: crate::base::Seq, times: u32, taken: Option<&Arc<str>>) {
+    fn expect_replies(&mut self, seq: Seq, times: u32, taken: Option<&Arc<str>>) {
         let copies = {
             let mut tap = self.wire.tap();
             tap.sent_again(seq, times, taken);

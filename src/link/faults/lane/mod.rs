@@ -25,7 +25,7 @@ use super::outlet::Outlet;
 use super::stage::Stage;
 use super::state::{Place, View};
 use super::yielding::Yielding;
-use crate::base::{Direction, Rng, Time};
+use crate::base::{Direction, Rng, Seq, Time};
 use crate::link::wire::{Ask, Fared, Wire};
 use crate::net::Parcel;
 use crate::plan::fault::Harm;
@@ -344,7 +344,7 @@ impl Lane {
         for item in self.everything() {
             for passing in item.into_messages() {
                 let Passing { seen, sent, only, .. } = *passing;
-                self.record_lost(now, seen, sent, Some(by.clone()), only);
+                self.record_lost(now, seen, sent, Some(by.clone()), &only);
             }
         }
         if let Some(gather) = &mut self.gather {
@@ -358,11 +358,11 @@ impl Lane {
         seen: Seen,
         sent: Time,
         fault: Option<Arc<str>>,
-        only: Vec<(Arc<Loose>, crate::base::Seq)>,
+        only: &[(Arc<Loose>, Seq)],
     ) {
         let fared = Fared { fault, ..Fared::plainly(sent, Fate::Lost) };
         self.wire.record(now, self.place.direction, seen, fared);
-        self.wire.settled(&only);
+        self.wire.settled(only);
     }
 
     /// The run is over: what faults still keep back stays where it is.

@@ -67,7 +67,7 @@ impl Lane {
         };
         if let Some(by) = self.lost_to() {
             for seen in seen {
-                self.record_lost(now, seen, now, by.clone(), Vec::new());
+                self.record_lost(now, seen, now, by.clone(), &[]);
             }
             return;
         }
