@@ -14,20 +14,9 @@ use super::event::FaultEvent;
 /// Harms on nodes.
 const ON_NODES: [&str; 5] = ["crash", "pause", "slow", "skew", "disk_full"];
 
-/// Harms on connections, unless a choice among messages is there.
-const ON_CONNECTIONS: [&str; 11] = [
-    "latency",
-    "bandwidth",
-    "slice",
-    "corrupt",
-    "limit",
-    "slow_close",
-    "reset",
-    "blackhole",
-    "refuse",
-    "slow_connect",
-    "half_close",
-];
+/// Harms on connections as such, unless a choice among messages is there. What harms the bytes of a
+/// connection counts the messages that these are.
+const ON_CONNECTIONS: [&str; 5] = ["slow_close", "reset", "refuse", "slow_connect", "half_close"];
 
 /// Choices among messages.
 const AMONG_MESSAGES: [&str; 4] = ["match", "method", "path", "status"];
@@ -64,8 +53,9 @@ impl FaultEvent {
     /// #     name: "x".into(), phase: FaultPhase::End, text: text.into(), span: None, touched: 0,
     /// # };
     /// assert_eq!(of("{ drop: request, from: app }").unit(), FaultUnit::Message);
-    /// assert_eq!(of("{ latency: 200ms, to: db }").unit(), FaultUnit::Connection);
-    /// assert_eq!(of("{ latency: 200ms, to: db, match: \"DEL *\" }").unit(), FaultUnit::Message);
+    /// assert_eq!(of("{ latency: 200ms, to: db }").unit(), FaultUnit::Message);
+    /// assert_eq!(of("{ reset: 2s, to: db }").unit(), FaultUnit::Connection);
+    /// assert_eq!(of("{ reset: true, to: db, match: \"DEL *\" }").unit(), FaultUnit::Message);
     /// assert_eq!(of("{ crash: db, for: 1s }").unit(), FaultUnit::Node);
     /// ```
     #[must_use]

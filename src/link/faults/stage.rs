@@ -157,7 +157,7 @@ impl Stage {
         let (ordinal, born) = (item.ordinal, item.born);
         if room == length {
             self.line.push(item);
-            if closes {
+            if closes && self.counted.is_none() {
                 self.by.touch();
             }
         } else {
@@ -182,7 +182,9 @@ impl Stage {
             && *since + *after <= now
         {
             *closed = true;
-            self.by.touch();
+            if self.counted.is_none() {
+                self.by.touch();
+            }
             let what = What::Shut { by: self.by.name.clone(), both: true };
             return Some(Item::new(now, what, self.counted.unwrap_or(0), 0));
         }

@@ -320,7 +320,7 @@ fn a_blackhole_closes_the_connection_after_a_silence() {
         },
         |outcome| {
             assert_eq!(outcome.fates()[0].1, Fate::Dropped);
-            assert_eq!(outcome.touched("x"), 2);
+            assert_eq!(outcome.touched("x"), 1);
         },
     );
 }
