@@ -21,7 +21,7 @@ impl Remote {
         let all: Vec<Process> = registry::processes();
         let up: Vec<(Access, Process)> =
             all.into_iter().filter_map(|process| Some((process.access()?, process))).collect();
-        choose(up, which.run.as_deref()).map(|access| Remote { access })
+        choose(&up, which.run.as_deref()).map(|access| Remote { access })
     }
 
     /// Asks it. `fault` is the text of a fault in which there may be errors.
@@ -64,7 +64,7 @@ impl Remote {
 }
 
 /// The one of those that are up which `wanted` names, by scenario or process.
-fn choose(up: Vec<(Access, Process)>, wanted: Option<&str>) -> Result<Access, Failure> {
+fn choose(up: &[(Access, Process)], wanted: Option<&str>) -> Result<Access, Failure> {
     let fits = |process: &Process| {
         wanted.is_none_or(|wanted| process.scenario == wanted || process.pid.to_string() == wanted)
     };
@@ -109,8 +109,8 @@ mod tests {
     }
 
     fn chosen(all: &[(u32, &str)], wanted: Option<&str>) -> Result<u16, String> {
-        let all = all.iter().map(|(pid, scenario)| up(*pid, scenario)).collect();
-        choose(all, wanted).map(|access| access.address.port()).map_err(|failure| match failure {
+        let all: Vec<_> = all.iter().map(|(pid, scenario)| up(*pid, scenario)).collect();
+        choose(&all, wanted).map(|access| access.address.port()).map_err(|failure| match failure {
             Failure::Wrong { message, help } => format!("{message}; {}", help.unwrap_or_default()),
             other => format!("{other:?}"),
         })

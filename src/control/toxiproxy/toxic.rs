@@ -247,14 +247,10 @@ impl Toxic {
 mod tests {
     use super::*;
 
-    fn read(body: Value) -> Result<Toxic, ApiError> {
-        Toxic::read(&body)
-    }
-
     #[test]
     fn every_kind_has_its_attributes_and_defaults() {
         for (kind, name, attributes) in Kind::ALL {
-            let toxic = read(json!({ "type": name })).unwrap();
+            let toxic = Toxic::read(&json!({ "type": name })).unwrap();
             let told = toxic.json();
             assert_eq!(told["name"], format!("{name}_downstream"));
             assert_eq!((&told["stream"], &told["toxicity"]), (&json!("downstream"), &json!(1.0)));
@@ -267,10 +263,10 @@ mod tests {
 
     #[test]
     fn a_toxic_that_is_none_is_refused() {
-        assert_eq!(read(json!({ "type": "lag" })), Err(ApiError::invalid_type()));
-        assert_eq!(read(json!({})), Err(ApiError::invalid_type()));
+        assert_eq!(Toxic::read(&json!({ "type": "lag" })), Err(ApiError::invalid_type()));
+        assert_eq!(Toxic::read(&json!({})), Err(ApiError::invalid_type()));
         let body = json!({ "type": "latency", "stream": "sideways" });
-        assert_eq!(read(body), Err(ApiError::invalid_stream()));
+        assert_eq!(Toxic::read(&body), Err(ApiError::invalid_stream()));
         for body in [
             json!([]),
             json!({ "type": "latency", "attributes": { "latency": "fast" } }),
@@ -279,15 +275,16 @@ mod tests {
             json!({ "type": "latency", "toxicity": "all" }),
             json!({ "type": 1 }),
         ] {
-            let error = read(body.clone()).unwrap_err();
+            let error = Toxic::read(&body).unwrap_err();
             assert!(error.text.starts_with("bad request body: "), "{body}: {}", error.text);
         }
     }
 
     #[test]
     fn an_update_merges_attributes_and_passes_over_the_rest() {
-        let toxic =
-            read(json!({ "type": "latency", "attributes": { "latency": 100, "jitter": 5 } }));
+        let toxic = Toxic::read(
+            &json!({ "type": "latency", "attributes": { "latency": 100, "jitter": 5 } }),
+        );
         let body = json!({ "name": "x", "type": "noop", "stream": "upstream", "toxicity": 0.5, "attributes": { "latency": 7 } });
         let told = toxic.unwrap().updated(&body).unwrap().json();
         assert_eq!(
@@ -299,10 +296,12 @@ mod tests {
 
     #[test]
     fn a_kilobyte_is_a_thousand_bytes_and_a_slice_never_empty() {
-        let bandwidth = read(json!({ "type": "bandwidth", "attributes": { "rate": 8 } })).unwrap();
+        let bandwidth =
+            Toxic::read(&json!({ "type": "bandwidth", "attributes": { "rate": 8 } })).unwrap();
         assert!(matches!(bandwidth.harm(), Some(Harm::Bandwidth { bytes_per_s: 8000.0 })));
         let body = json!({ "type": "slicer", "attributes": { "average_size": 4, "size_variation": 9, "delay": 10 } });
-        let Some(Harm::Slice { size: 4, variation: 3, delay }) = read(body).unwrap().harm() else {
+        let Some(Harm::Slice { size: 4, variation: 3, delay }) = Toxic::read(&body).unwrap().harm()
+        else {
             panic!("a slicer slices")
         };
         assert_eq!(delay, Duration::from_micros(10));
@@ -311,7 +310,7 @@ mod tests {
     #[test]
     fn streams_are_directions_and_toxicity_is_a_probability() {
         let body = json!({ "type": "latency", "stream": "upstream", "toxicity": 0.25 });
-        let toxic = read(body).unwrap();
+        let toxic = Toxic::read(&body).unwrap();
         let rule = toxic.rule(&Nodes::default(), &Nodes::default()).unwrap();
         assert!(rule.request && !rule.response && rule.unit == Unit::Connection);
         assert_eq!(rule.choice.probability, Some(0.25));
