@@ -18,6 +18,8 @@ const LINE_BYTES_MAX: usize = 64 * 1024;
 /// ```
 #[must_use]
 pub fn excerpt(bytes: &[u8], chars_max: usize) -> String {
+    // A character has four bytes at most, and nobody looks at those behind the cut.
+    let bytes = &bytes[..bytes.len().min(4 * (chars_max + 1))];
     let mut out = String::with_capacity(bytes.len().min(chars_max) + 2);
     out.push('"');
     let mut chars = 0;

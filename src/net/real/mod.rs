@@ -7,6 +7,7 @@
 //! ```
 #![expect(clippy::disallowed_types, reason = "this folder owns the sockets")]
 
+mod chunk;
 mod ports;
 mod relay;
 mod stream;

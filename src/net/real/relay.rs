@@ -10,22 +10,19 @@
 #![expect(clippy::disallowed_types, reason = "this folder owns the sockets")]
 
 use std::io;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use bytes::{Buf, Bytes};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use super::break_off;
+use super::chunk::poll_chunk;
 use crate::base::Time;
 use crate::net::kick::{Reader, RealNudge};
 use crate::net::{Clock, Conduit, Conduits, Nudge, Parcel, Sleep, WINDOW_BYTES};
-
-/// How much is read from a socket at once.
-const READ_CHUNK: usize = 16 * 1024;
 
 /// Carries one connection until both directions have ended.
 pub struct Relay {
@@ -198,13 +195,8 @@ impl Way {
         if under_way >= WINDOW_BYTES {
             return Poll::Pending;
         }
-        // On the stack, so that ten thousand idle connections hold no buffers.
-        let mut storage = [const { MaybeUninit::uninit() }; READ_CHUNK];
-        let mut into = ReadBuf::uninit(&mut storage);
-        match ready!(Pin::new(from).poll_read(cx, &mut into)) {
-            Ok(()) if !into.filled().is_empty() => {
-                self.conduit.push(clock.now(), Bytes::copy_from_slice(into.filled()));
-            }
+        match ready!(poll_chunk(Pin::new(from), cx)) {
+            Ok(chunk) if !chunk.is_empty() => self.conduit.push(clock.now(), chunk),
             ended => {
                 self.read_ended = true;
                 self.reset = self.broken || ended.is_err();

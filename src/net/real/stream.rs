@@ -3,7 +3,6 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::mem::MaybeUninit;
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
@@ -13,11 +12,9 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use super::chunk::poll_chunk;
 use crate::net::kick::{Reader, RealNudge};
 use crate::net::{Clock, Conduit, Nudge, Parcel, Sleep, WINDOW_BYTES};
-
-/// How much is read from a socket at once when a conduit stands on the reading side.
-const READ_CHUNK: usize = 16 * 1024;
 
 /// A TCP connection whose sending side carries a conduit, and whose receiving side carries one too if
 /// the other end is a stranger.
@@ -390,16 +387,12 @@ impl Incoming {
         clock: &Clock,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        // On the stack, so that ten thousand idle connections hold no buffers.
-        let mut storage = [const { MaybeUninit::uninit() }; READ_CHUNK];
-        let mut into = ReadBuf::uninit(&mut storage);
-        let result = std::task::ready!(Pin::new(read).poll_read(cx, &mut into));
-        match result {
-            Ok(()) if into.filled().is_empty() => {
+        match std::task::ready!(poll_chunk(Pin::new(read), cx)) {
+            Ok(chunk) if chunk.is_empty() => {
                 self.ended = true;
                 self.conduit.end(clock.now(), false);
             }
-            Ok(()) => self.conduit.push(clock.now(), Bytes::copy_from_slice(into.filled())),
+            Ok(chunk) => self.conduit.push(clock.now(), chunk),
             Err(error) => {
                 self.ended = true;
                 self.error = Some(error.kind());

@@ -1,0 +1,7 @@
+//! Many links, many connections.
+
+/// Not there yet.
+pub fn run() {}
+
+/// Not there yet.
+pub fn links() {}
