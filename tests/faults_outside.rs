@@ -1,5 +1,6 @@
 //! Faults on connections from outside: there the server's side carries both directions.
 #![expect(clippy::disallowed_types, reason = "a stranger has a socket of his own")]
+#![expect(clippy::disallowed_methods, reason = "he reads on a thread of his own")]
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 use std::io::{ErrorKind, Read, Write};
