@@ -116,8 +116,10 @@ async function toxics(server, proxy) {
   assert.ok(seconds() - began >= 0.29);
   await server.reset();
 
-  const hang = await add("timeout", { timeout: 0 }, "downstream", 1, "hang");
   const hung = await connect();
+  await echoed(hung);
+  hung.data = Buffer.alloc(0);
+  const hang = await add("timeout", { timeout: 0 }, "downstream", 1, "hang");
   hung.socket.write("hello");
   await hang.remove();
   await until(hung, () => hung.over);
@@ -156,6 +158,11 @@ async function main() {
   console.log("ok");
   process.exit(0);
 }
+
+setTimeout(() => {
+  console.error("stuck");
+  process.exit(1);
+}, 120_000).unref();
 
 main().catch((error) => {
   console.error(error);

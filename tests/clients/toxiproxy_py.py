@@ -130,8 +130,9 @@ def toxics(server, proxy):
     assert time.monotonic() - began >= 0.29
     server.reset()
 
-    proxy.add_toxic(type="timeout", name="hang", attributes={"timeout": 0})
     sock = connected(proxy)
+    echoed(sock)
+    proxy.add_toxic(type="timeout", name="hang", attributes={"timeout": 0})
     sock.sendall(b"hello")
     sock.settimeout(0.2)
     fails(TimeoutError, sock.recv, 1)

@@ -112,8 +112,9 @@ fn timeout_swallows_everything_and_then_closes() {
 fn a_timeout_that_is_removed_closes_what_it_has_kept_silent() {
     let lab = Lab::new();
     for (proxy, port) in ways(&lab) {
-        lab.toxic(proxy, r#""type":"timeout","attributes":{"timeout":0}"#);
         let mut stream = connect(port).unwrap();
+        took(&mut stream);
+        lab.toxic(proxy, r#""type":"timeout","attributes":{"timeout":0}"#);
         stream.write_all(b"hello").unwrap();
         stream.set_read_timeout(Some(MS(100))).unwrap();
         assert_eq!(stream.read(&mut [0; 8]).unwrap_err().kind(), ErrorKind::WouldBlock, "{proxy}");
