@@ -80,7 +80,7 @@ fn a_capture_that_cannot_be_written_is_reported_and_not_passed_over() {
 #[test]
 fn redis_comes_with_the_option_that_wireshark_needs() {
     let bench = Bench::new(&[]);
-    let scenario = super::up::bench::shipped("scenarios/08-microservice-chain.yaml");
+    let scenario = super::shipped_scenario("microservice-chain").display().to_string();
     bench.looplab(&format!("run {scenario} --clock virtual --out out --quiet")).exits(0);
     let ran = bench.looplab("export out --to pcapng -o x.pcapng").exits(0);
     ran.complains(&["Wireshark knows Redis by its port: wireshark -d tcp.port=="]);

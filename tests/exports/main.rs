@@ -17,6 +17,8 @@ mod random;
 mod stories;
 mod tshark;
 
+use std::path::PathBuf;
+
 use looplab::render::{Format, export};
 use looplab::trace::{Event, Header, Reader};
 
@@ -32,4 +34,10 @@ fn stored(trace: &str) -> (Header, Vec<Event>) {
     let mut reader = Reader::new(trace.as_bytes()).expect("a trace");
     let events = reader.by_ref().collect::<Result<_, _>>().expect("whole lines");
     (reader.header().clone(), events)
+}
+
+/// The file of a scenario that is shipped, whatever its number.
+fn shipped_scenario(name: &str) -> PathBuf {
+    let is_it = |path: &PathBuf| path.file_stem().unwrap().display().to_string().ends_with(name);
+    common::scenarios().into_iter().find(is_it).expect("it is shipped")
 }
