@@ -141,6 +141,8 @@ fn signal_name(number: i32) -> String {
 pub enum StartError {
     /// Nobody said where looplab's own program is, and without a guard nothing is started.
     NoGuard,
+    /// All programs have been ended, and no more are started.
+    Over,
     /// The guard could not be started.
     Guard(io::Error),
     /// What it was to be given is nothing that a program can be given.
@@ -155,6 +157,7 @@ impl fmt::Display for StartError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             StartError::NoGuard => f.write_str("no guard is at hand that would end it"),
+            StartError::Over => f.write_str("the run is over"),
             StartError::Guard(_) => f.write_str("its guard could not be started"),
             StartError::Unfit(what) => f.write_str(what),
             StartError::Folder(dir) => write!(f, "there is no folder {}", dir.display()),
@@ -171,7 +174,10 @@ impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             StartError::Guard(error) | StartError::Program(error) => Some(error),
-            StartError::NoGuard | StartError::Unfit(_) | StartError::Folder(_) => None,
+            StartError::NoGuard
+            | StartError::Over
+            | StartError::Unfit(_)
+            | StartError::Folder(_) => None,
         }
     }
 }

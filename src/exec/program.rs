@@ -9,6 +9,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::time::Timespec;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::process::{Child, Command};
@@ -27,6 +28,11 @@ const DRAIN: Duration = Duration::from_secs(1);
 
 /// How long a program that was killed may take to be gone.
 const KILLED: Duration = Duration::from_secs(5);
+
+/// How often it is looked whether a program that was stopped stands still, and the pause between two looks:
+/// a quarter of a second in all.
+const STILL_LOOKS: u32 = 500;
+const STILL_PAUSE: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000 };
 
 /// The longest line of a guard.
 const NEWS_MAX: usize = 256;
@@ -116,10 +122,18 @@ impl Program {
         self.order(Order::Kill);
     }
 
-    /// Stops it and everything that it started where they are.
+    /// Stops it and everything that it started where they are. Returns when they stand still: the threads of
+    /// a program do not stop all at once, and the last of them may be a while in coming on a busy machine.
     pub fn pause(&self) {
         self.signal(Signal::STOP);
         self.order(Order::Pause);
+        let processes = self.processes();
+        for _ in 0..STILL_LOOKS {
+            if processes.iter().all(|pid| tree::stands_still(*pid)) {
+                return;
+            }
+            let _ = rustix::thread::nanosleep(&STILL_PAUSE);
+        }
     }
 
     /// Lets it go on, and everything that it started.

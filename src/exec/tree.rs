@@ -100,6 +100,16 @@ pub(super) fn freeze(group: Option<Pid>, root: Pid) {
     }
 }
 
+/// True if no thread of a process can run: each is stopped, or waits in the kernel for something that it
+/// cannot be stopped in; or the process is gone.
+pub(super) fn stands_still(pid: u32) -> bool {
+    let Ok(threads) = fs::read_dir(format!("/proc/{pid}/task")) else { return true };
+    threads.filter_map(Result::ok).all(|thread| {
+        let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+        state_and_parent(&stat).is_none_or(|(state, _)| !matches!(state, 'R' | 'S'))
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -31,7 +31,7 @@ clients:
 fn a_program_that_fails_fails_its_client_with_its_last_lines() {
     let lab = Lab::new(
         "clients:\n  suite:\n    type: process\n    \
-         command: \"echo 3 tests; echo 'FAILED: test_b' >&2; exit 2\"\n  \
+         command: \"echo 3 tests; echo 'FAILED: test_b'; exit 2\"\n  \
          after: { after: suite, steps: [{ log: never }] }\n",
     );
     let ran = lab.run("").exits(1);
