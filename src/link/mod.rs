@@ -3,6 +3,7 @@
 //! ```text
 //! dial -> wire: one connection, its number, its tap, two pipes
 //!           pipe (one direction): bytes in -> tap -> messages -> latency -> bytes out at a time
+//!           lane (the same, while faults may meet it): verdicts, waits, stages, outlet
 //! ```
 //!
 //! A pipe is a [`Conduit`](crate::net::Conduit): a state machine without I/O, first in, first out. The

@@ -191,6 +191,9 @@ impl Lane {
         }
         let is_reply = self.place.direction == Direction::Response;
         self.copies = is_reply && self.wire.joint().copies;
+        if self.wire.faults.remembers() {
+            self.wire.tap().remember(true);
+        }
         self.view = view;
         self.draws.retain(|number, _| self.view.rules.iter().any(|one| one.number() == *number));
         if let Some(by) = &self.view.receiver_down {
