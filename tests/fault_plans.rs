@@ -322,6 +322,29 @@ fn what_is_wrong_with_a_line_is_told_at_its_place_in_the_line() {
 }
 
 #[test]
+fn a_fault_can_be_typed_in_short_and_what_is_wrong_is_told_at_its_place() {
+    let plan = lab();
+    let fault =
+        plan.typed_fault("alice->db drop=response match=\"SET *\" for=2s", &nobody).unwrap();
+    assert_eq!(fault.text, "{ drop: response, from: alice, to: db, match: SET *, for: 2s }");
+    let same = plan.typed_fault("{ drop: request, to: db }", &nobody).unwrap();
+    assert_eq!(same.text, "{ drop: request, to: db }");
+    for (line, wrong, place) in [
+        ("alice->bd drop", "no server is called `bd`", "bd"),
+        ("alice->db drop probability=130%", "more than the whole", "130%"),
+        ("alice->db latency=5", "`5` is not a duration", "5"),
+        ("alice->db latncy=5ms", "unknown key `latncy`", "latncy"),
+        ("alice->db latency", "neither `A->B` nor `key=value`", "latency"),
+        ("cache->app drop", "`cache` never connects to `app`", "app"),
+    ] {
+        let error = plan.typed_fault(line, &nobody).expect_err(line);
+        let span = error.found[0].span.unwrap();
+        assert!(error.found[0].message.contains(wrong), "{error}");
+        assert_eq!(&line[span.start as usize..span.end as usize], place, "{error}");
+    }
+}
+
+#[test]
 fn what_is_done_can_be_said_in_a_line_too() {
     let plan = lab();
     let known = |name: &str| name == "drop.1";

@@ -334,7 +334,7 @@ impl Director {
             known.is_some_and(|fault| fault.since.is_some() || fault.span.is_some())
                 || (name.contains('.') && (known.is_some() || state.has_made(name)))
         };
-        let fault = Arc::new(shared.plan.fault(text, &taken)?);
+        let fault = Arc::new(shared.plan.typed_fault(text, &taken)?);
         state.made.retain(|made| made.name != fault.name);
         state.made.push(fault.clone());
         Ok(fault)

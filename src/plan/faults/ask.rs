@@ -12,7 +12,7 @@ use crate::plan::names::{self, Names};
 use crate::plan::paths::Paths;
 use crate::plan::vars::Checker;
 use crate::scenario::model::{self, Doing, Named};
-use crate::scenario::{self, Outline, Section};
+use crate::scenario::{self, Outline, Section, Shorthand};
 
 impl Plan {
     /// The fault that `text` says: `{ latency: 200ms, from: app, to: db }`. It stands nowhere in the file.
@@ -37,6 +37,20 @@ impl Plan {
         });
         self.named(&asked.value, found, taken)
             .map_err(|found| Diagnostics::new(asked.source, found))
+    }
+
+    /// The fault that somebody typed, as [`Plan::fault`] reads it or in short: `app->db latency=200ms`; see
+    /// [`Shorthand`].
+    ///
+    /// # Errors
+    /// All that is wrong with it, with places in `line`.
+    pub fn typed_fault(
+        &self,
+        line: &str,
+        taken: &dyn Fn(&str) -> bool,
+    ) -> Result<Fault, Diagnostics> {
+        let typed = Shorthand::read(line)?;
+        self.fault(typed.yaml(), taken).map_err(|wrong| typed.told(wrong))
     }
 
     /// What `text` says is done: `{ heal: all }`, `{ restart: db }`, `{ fault: { crash: db } }`. `taken`

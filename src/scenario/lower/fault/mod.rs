@@ -93,9 +93,15 @@ pub(super) struct FaultName;
 /// The form [`FaultName`].
 pub(super) const FAULT_NAME: FaultName = FaultName;
 
+/// The longest name of a fault, in bytes.
+const NAME_MAX: usize = 100;
+
+const NAME_RULE: &str =
+    "behind a dot are letters, digits, `_` and `-`; at most 100 characters in all";
+
 const FAULT_NAME_ENTRY: Entry = Entry {
     name: "fault name",
-    doc: "A [name](#name), or one with a number as faults have it by default: `drop.1`.",
+    doc: "A [name](#name), or several with dots between, as faults have it by default: `drop.1`.",
     example: "",
 };
 
@@ -105,10 +111,15 @@ impl Form for FaultName {
     fn read(&self, node: &Node, reading: &mut Reading<'_>) -> Option<Located<String>> {
         let Some(text) = node.string() else { return reading.expected("a name", node) };
         let span = reading.head(node.span);
-        let (name, number) = text.split_once('.').unwrap_or((text, "1"));
-        let counted = (1..=9).contains(&number.len()) && number.bytes().all(|b| b.is_ascii_digit());
+        let mut parts = text.split('.');
+        let name = parts.next().unwrap_or_default();
+        let fits = |part: &str| {
+            let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+            !part.is_empty() && part.bytes().all(letter)
+        };
+        let behind = (text.len() > NAME_MAX || !parts.all(fits)).then_some(NAME_RULE);
         let error = |what: String| Diagnostic::new(what, span);
-        if let Some(rule) = bad_name(name).or((!counted).then_some("behind the dot is a number")) {
+        if let Some(rule) = bad_name(name).or(behind) {
             reading.error(error(format!("`{}` is not a name", shortened(text))).help(rule));
             return None;
         }
@@ -122,8 +133,8 @@ impl Form for FaultName {
 
     fn shape(&self, book: &mut Book) -> Shape {
         book.plain(FAULT_NAME_ENTRY, |_| {
-            let pattern = "^[A-Za-z][A-Za-z0-9_-]{0,63}(\\.[0-9]{1,9})?$";
-            serde_json::json!({ "type": "string", "pattern": pattern })
+            let pattern = "^[A-Za-z][A-Za-z0-9_-]{0,63}(\\.[A-Za-z0-9_-]+)*$";
+            serde_json::json!({ "type": "string", "pattern": pattern, "maxLength": NAME_MAX })
         })
     }
 }
