@@ -11,6 +11,7 @@ use super::table::Table;
 use crate::base::Value;
 use crate::base::units::show_duration;
 use crate::control::Method;
+use crate::scenario::Shorthand;
 use std::time::Duration;
 
 /// Runs `looplab fault`.
@@ -35,7 +36,10 @@ fn text(args: &FaultAddArgs) -> Result<String, Failure> {
         let help = format!("quote the link, for the shell takes `>` for itself: '{link}>db'");
         return Err(Failure::wrong(format!("`{link}` is half of a link")).help(help));
     }
-    let text = args.words.join(" ");
+    let text = match args.words.as_slice() {
+        [first, ..] if first.starts_with('{') => args.words.join(" "),
+        words => Shorthand::line_of_words(words),
+    };
     let options = [("for", &args.lasts), ("name", &args.name)];
     let said = options.iter().filter_map(|(key, value)| Some((key, value.as_ref()?)));
     let trimmed = text.trim_end();
@@ -160,8 +164,10 @@ mod tests {
         assert_eq!(short.unwrap(), "app->db latency=200ms for=2s name=slow");
         let flow = joined(&["{ drop: request, from: app }"], Some("2s"), Some("slow"));
         assert_eq!(flow.unwrap(), "{ drop: request, from: app, for: 2s, name: slow }");
-        let braces = joined(&["app->db", "edit={", "path:", "/x", "}"], Some("2s"), None);
-        assert_eq!(braces.unwrap(), "app->db edit={ path: /x } for=2s");
+        let quoted = joined(&["app->db", "drop", "match=GET *"], Some("2s"), None);
+        assert_eq!(quoted.unwrap(), "app->db drop match=\"GET *\" for=2s");
+        let both = joined(&["app->db latency=1s", "jitter=1ms"], None, None);
+        assert_eq!(both.unwrap(), "app->db latency=1s jitter=1ms");
     }
 
     #[test]

@@ -94,8 +94,8 @@ impl Control {
         self.director.perform(act);
     }
 
-    /// Lets a fault loose that stands nowhere: `{ latency: 200ms, from: app, to: db }`. Returns its
-    /// name.
+    /// Lets a fault loose that stands nowhere: `app->db latency=200ms`, or
+    /// `{ latency: 200ms, from: app, to: db }`. Returns its name.
     ///
     /// # Errors
     /// All that is wrong with `text`, with places in it.

@@ -319,8 +319,9 @@ impl Director {
             .unwrap_or_default()
     }
 
-    /// The fault that `text` is. It may be called what another was called that somebody made and that is
-    /// over, but by its own choice only: names by verb and number are given once.
+    /// The fault that `text` is, as it is typed or as in a scenario. It may be called what another was called
+    /// that somebody made and that is over, but by its own choice only: names by verb and number are given
+    /// once.
     ///
     /// # Errors
     /// All that is wrong with it.

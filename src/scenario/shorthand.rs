@@ -82,8 +82,19 @@ impl Shorthand {
     /// # Errors
     /// As [`Shorthand::read`], with places in the words put together again.
     pub fn of_words<S: AsRef<str>>(words: &[S]) -> Result<Shorthand, Diagnostics> {
-        let lines: Vec<String> = words.iter().map(|word| quoted(word.as_ref())).collect();
-        Shorthand::read(&lines.join(" "))
+        Shorthand::read(&Shorthand::line_of_words(words))
+    }
+
+    /// Words that a shell has split already, and taken the quotes from, as one line. A word that is several,
+    /// because somebody has quoted a whole line, stays as it is.
+    #[must_use]
+    pub fn line_of_words<S: AsRef<str>>(words: &[S]) -> String {
+        let line = |word: &S| {
+            let word = word.as_ref();
+            let key = word.split('=').next().unwrap_or_default();
+            if key.contains([' ', '\t']) { word.to_owned() } else { quoted(word) }
+        };
+        words.iter().map(line).collect::<Vec<String>>().join(" ")
     }
 
     /// The fault as a scenario would say it.

@@ -178,18 +178,7 @@ impl State {
         if let Some(at) = self.known.iter().position(|known| known.fault.name == fault.name) {
             return at;
         }
-        let awaits = match &fault.kind {
-            FaultKind::Link(rule) => rule.choice.after.as_ref(),
-            FaultKind::Cut(_) | FaultKind::Node { .. } => None,
-        };
-        self.known.push(Known {
-            fault: fault.clone(),
-            name: fault.name.as_str().into(),
-            tally: Arc::default(),
-            awaits: awaits.map(|trigger| Armed::new(0, trigger, None)),
-            starts: 0,
-            told_end: false,
-        });
+        self.known.push(Known::new(fault));
         self.known.len() - 1
     }
 
@@ -202,6 +191,7 @@ impl State {
         effects: &mut Effects,
     ) {
         let at = self.know(fault);
+        self.renew(at, fault);
         let only_cause = matches!(&fault.kind, FaultKind::Link(rule) if rule.only_cause);
         let cause = cause.filter(|_| only_cause);
         if let Some(cause) = cause
@@ -235,6 +225,15 @@ impl State {
         effects.concerned.add(&loose);
         self.loose.push(loose);
         self.conditions_may_change(effects);
+    }
+
+    /// A fault that is over may give its name to another one, which is counted by itself.
+    fn renew(&mut self, at: usize, fault: &Arc<Fault>) {
+        let is_over = self.in_force(&fault.name).is_none();
+        let known = &mut self.known[at];
+        if is_over && known.starts > 0 && !Arc::ptr_eq(&known.fault, fault) {
+            *known = Known::new(fault);
+        }
     }
 
     /// Ends a fault; false if it is not in force.
@@ -475,6 +474,21 @@ impl State {
 }
 
 impl Known {
+    fn new(fault: &Arc<Fault>) -> Known {
+        let awaits = match &fault.kind {
+            FaultKind::Link(rule) => rule.choice.after.as_ref(),
+            FaultKind::Cut(_) | FaultKind::Node { .. } => None,
+        };
+        Known {
+            fault: fault.clone(),
+            name: fault.name.as_str().into(),
+            tally: Arc::default(),
+            awaits: awaits.map(|trigger| Armed::new(0, trigger, None)),
+            starts: 0,
+            told_end: false,
+        }
+    }
+
     fn event(&self, phase: FaultPhase) -> FaultEvent {
         FaultEvent {
             name: self.fault.name.clone(),
