@@ -234,7 +234,7 @@ clients:
           - { redis: db INCR x, timeout: 50ms, retry: { times: 30, every: 7ms } }
 "#;
     let trace = |seed| {
-        let plan = crate::common::plan_of(&text, World::Virtual, seed);
+        let plan = crate::common::plan_of(text, World::Virtual, seed);
         crate::common::run_plan(plan).trace
     };
     for seed in 1..=3 {
