@@ -9,8 +9,12 @@ use super::faults::{Lane, PIECE_BYTES, UnderWay};
 use super::wire::{Fared, Wire};
 use crate::base::{Direction, Distribution, Rng, Time};
 use crate::net::{Conduit, Nudge, Parcel};
-use crate::protocol::Seen;
+use crate::protocol::{Protocol, Seen};
 use crate::trace::{EventKind, Fate};
+
+/// How much of a protocol with messages is taken at once: they may be as small as a byte, and something is kept
+/// beside each.
+const APPETITE_BYTES: usize = 16 * 1024;
 
 /// One direction of a connection: latency, first in, first out, every message recorded. While faults
 /// meet it, a [`Lane`] does its work.
@@ -164,6 +168,10 @@ impl Conduit for Pipe {
             .end(self.direction, &|| recorder.next_seq(), &mut |seen| first = Some(seen));
         let parcel = if reset { Parcel::Reset } else { Parcel::End };
         self.queue.push_back(Segment { at, sent: now, parcel, first, more: Vec::new() });
+    }
+
+    fn appetite(&self) -> usize {
+        if self.wire.protocol == Protocol::Raw { usize::MAX } else { APPETITE_BYTES }
     }
 
     fn next(&mut self, now: Time) -> Option<Parcel> {

@@ -38,6 +38,12 @@ pub trait Conduit: Send {
     /// How many bytes are under way, with what is kept beside them: it may be more than was pushed.
     fn in_flight(&self) -> usize;
 
+    /// How many bytes it wants at once: what a socket gives is pushed in pieces of that size at most, each
+    /// when there is room for it.
+    fn appetite(&self) -> usize {
+        usize::MAX
+    }
+
     /// True if something is under way that may be due only after a nudge, when there is no deadline.
     fn holds(&self) -> bool {
         false

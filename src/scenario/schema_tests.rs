@@ -12,7 +12,7 @@ use super::yaml;
 use crate::base::Value;
 
 /// Golden diagnostics that no schema can express, with the reason.
-const BEYOND_A_SCHEMA: [(&str, &str); 29] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 30] = [
     ("bad-file", "whether a file is there and inside of the folder"),
     ("bad-path", "the grammar inside of a path"),
     ("edits-of-another-protocol", "what is spoken where"),
@@ -22,6 +22,7 @@ const BEYOND_A_SCHEMA: [(&str, &str); 29] = [
     ("huge-regex", "how much memory a regular expression takes"),
     ("limits-of-the-plan", "sums and products over the whole file"),
     ("partitions-of-too-many", "sums and products over the whole file"),
+    ("programs-and-what-they-are-told", "variables and where they have a value"),
     ("proxies-in-a-circle", "where requests go"),
     ("raw-connection-not-open", "the order of steps"),
     ("recursive-flows", "what flows use"),

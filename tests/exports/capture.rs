@@ -191,8 +191,13 @@ fn a_text_can_be_followed_and_a_link_filtered() {
     let text = run.capture().read(&["-q", "-z", "follow,tcp,ascii,0"]);
     assert!(text.contains("\nGET /api/items/42 HTTP/1.1\r\n"), "{text}");
     assert!(text.contains("\t77\nHTTP/1.1 200 OK\r\n"), "{text}");
-    let flow = run.capture().read(&["-q", "-z", "flow,tcp,standard"]);
-    assert!(flow.contains("GET /api/items/42") && flow.contains("->"), "{flow}");
+    let flow = run.capture().read(&["-N", "n", "-q", "-z", "flow,any,standard"]);
+    let head: Vec<&str> = flow.lines().take(2).flat_map(|line| line.split('|')).collect();
+    for name in ["browser", "gateway", "api", "db"] {
+        let columns = head.iter().filter(|column| column.trim() == name).count();
+        assert_eq!(columns, 1, "{name} has a column of its own:\n{flow}");
+    }
+    assert!(flow.contains("GET /api/items/42 HT"), "{flow}");
     let filter = "frame.interface_name == \"api -> db\" && resp";
     let read = run.capture().fields(filter, &["frame.comment"]);
     assert_eq!(read[0], ["#5 api -> db: GET item:42; sent at 0.108000000"]);

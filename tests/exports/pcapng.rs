@@ -1,7 +1,7 @@
 //! A reader of captures that believes nothing: every length, padding and checksum is looked at.
 
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddrV4};
 
 pub(crate) const FIN: u8 = 1;
 pub(crate) const SYN: u8 = 2;
@@ -11,6 +11,8 @@ pub(crate) const RST: u8 = 4;
 #[derive(Debug, Default)]
 pub(crate) struct File {
     pub(crate) interfaces: Vec<String>,
+    /// What addresses are called.
+    pub(crate) names: BTreeMap<Ipv4Addr, String>,
     pub(crate) packets: Vec<Packet>,
 }
 
@@ -20,8 +22,8 @@ pub(crate) struct Packet {
     pub(crate) interface: usize,
     pub(crate) nanos: u64,
     pub(crate) comment: String,
-    pub(crate) from: SocketAddr,
-    pub(crate) to: SocketAddr,
+    pub(crate) from: SocketAddrV4,
+    pub(crate) to: SocketAddrV4,
     pub(crate) seq: u32,
     pub(crate) ack: u32,
     pub(crate) flags: u8,
@@ -65,6 +67,7 @@ impl File {
             match kind {
                 0x0A0D_0D0A => file.section(body)?,
                 1 => file.interface(body)?,
+                4 => file.names(body)?,
                 6 => file.packet(body)?,
                 other => return Err(format!("a block of kind {other}")),
             }
@@ -87,6 +90,17 @@ impl File {
         ensure(options.get(&9).is_some_and(|value| value == &[9]), "nanoseconds")?;
         let name = options.get(&2).cloned().unwrap_or_default();
         self.interfaces.push(String::from_utf8(name).map_err(|_| "an interface's name")?);
+        Ok(())
+    }
+
+    fn names(&mut self, body: &[u8]) -> Read<()> {
+        for (code, value) in options(body)? {
+            ensure(code == 1 && value.len() > 5 && value.ends_with(&[0]), "a name of an address")?;
+            let (address, name) = value[..value.len() - 1].split_at(4);
+            let address = Ipv4Addr::from(<[u8; 4]>::try_from(address).unwrap());
+            let name = String::from_utf8(name.to_vec()).map_err(|_| "a name")?;
+            ensure(self.names.insert(address, name).is_none(), "one name for each")?;
+        }
         Ok(())
     }
 
@@ -136,26 +150,12 @@ fn options(mut bytes: &[u8]) -> Read<Vec<(u16, Vec<u8>)>> {
 }
 
 fn segment(bytes: &[u8], original: usize) -> Read<Packet> {
-    let (from, to, ip, total, mut pseudo): (IpAddr, IpAddr, usize, usize, Vec<u8>);
     let be = |at: usize| usize::from(u16::from_be_bytes([bytes[at], bytes[at + 1]]));
-    match bytes.first().map(|byte| byte >> 4) {
-        Some(4) => {
-            ensure(bytes.len() >= 40 && bytes[0] == 0x45 && bytes[9] == 6, "an IPv4 header")?;
-            ensure(sum(&[&bytes[..20]]) == 0xffff, "the checksum of IP")?;
-            let address =
-                |at: usize| IpAddr::from(<[u8; 4]>::try_from(&bytes[at..at + 4]).unwrap());
-            (from, to, ip, total) = (address(12), address(16), 20, be(2));
-            pseudo = bytes[12..20].to_vec();
-        }
-        Some(6) => {
-            ensure(bytes.len() >= 60 && bytes[0] == 0x60 && bytes[6] == 6, "an IPv6 header")?;
-            let address =
-                |at: usize| IpAddr::from(<[u8; 16]>::try_from(&bytes[at..at + 16]).unwrap());
-            (from, to, ip, total) = (address(8), address(24), 40, 40 + be(4));
-            pseudo = bytes[8..40].to_vec();
-        }
-        _ => return Err("neither IPv4 nor IPv6".into()),
-    }
+    ensure(bytes.len() >= 40 && bytes[0] == 0x45 && bytes[9] == 6, "an IPv4 header")?;
+    ensure(sum(&[&bytes[..20]]) == 0xffff, "the checksum of IP")?;
+    let address = |at: usize| Ipv4Addr::from(<[u8; 4]>::try_from(&bytes[at..at + 4]).unwrap());
+    let (from, to, ip, total) = (address(12), address(16), 20, be(2));
+    let mut pseudo = bytes[12..20].to_vec();
     ensure(total == original, "the packet's length is that of IP")?;
     let tcp = &bytes[ip..];
     let header = usize::from(tcp[12] >> 4) * 4;
@@ -173,8 +173,8 @@ fn segment(bytes: &[u8], original: usize) -> Read<Packet> {
         interface: 0,
         nanos: 0,
         comment: String::new(),
-        from: (from, port(0)).into(),
-        to: (to, port(2)).into(),
+        from: SocketAddrV4::new(from, port(0)),
+        to: SocketAddrV4::new(to, port(2)),
         seq: number(4),
         ack: number(8),
         flags: tcp[13],

@@ -347,17 +347,20 @@ fn ports_that_two_connections_share_are_told_apart() {
 }
 
 #[test]
-fn loopback_has_two_kinds_of_addresses() {
+fn every_node_has_an_address_that_is_called_as_it_is() {
     let mut story = Story::new();
-    let address = "[::1]:40001".parse().unwrap();
-    story.tell(EventKind::Listen { node: APP, address });
+    story.tell(EventKind::Listen { node: APP, address: "[::1]:40001".parse().unwrap() });
     story.connect(1, APP, 50_001);
     story.get(&format!("/{}", "a".repeat(100_000)), Fate::Delivered);
     story.reply();
     story.close(1, APP);
     story.is_sound();
-    let hosts = story.capture().fields("http.response", &["ipv6.src", "ipv6.dst", "tcp.srcport"]);
-    assert_eq!(hosts, [["::1", "::1", "40001"]]);
+    let file = story.file();
+    let hosts = story.capture().fields("http.response", &["ip.src", "ip.dst", "tcp.srcport"]);
+    let called = |host: &str| file.names[&host.parse().unwrap()].as_str();
+    let [host, to, port] = hosts[0].as_slice() else { panic!("{hosts:?}") };
+    assert_eq!([called(host), called(to), port], ["app", "alice", "40001"]);
+    assert_eq!(called("127.255.255.254"), "outside");
 }
 
 #[test]

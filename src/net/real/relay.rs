@@ -19,7 +19,7 @@ use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 
 use super::break_off;
-use super::chunk::poll_chunk;
+use super::chunk::Chunks;
 use crate::base::Time;
 use crate::net::kick::{Reader, RealNudge};
 use crate::net::{Clock, Conduit, Conduits, Nudge, Parcel, Sleep, WINDOW_BYTES};
@@ -38,6 +38,8 @@ pub struct Relay {
 /// One direction.
 struct Way {
     conduit: Box<dyn Conduit>,
+    /// What was read, as far as it has not been pushed.
+    chunks: Chunks,
     /// What is due but did not fit into the socket.
     ready: Bytes,
     /// Nothing more is read.
@@ -121,6 +123,7 @@ impl Way {
     fn new(conduit: Box<dyn Conduit>) -> Way {
         Way {
             conduit,
+            chunks: Chunks::default(),
             ready: Bytes::new(),
             read_ended: false,
             done: false,
@@ -195,7 +198,8 @@ impl Way {
         if under_way >= WINDOW_BYTES {
             return Poll::Pending;
         }
-        match ready!(poll_chunk(Pin::new(from), cx)) {
+        let most = self.conduit.appetite();
+        match ready!(self.chunks.poll_next(Pin::new(from), cx, most)) {
             Ok(chunk) if !chunk.is_empty() => self.conduit.push(clock.now(), chunk),
             ended => {
                 self.read_ended = true;

@@ -12,7 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
-use super::chunk::poll_chunk;
+use super::chunk::Chunks;
 use crate::net::kick::{Reader, RealNudge};
 use crate::net::{Clock, Conduit, Nudge, Parcel, Sleep, WINDOW_BYTES};
 
@@ -27,6 +27,8 @@ pub(in crate::net) struct RealStream {
 
 struct Incoming {
     conduit: Box<dyn Conduit>,
+    /// What was read, as far as it has not been pushed.
+    chunks: Chunks,
     inbox: VecDeque<Bytes>,
     sleep: Option<Sleep>,
     ended: bool,
@@ -321,6 +323,7 @@ impl Incoming {
         conduit.attach(Nudge::real(RealNudge::Receiving(Arc::downgrade(&reader))));
         Incoming {
             conduit,
+            chunks: Chunks::default(),
             inbox: VecDeque::new(),
             sleep: None,
             ended: false,
@@ -380,14 +383,15 @@ impl Incoming {
         }
     }
 
-    /// Reads once from the socket into the conduit.
+    /// Takes what the socket has, or a piece of it, into the conduit.
     fn poll_socket(
         &mut self,
         read: &mut OwnedReadHalf,
         clock: &Clock,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        match std::task::ready!(poll_chunk(Pin::new(read), cx)) {
+        let most = self.conduit.appetite();
+        match std::task::ready!(self.chunks.poll_next(Pin::new(read), cx, most)) {
             Ok(chunk) if chunk.is_empty() => {
                 self.ended = true;
                 self.conduit.end(clock.now(), false);

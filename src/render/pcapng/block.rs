@@ -3,15 +3,18 @@
 //! ```text
 //! block   | type: u32 | length: u32 | body, padded to 4 bytes | length: u32 |
 //! option  | code: u16 | length: u16 | value, padded to 4 bytes |
-//! file    section header, then interfaces and packets; an interface stands before its first packet
+//! file    section header, then names, interfaces and packets; an interface stands before its first packet
 //! ```
 //!
 //! Options that do not fit are cut at a whole character. See the draft `draft-ietf-opsawg-pcapng`.
+
+use std::net::Ipv4Addr;
 
 use crate::base::Time;
 
 const SECTION: u32 = 0x0A0D_0D0A;
 const INTERFACE: u32 = 1;
+const NAMES: u32 = 4;
 const PACKET: u32 = 6;
 
 /// Says that the file is in little endian, and that it is pcapng.
@@ -22,6 +25,8 @@ const LINKTYPE_RAW: u16 = 101;
 
 /// Times are in units of 10^-9 seconds.
 const NANOSECONDS: u8 = 9;
+
+const NAME_OF_IPV4: u16 = 1;
 
 const OPTION_COMMENT: u16 = 1;
 const SECTION_APPLICATION: u16 = 4;
@@ -57,6 +62,17 @@ pub(super) fn interface(name: &str, description: &str, out: &mut Vec<u8>) {
         text(INTERFACE_NAME, name, out);
         text(INTERFACE_DESCRIPTION, description, out);
         option(INTERFACE_RESOLUTION, &[NANOSECONDS], out);
+        option(0, &[], out);
+    });
+}
+
+/// Appends what addresses are called.
+pub(super) fn names<'a>(names: impl Iterator<Item = (Ipv4Addr, &'a str)>, out: &mut Vec<u8>) {
+    block(NAMES, out, |out| {
+        for (address, name) in names {
+            let value = [&address.octets(), name.as_bytes(), &[0]].concat();
+            option(NAME_OF_IPV4, &value, out);
+        }
         option(0, &[], out);
     });
 }

@@ -14,10 +14,10 @@
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::SocketAddrV4;
 
 use super::block;
-use super::packet::{ACK, FIN, PSH, RST, SYN, Segment, data_max};
+use super::packet::{ACK, DATA_MAX, FIN, PSH, RST, SYN, Segment};
 use crate::base::{NodeId, Time};
 
 /// The index of the side that asked.
@@ -68,7 +68,7 @@ pub(super) struct Connection {
 }
 
 struct Side {
-    address: SocketAddr,
+    address: SocketAddrV4,
     /// The sequence number of the next byte that it sends.
     next: u32,
     window: u16,
@@ -81,7 +81,7 @@ impl Connection {
     pub(super) fn new(
         (from, to): (NodeId, NodeId),
         interface: u32,
-        addresses: [SocketAddr; 2],
+        addresses: [SocketAddrV4; 2],
         number: u32,
     ) -> Connection {
         let first = number.wrapping_mul(0x9E37_79B9);
@@ -97,7 +97,7 @@ impl Connection {
     }
 
     /// The client's and the server's.
-    pub(super) fn addresses(&self) -> [SocketAddr; 2] {
+    pub(super) fn addresses(&self) -> [SocketAddrV4; 2] {
         [self.sides[CLIENT].address, self.sides[SERVER].address]
     }
 
@@ -154,7 +154,7 @@ impl Connection {
         if length == 0 {
             return self.tell(out, side, comment);
         }
-        let size_max = u64::from(data_max(self.sides[side].address));
+        let size_max = u64::from(DATA_MAX);
         let mut comment = Some(comment);
         let (mut left, mut kept) = (length, bytes);
         for number in 1..=SEGMENTS_MAX {
@@ -211,7 +211,7 @@ impl Connection {
 
     /// The options of a SYN: the longest segment, and what the window is counted in.
     fn options(&self) -> [u8; 8] {
-        let [high, low] = data_max(self.sides[CLIENT].address).to_be_bytes();
+        let [high, low] = DATA_MAX.to_be_bytes();
         [2, 4, high, low, 1, 3, 3, WINDOW_SHIFT]
     }
 

@@ -8,7 +8,7 @@
 //! the times of the trace. A capture is one from the receivers' side: a packet has the time at which it
 //! arrived, and what did not arrive is not in the stream; a packet without data tells of it. Comments say
 //! which message a packet begins, from whom to whom, and what became of it, and which faults and crashes there
-//! were before it. Every link is an interface.
+//! were before it. Every link is an interface, and every node has an address of its own, with its name.
 //!
 //! It is written as the events come, and only open connections are kept in memory. `docs/exports.md`
 //! tells what is true of a capture and what is not.
@@ -19,7 +19,7 @@ mod packet;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, Write};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, OnceLock};
 
 use self::connection::{CLIENT, Connection, Out, SERVER};
@@ -39,6 +39,9 @@ const NOTES_MAX: usize = 32;
 
 /// The most links that are interfaces of their own; the others share the first interface.
 const INTERFACES_MAX: usize = 4096;
+
+/// The number of the address of whom no scenario names, among those of loopback.
+const OUTSIDE: u32 = 0x00ff_fffe;
 
 /// How much is gathered before it is written, in bytes, where nobody watches.
 const BUFFER: usize = 256 * 1024;
@@ -141,11 +144,11 @@ impl<W: Write + Send> Drop for Writer<W> {
 struct Capture {
     names: Vec<String>,
     kinds: Vec<String>,
-    servers: BTreeMap<NodeId, SocketAddr>,
+    servers: BTreeMap<NodeId, u16>,
     interfaces: BTreeMap<(NodeId, NodeId), u32>,
     connections: BTreeMap<ConnId, Connection>,
     /// Which connection has a pair of addresses; the lesser stands first.
-    taken: BTreeMap<(SocketAddr, SocketAddr), ConnId>,
+    taken: BTreeMap<(SocketAddrV4, SocketAddrV4), ConnId>,
     over: VecDeque<ConnId>,
     /// What happened to nodes and links since the last packet; the next one tells it.
     notes: VecDeque<String>,
@@ -161,6 +164,9 @@ impl Capture {
             "scenario {scenario}, {clock} clock, seed {seed}; times are those since the start of the run"
         );
         block::section(&format!("looplab {program}"), &about, &mut blocks);
+        let names = header.nodes.iter().zip(0..).map(|(node, id)| (host(NodeId(id)), &*node.name));
+        let outside = (host(NodeId::OUTSIDE), "outside");
+        block::names(names.chain([outside]), &mut blocks);
         block::interface("looplab", "links beyond those that have an interface", &mut blocks);
         Capture {
             names: header.nodes.iter().map(|node| node.name.clone()).collect(),
@@ -178,8 +184,14 @@ impl Capture {
     fn event(&mut self, event: &Event) {
         let at = event.at;
         match &event.kind {
+            EventKind::Node(node) => {
+                let id = NodeId(u32::try_from(self.names.len()).unwrap_or(u32::MAX));
+                block::names([(host(id), &*node.name)].into_iter(), &mut self.blocks);
+                self.names.push(node.name.clone());
+                self.kinds.push(node.kind.clone());
+            }
             EventKind::Listen { node, address } => {
-                self.servers.insert(*node, *address);
+                self.servers.insert(*node, address.port());
             }
             EventKind::Connect { conn, from, to, port } => self.ask(at, *conn, (*from, *to), *port),
             EventKind::Accept { conn, node } => {
@@ -328,7 +340,7 @@ impl Capture {
             self.forget(oldest);
         }
         let server = self.address_of(nodes.1);
-        let client = self.free_address(port, conn, server);
+        let client = self.free_address(nodes.0, port, conn, server);
         if let Some(former) = self.taken.insert(pair(client, server), conn) {
             self.connections.remove(&former);
         }
@@ -345,34 +357,35 @@ impl Capture {
         }
     }
 
-    /// Where a server listens; a made-up address if the trace does not have it.
-    fn address_of(&self, server: NodeId) -> SocketAddr {
-        let known = self.servers.get(&server).copied();
-        known.unwrap_or_else(|| {
-            let port = u16::try_from(20_000 + server.0 % 10_000).unwrap_or(20_000);
-            (Ipv4Addr::LOCALHOST, port).into()
-        })
+    /// Where a server listens; at a made-up port if the trace does not have it.
+    fn address_of(&self, server: NodeId) -> SocketAddrV4 {
+        let made_up = || u16::try_from(20_000 + server.0 % 10_000).unwrap_or(20_000);
+        let port = self.servers.get(&server).copied().unwrap_or_else(made_up);
+        SocketAddrV4::new(host(server), port)
     }
 
     /// The client's address with that port, or with the next one that no open connection to the same
     /// server has: in the virtual world ports are drawn, and two may be the same. If the port is not
     /// known, neither is the handshake that would tell a connection from one before it, so that its
     /// port is one that nobody had.
-    fn free_address(&self, port: Option<u16>, conn: ConnId, server: SocketAddr) -> SocketAddr {
-        let host: IpAddr = match server {
-            SocketAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            SocketAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        };
+    fn free_address(
+        &self,
+        client: NodeId,
+        port: Option<u16>,
+        conn: ConnId,
+        server: SocketAddrV4,
+    ) -> SocketAddrV4 {
+        let host = host(client);
         let is_over = |conn: &ConnId| {
             port.is_some() && self.connections.get(conn).is_none_or(Connection::is_over)
         };
-        let is_free = |client: &SocketAddr| {
+        let is_free = |client: &SocketAddrV4| {
             *client != server && self.taken.get(&pair(*client, server)).is_none_or(is_over)
         };
         let first = port.unwrap_or_else(|| made_up_port(conn.0));
         let ports = (first..=u16::MAX).chain(1..first);
-        let mut addresses = ports.map(|port| SocketAddr::from((host, port)));
-        addresses.find(is_free).unwrap_or_else(|| (host, first).into())
+        let mut addresses = ports.map(|port| SocketAddrV4::new(host, port));
+        addresses.find(is_free).unwrap_or_else(|| SocketAddrV4::new(host, first))
     }
 
     fn interface(&mut self, nodes: (NodeId, NodeId)) -> u32 {
@@ -396,9 +409,16 @@ impl Capture {
     /// The options that Wireshark needs for the servers that were met.
     fn decode_as(&self) -> Vec<String> {
         let kind = |node: &NodeId| self.kinds.get(node.index()).map_or("", String::as_str);
-        let options = self.servers.iter().map(|(node, at)| decode_as(kind(node), at.port()));
+        let options = self.servers.iter().map(|(node, port)| decode_as(kind(node), *port));
         options.flatten().collect()
     }
+}
+
+/// The address of a node: one of its own, so that a flow graph has a column for each. The ports are those of
+/// the trace.
+fn host(node: NodeId) -> Ipv4Addr {
+    let number = if node == NodeId::OUTSIDE { OUTSIDE } else { node.0 % OUTSIDE + 1 };
+    Ipv4Addr::from(u32::from(Ipv4Addr::new(127, 0, 0, 0)) | number)
 }
 
 /// A time as Wireshark shows it.
@@ -408,7 +428,7 @@ fn seconds(time: Time) -> String {
 }
 
 /// What two addresses have in common, whoever of them asked.
-fn pair(one: SocketAddr, other: SocketAddr) -> (SocketAddr, SocketAddr) {
+fn pair(one: SocketAddrV4, other: SocketAddrV4) -> (SocketAddrV4, SocketAddrV4) {
     (one.min(other), one.max(other))
 }
 

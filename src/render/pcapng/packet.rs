@@ -1,13 +1,13 @@
 //! IP packets with TCP segments in them, as a kernel would send them over loopback.
 //!
 //! ```text
-//! | IPv4: 20 bytes, or IPv6: 40 | TCP: 20 bytes | options | data |
+//! | IPv4: 20 bytes | TCP: 20 bytes | options | data |
 //! ```
 //!
 //! Lengths and checksums are right. Where the data was not kept the packet is cut after what was, its
 //! lengths still count the whole, and its TCP checksum, which nobody can know, is 0.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddrV4;
 
 pub(super) const FIN: u8 = 0x01;
 pub(super) const SYN: u8 = 0x02;
@@ -28,8 +28,8 @@ const DONT_FRAGMENT: u16 = 0x4000;
 
 /// A segment of TCP.
 pub(super) struct Segment<'a> {
-    pub(super) from: SocketAddr,
-    pub(super) to: SocketAddr,
+    pub(super) from: SocketAddrV4,
+    pub(super) to: SocketAddrV4,
     pub(super) seq: u32,
     pub(super) ack: u32,
     pub(super) flags: u8,
@@ -42,13 +42,8 @@ pub(super) struct Segment<'a> {
     pub(super) length: u16,
 }
 
-/// The most data of one segment between such addresses: that of Linux on loopback, whose packets are as
-/// long as packets can be.
-pub(super) fn data_max(address: SocketAddr) -> u16 {
-    // What is left of 65,535 bytes. The length of IPv6 does not count its own header, but room is kept
-    // for it, as Linux does.
-    if address.is_ipv4() { u16::MAX - 40 } else { u16::MAX - 60 }
-}
+/// The most data of one segment: that of Linux on loopback, whose packets are as long as packets can be.
+pub(super) const DATA_MAX: u16 = u16::MAX - 40;
 
 impl Segment<'_> {
     /// Appends the packet, as much as there is of it, and returns how long it is.
@@ -57,29 +52,17 @@ impl Segment<'_> {
         let length = header.saturating_add(self.length);
         let start = out.len();
         let mut sum = Sum::default();
-        match (self.from.ip(), self.to.ip()) {
-            (IpAddr::V4(from), IpAddr::V4(to)) => {
-                out.extend_from_slice(&[0x45, 0]);
-                put(length.saturating_add(20), out);
-                put(0, out);
-                put(DONT_FRAGMENT, out);
-                out.extend_from_slice(&[HOPS, TCP, 0, 0]);
-                out.extend_from_slice(&from.octets());
-                out.extend_from_slice(&to.octets());
-                let mut of_header = Sum::default();
-                of_header.add(&out[start..]);
-                out[start + 10..start + 12].copy_from_slice(&of_header.check());
-                sum.add(&out[start + 12..]);
-            }
-            (from, to) => {
-                out.extend_from_slice(&[0x60, 0, 0, 0]);
-                put(length, out);
-                out.extend_from_slice(&[TCP, HOPS]);
-                out.extend_from_slice(&octets(from));
-                out.extend_from_slice(&octets(to));
-                sum.add(&out[start + 8..]);
-            }
-        }
+        out.extend_from_slice(&[0x45, 0]);
+        put(length.saturating_add(20), out);
+        put(0, out);
+        put(DONT_FRAGMENT, out);
+        out.extend_from_slice(&[HOPS, TCP, 0, 0]);
+        out.extend_from_slice(&self.from.ip().octets());
+        out.extend_from_slice(&self.to.ip().octets());
+        let mut of_header = Sum::default();
+        of_header.add(&out[start..]);
+        out[start + 10..start + 12].copy_from_slice(&of_header.check());
+        sum.add(&out[start + 12..]);
         sum.add(&[0, TCP]);
         sum.add(&length.to_be_bytes());
         let tcp = out.len();
@@ -109,14 +92,6 @@ impl Segment<'_> {
 
 fn put(number: u16, out: &mut Vec<u8>) {
     out.extend_from_slice(&number.to_be_bytes());
-}
-
-/// An address of IPv6, also for one of IPv4.
-fn octets(address: IpAddr) -> [u8; 16] {
-    match address {
-        IpAddr::V4(v4) => v4.to_ipv6_mapped().octets(),
-        IpAddr::V6(v6) => v6.octets(),
-    }
 }
 
 /// The checksum of the internet (RFC 1071). What is added has an even length, except the last.

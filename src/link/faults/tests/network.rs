@@ -22,7 +22,8 @@ fn a_cut_holds_what_is_sent_until_it_is_healed() {
         LINES,
         |mut bench| async move {
             let (mut near, mut far) = bench.connect().await;
-            bench.start(&cut(BOTH, false, None));
+            let both = cut(BOTH, false, None);
+            bench.start(&both);
             send(&mut near, b"there\n").await;
             send(&mut far, b"back\n").await;
             expect_nothing(&bench.clock, &mut far).await;
@@ -30,7 +31,7 @@ fn a_cut_holds_what_is_sent_until_it_is_healed() {
             bench.faults.end("cut");
             expect(&mut far, b"there\n").await;
             expect(&mut near, b"back\n").await;
-            bench.start(&cut(BOTH, false, None));
+            bench.start(&both);
             send(&mut near, b"too late\n").await;
             expect_nothing(&bench.clock, &mut far).await;
         },

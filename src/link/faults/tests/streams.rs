@@ -427,3 +427,59 @@ fn connections_can_be_closed_by_hand() {
         |outcome| assert_eq!(outcome.fates()[0].1, Fate::Dropped),
     );
 }
+
+/// A fault on bytes that chooses messages by their summary.
+fn on(summary: &str, name: &str, harm: Harm) -> Arc<Fault> {
+    let summary = summary.to_owned();
+    named(name, harm, |rule| {
+        rule.unit = Unit::Message;
+        rule.choice.looks.summary = Some(summary);
+    })
+}
+
+#[test]
+fn faults_on_bytes_can_choose_messages() {
+    in_both(
+        LINES,
+        |mut bench| async move {
+            let by = Distribution::Constant(30 * MS);
+            let at = Corruption::At { offset: 0, bits: 0x20 };
+            bench.start(&on("*slow*", "slow", Harm::Latency { by, jitter: Duration::ZERO }));
+            bench.start(&on("*flip*", "flip", Harm::Corrupt(at)));
+            bench.start(&on("*gone*", "gone", Harm::Blackhole { close_after: None }));
+            bench.start(&on("*last*", "last", Harm::HalfClose));
+            let (mut near, mut far) = bench.connect().await;
+            send(&mut near, b"quick\nslow\nflip\nquick\ngone\nlast\nmore\n").await;
+            let got = rest(&mut far).await.expect("an end");
+            assert_eq!(String::from_utf8_lossy(&got), "quick\nslow\nFlip\nquick\nlast\n");
+        },
+        |outcome| {
+            let fates: Vec<_> = outcome.fates().into_iter().map(|one| one.1).collect();
+            assert_eq!(fates[..3], [Fate::Delivered, Fate::Delayed, Fate::Corrupted]);
+            assert_eq!(fates[4..], [Fate::Dropped, Fate::Delivered, Fate::Dropped]);
+            for name in ["slow", "flip", "gone", "last"] {
+                assert_eq!(outcome.touched(name), 1, "{name}");
+            }
+        },
+    );
+}
+
+#[test]
+fn a_reset_comes_when_such_a_message_is_sent() {
+    in_both(
+        LINES,
+        |mut bench| async move {
+            bench.start(&on("*bad*", "x", Harm::Reset { after: Duration::ZERO }));
+            let (mut near, mut far) = bench.connect().await;
+            send(&mut near, b"good\n").await;
+            expect(&mut far, b"good\n").await;
+            send(&mut near, b"bad\n").await;
+            assert!(rest(&mut far).await.is_err());
+            assert!(rest(&mut near).await.is_err());
+        },
+        |outcome| {
+            assert_eq!(outcome.fates()[1], ("\"bad\"".into(), Fate::Lost, "x".into()));
+            assert_eq!(outcome.touched("x"), 1);
+        },
+    );
+}
