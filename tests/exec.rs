@@ -217,8 +217,8 @@ fn a_program_that_is_dropped_is_gone() {
 fn a_program_that_starts_itself_anew_all_the_time_is_caught() {
     let lifeline = Lifeline::new();
     let script = format!(
-        "import os\nf = open({:?}, 'w')\nprint('running', flush=True)\n\
-         while True:\n    if os.fork():\n        os._exit(0)\n    os.setsid()\n",
+        "import os, time\nf = open({:?}, 'w')\nprint('running', flush=True)\n\
+         end = time.monotonic() + 120\nwhile time.monotonic() < end:\n    if os.fork():\n        os._exit(0)\n    os.setsid()\n",
         lifeline.path()
     );
     let folder = tempfile::tempdir().unwrap();

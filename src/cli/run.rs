@@ -106,7 +106,7 @@ fn drive(
     let registration = Arc::new(OnceLock::new());
     let (registered, shows, of) = (registration.clone(), live.clone(), plan.clone());
     let (quiet, captured) = (args.quiet, args.pcap.clone());
-    let ready = move |endpoints: &[Endpoint]| {
+    let listening = move |endpoints: &[Endpoint]| {
         if !quiet {
             shows.say(table(endpoints, &of, style));
             if let Some(path) = &captured {
@@ -119,7 +119,7 @@ fn drive(
     };
     let hooks = Hooks {
         mode: Mode::Run,
-        ready: Some(Box::new(ready)),
+        listening: Some(Box::new(listening)),
         interrupt: Some(stop.interrupt()),
         guard: super::guard_path(),
         ..Hooks::default()

@@ -102,7 +102,9 @@ pub type Ready = Box<dyn FnOnce(&[Endpoint]) + Send>;
 pub struct Hooks {
     /// Run or up.
     pub mode: Mode,
-    /// Called once, when all servers can be reached.
+    /// Called once, when the addresses are known, and before any fault.
+    pub listening: Option<Ready>,
+    /// Called once, when all servers can be reached, and the faults of the beginning are loose.
     pub ready: Option<Ready>,
     /// Completes when the run is to stop early, in order. Polled on the run's own runtime.
     pub interrupt: Option<Interrupt>,

@@ -117,6 +117,9 @@ impl World {
             }
             None => return Ok(self.finish(mode, Middle::Interrupted).await),
         }
+        if let Some(listening) = hooks.listening {
+            listening(&endpoints);
+        }
         self.director.begin();
         let stop = self.begin_services(hooks.services, &endpoints);
         if let Some(ready) = hooks.ready {
