@@ -13,7 +13,7 @@ use looplab::scenario::model::Scenario;
 use looplab::{run, trace};
 
 /// A process that is killed with its owner.
-pub struct Process(Child);
+pub struct Process(pub Child);
 
 impl Drop for Process {
     fn drop(&mut self) {

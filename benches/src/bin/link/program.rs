@@ -16,6 +16,7 @@ pub fn run(kind: &str) {
         "echo" => serve(echo),
         "sink" => serve(sink),
         "http" => http(),
+        "crowd" => crowd(),
         _ => panic!("there is no program {kind}"),
     }
 }
@@ -73,6 +74,22 @@ fn http() {
                 let http = hyper::server::conn::http1::Builder::new()
                     .serve_connection(TokioIo::new(stream), service);
                 let _ = http.await;
+            });
+        }
+    });
+}
+
+/// An echo for very many connections.
+fn crowd() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.expect("a runtime").block_on(async move {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        println!("{}", listener.local_addr().expect("an address"));
+        loop {
+            let (mut stream, _) = listener.accept().await.expect("a connection");
+            tokio::spawn(async move {
+                let (mut read, mut write) = stream.split();
+                let _ = tokio::io::copy(&mut read, &mut write).await;
             });
         }
     });
