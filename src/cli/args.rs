@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use super::args_proxy::ProxyArgs;
 use super::args_remote::{FaultArgs, HealArgs, IsolateArgs, NodeArgs, PartitionArgs};
 use crate::render::Format;
 use crate::scenario::model::World;
@@ -55,6 +56,8 @@ pub enum Command {
     Run(RunArgs),
     /// Keep a scenario's servers up for curl, redis-cli, a browser, your program
     Up(UpArgs),
+    /// Put a link in front of a server that runs already, without a scenario
+    Proxy(ProxyArgs),
     /// Let faults loose in a scenario that is up, list them, end them
     Fault(FaultArgs),
     /// Crash, restart, pause or resume a server of a scenario that is up
@@ -423,7 +426,7 @@ fn link(text: &str) -> Result<(String, String), String> {
 }
 
 /// A port of loopback; an address that says another one is refused, not passed over.
-fn loopback_port(text: &str) -> Result<u16, String> {
+pub(super) fn loopback_port(text: &str) -> Result<u16, String> {
     let (host, port) = text.rsplit_once(':').unwrap_or(("localhost", text));
     let is_loopback =
         host.eq_ignore_ascii_case("localhost") || host.parse() == Ok(std::net::Ipv4Addr::LOCALHOST);

@@ -11,6 +11,7 @@
 //! here ends the process by itself but a second Ctrl-C.
 
 mod args;
+mod args_proxy;
 mod args_remote;
 mod atomic;
 mod check;
@@ -27,6 +28,7 @@ mod new;
 mod node;
 mod pcap;
 mod ports;
+mod proxy;
 mod registry;
 mod remote;
 mod run;
@@ -90,6 +92,7 @@ impl Command {
         match self {
             Command::Run(args) => run::run(&args),
             Command::Up(args) => up::run(&args),
+            Command::Proxy(args) => proxy::run(args),
             Command::Fault(args) => fault::run(&args),
             Command::Node(args) => node::run(&args),
             Command::Partition(args) => fault::partition(&args),

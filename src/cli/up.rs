@@ -27,18 +27,26 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     logging::install(&args.log)?;
     let overrides = Overrides { clock: Some(World::Real), seed: args.seed, no_exec: args.no_exec };
     let plan = folder::read_plan(&args.file, overrides)?;
+    serve(&plan, args)
+}
+
+/// Keeps the servers of a plan up. `args.file` does not matter any more.
+///
+/// # Errors
+/// As [`run`].
+pub(super) fn serve(plan: &Arc<Plan>, args: &UpArgs) -> Result<Exit, Failure> {
     let token = token()?;
     let style = screen::style(args.look);
     let stop = Stop::on_signals();
-    let out = folder::folder(args.out.as_deref(), &plan)?;
+    let out = folder::folder(args.out.as_deref(), plan)?;
     stop.listens();
-    let trace = Trace::create(&out, &plan)?;
-    let mut pcap = Pcap::create(args.pcap.as_deref(), &plan, &trace)?;
+    let trace = Trace::create(&out, plan)?;
+    let mut pcap = Pcap::create(args.pcap.as_deref(), plan, &trace)?;
     let form = if args.quiet { Form::Failures } else { Form::Diagram };
     // Clients do nothing here; whoever comes is a stranger.
     let servers = plan.nodes.iter().take(plan.servers.len()).map(|node| node.id);
     let shown = servers.chain([NodeId::OUTSIDE]).collect();
-    let teller = teller(&plan, style, form, Folding::Renewing, Some(shown));
+    let teller = teller(plan, style, form, Folding::Renewing, Some(shown));
     // Whoever starts it quietly may read the addresses and turn away.
     let reader = (!args.quiet).then(|| stop.clone());
     let printing = Printing { progress: None, virtual_time: false, stop: reader, direct: false };
@@ -47,7 +55,7 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     observers.extend(pcap.as_mut().and_then(Pcap::observer));
     observers.push(Box::new(live.clone()));
     let recorder = Recorder::new(observers);
-    live.say(title(&plan, style));
+    live.say(title(plan, style));
     let files = Arc::new(Mutex::new(Files::default()));
     let registration = Arc::new(OnceLock::new());
     let opened = {
@@ -85,13 +93,13 @@ pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
         services: vec![control::service(settings)],
         ..Hooks::default()
     };
-    let ended = match run::run(&plan, &recorder, hooks) {
+    let ended = match run::run(plan, &recorder, hooks) {
         Ok(ended) => ended,
         Err(error) => {
             let _ = printer.end(|_, _| {});
             let _ = fs::remove_file(&trace.path);
             pcap.iter().for_each(Pcap::remove);
-            return Err(machine_said_no(&error, &plan));
+            return Err(machine_said_no(&error, plan));
         }
     };
     let outcome = if ended.failure.is_some() { Outcome::Failed } else { Outcome::Ok };

@@ -31,8 +31,13 @@ impl Up {
     /// Starts the servers of `scenario` and waits until they can be reached. `more` goes to the command
     /// line.
     pub fn new(scenario: &str, more: &str) -> Up {
+        Up::started_by(&format!("up up.yaml --out out {more}"), scenario)
+    }
+
+    /// Waits until the servers of a command line can be reached, for which `up.yaml` is there.
+    pub fn started_by(line: &str, scenario: &str) -> Up {
         let bench = Bench::new(&[("up.yaml", scenario)]);
-        let running = bench.start(&format!("up up.yaml --out out {more}"), "Ctrl-C stops");
+        let running = bench.start(line, "Ctrl-C stops");
         let json: serde_json::Value =
             serde_json::from_str(&bench.read("out/endpoints.json")).unwrap();
         let ports = json["endpoints"].as_array().unwrap().iter().map(|endpoint| {
