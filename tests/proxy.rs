@@ -30,10 +30,10 @@ fn it_leads_to_the_server_records_what_crosses_it_and_can_be_harmed() {
     let proxy = Up::started_by(&line, "");
     assert_eq!(get(proxy.port("upstream")), "HTTP/1.1 200 OK");
     let words = ["fault", "add", "*->upstream edit={status: 503} direction=response"];
-    let output = proxy.bench.command(&words).output().unwrap();
+    let output = proxy.bench.command(words).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert!(get(proxy.port("upstream")).starts_with("HTTP/1.1 503"));
-    let output = proxy.bench.command(&["fault", "rm", "all"]).output().unwrap();
+    let output = proxy.bench.command(["fault", "rm", "all"]).output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert_eq!(get(proxy.port("upstream")), "HTTP/1.1 200 OK");
     let expected = ["GET /hello", "200 OK", "GET /hello", "200 OK", "GET /hello", "200 OK"];
