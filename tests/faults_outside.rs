@@ -11,7 +11,7 @@ use std::time::Duration;
 use looplab::base::{Distribution, NodeId};
 use looplab::link::{Faults, Links, Status};
 use looplab::net::{Clock, Listener, Net, Stream, block_on_real};
-use looplab::plan::fault::{Choice, Fault, FaultKind, Harm, Nodes, Rule, Unit};
+use looplab::plan::fault::{Fault, FaultKind, Harm, Rule};
 use looplab::plan::{Overrides, Plan};
 use looplab::scenario::model::{Scenario, World};
 use looplab::trace::{Collector, EventKind, Recorder};
@@ -74,17 +74,7 @@ where
 
 /// A fault on requests, with parts changed.
 fn with(harm: Harm, change: impl FnOnce(&mut Rule)) -> Arc<Fault> {
-    let unit = if harm.is_on_messages() { Unit::Message } else { Unit::Connection };
-    let mut rule = Rule {
-        from: Nodes::default(),
-        to: Nodes::default(),
-        request: true,
-        response: false,
-        harm,
-        unit,
-        choice: Choice::default(),
-        only_cause: false,
-    };
+    let mut rule = Rule::new(harm);
     change(&mut rule);
     let kind = FaultKind::Link(Arc::new(rule));
     Arc::new(Fault { name: "x".into(), span: None, text: "{ x }".into(), kind, lasts: None })

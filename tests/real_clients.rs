@@ -6,6 +6,9 @@
     reason = "what goes wrong with the tools fails the test, as it should"
 )]
 
+#[path = "common/tools.rs"]
+#[allow(unreachable_pub, reason = "each test binary uses a part of it")]
+mod tools;
 #[path = "common/up.rs"]
 #[allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 mod up;
@@ -13,6 +16,7 @@ mod up;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Command, Output, Stdio};
 
+use tools::{answers, have};
 use up::Up;
 
 const SERVERS: &str = r#"looplab: 1
@@ -23,27 +27,9 @@ servers:
     routes:
       - { on: GET /hello, respond: { json: { msg: hi } } }
       - { on: "* /items", collection: items }
-  store: { type: redis }
+  store: { type: redis, data: { "item:42": 10 } }
   safe: { type: redis, password: sesame }
 "#;
-
-/// Whether a program of that name can be had; if not, the test is over.
-fn have(tool: &str) -> bool {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&paths).any(|folder| folder.join(tool).is_file());
-    found || missing(tool)
-}
-
-/// Says that a test is skipped. In the gate nothing is.
-#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
-fn missing(tool: &str) -> bool {
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "{tool} is not installed, and the gate skips nothing"
-    );
-    eprintln!("SKIPPED: {tool} is not installed");
-    false
-}
 
 /// Runs a program to its end, with a text for its standard input.
 fn ran(tool: &str, args: &[&str], input: &str) -> Output {
@@ -212,6 +198,28 @@ fn redis_cli_works_by_argument_by_pipe_and_with_its_options() {
 }
 
 #[test]
+fn redis_cli_talks_to_it_in_both_versions_and_surveys_its_keys() {
+    if !have("redis-cli") {
+        return;
+    }
+    let up = Up::new(SERVERS, "");
+    let store = up.port("store").to_string();
+    for version in ["-2", "-3"] {
+        // From a pipe it also asks for COMMAND DOCS, as at a terminal.
+        let input =
+            "GET item:42\nHSET h f v\nHGETALL h\nZADD z 1.5 m\nZSCORE z m\nNOTHING\nDEL h z\n";
+        let said = said("redis-cli", &["-p", &store, version], input);
+        let expected =
+            "10\n1\nf\nv\n1\n1.5\nERR unknown command 'NOTHING', with args beginning with: \n\n2\n";
+        // As a map it is written on one line.
+        assert_eq!(said.replace("f v\n", "f\nv\n"), expected, "{version}");
+    }
+    let survey = said("redis-cli", &["-p", &store, "--bigkeys"], "");
+    assert!(survey.contains("1 strings with"), "{survey}");
+    up.stop();
+}
+
+#[test]
 fn redis_cli_hears_what_another_publishes() {
     if !have("redis-cli") {
         return;
@@ -253,12 +261,25 @@ fn redis_benchmark_ends_well() {
 }
 
 #[test]
-fn redis_py_works_in_both_protocols() {
-    if !have("python3") {
+fn redis_benchmark_may_send_several_at_once() {
+    if !have("redis-benchmark") {
         return;
     }
-    if !ran("python3", &["-c", "import redis"], "").status.success() {
-        missing("redis-py");
+    let up = Up::new(SERVERS, "--quiet");
+    let port = up.port("store").to_string();
+    let tests = "set,get,lrange_100,mset,zadd,spop";
+    let args = ["-p", &port, "-c", "32", "-n", "3200", "-P", "4", "-t", tests, "-q"];
+    let out = said("redis-benchmark", &args, "");
+    for name in ["SET", "GET", "LRANGE_100", "MSET (10 keys)", "ZADD", "SPOP"] {
+        assert!(out.contains(name), "{name}: {out}");
+    }
+    assert!(out.matches(" requests per second").count() >= 6 && !out.contains("Error"), "{out}");
+    up.stop();
+}
+
+#[test]
+fn redis_py_works_in_both_protocols() {
+    if !answers("redis-py", Command::new("python3").args(["-c", "import redis"])) {
         return;
     }
     let up = Up::new(SERVERS, "--quiet");

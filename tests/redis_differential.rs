@@ -5,6 +5,10 @@
 //! What the two may do differently is written down in `same`: the order of what has no order, the
 //! digits of doubles (Redis before 7.2 writes 17 of them), and a second more or less of a time to live.
 
+#[path = "common/tools.rs"]
+#[allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+mod tools;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
@@ -14,6 +18,7 @@ use bytes::BytesMut;
 use looplab::base::{Rng, Time};
 use looplab::protocol::resp::{Frame, OwnedWords, RespDecoder, encode_command, summarize_command};
 use looplab::server::redis::{ClientId, Engine, Next, Settings};
+use tools::have;
 
 /// Commands per seed and version.
 const COMMANDS: usize = 4000;
@@ -28,8 +33,7 @@ struct Reference {
 }
 
 impl Reference {
-    /// `None` if there is no redis-server here.
-    fn start() -> Option<Reference> {
+    fn start() -> Reference {
         let directory = tempfile::tempdir().expect("a temporary directory");
         let socket = directory.path().join("redis.sock");
         let mut child = Command::new("redis-server")
@@ -39,13 +43,13 @@ impl Reference {
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()
-            .ok()?;
+            .expect("redis-server starts");
         let log = BufReader::new(child.stdout.take().expect("a pipe"));
         let ready = log.lines().map_while(Result::ok).any(|line| line.contains("eady to accept"));
         assert!(ready, "redis-server did not start");
         let stream = UnixStream::connect(&socket).expect("redis-server listens");
         let (input, decoder) = (BytesMut::new(), RespDecoder::default());
-        Some(Reference { child, stream, input, decoder, _directory: directory })
+        Reference { child, stream, input, decoder, _directory: directory }
     }
 
     fn call(&mut self, words: &[Vec<u8>]) -> Frame {
@@ -598,11 +602,10 @@ fn compare(reference: &mut Reference, seed: u64, hello: &str, differences: &mut 
 
 #[test]
 fn replies_are_those_of_redis_server() {
-    let Some(mut reference) = Reference::start() else {
-        // Said loudly, because a skipped comparison looks like one that passed.
-        let _ = writeln!(std::io::stderr(), "SKIPPED: there is no redis-server on the PATH");
+    if !have("redis-server") {
         return;
-    };
+    }
+    let mut reference = Reference::start();
     let mut differences = Vec::new();
     for seed in 0..6 {
         compare(&mut reference, seed, "2", &mut differences);

@@ -223,22 +223,31 @@ While it is up, `looplab fault`, `node`, `partition`, `isolate` and `heal` reach
 the same user. With --toxiproxy, any program of this machine does that listens to nobody else: the API \
 has no password, and refuses browsers.
 
-Ctrl-C or SIGTERM stops the servers in order, and the exit code is 0; so does the end of whoever reads the \
+Ctrl-C or SIGTERM stops the servers in order, and the exit code is 0 (a second one waits for nothing, and it is \
+that of the signal); so does the end of whoever reads the \
 output. A fixed `port:` in the scenario that is taken is an error that names its holder (exit code 3)."
 )]
 pub struct UpArgs {
     /// The scenario
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
+    /// Refuse a scenario that starts programs
+    #[arg(long)]
+    pub no_exec: bool,
+    /// How it is kept up.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+}
+
+/// What `looplab up` and `looplab proxy` have in common.
+#[derive(Debug, Args)]
+pub struct ServeArgs {
     /// The seed of all chance; by default what the scenario says, else 1
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
     /// Where the trace and the endpoints go; by default runs/NAME
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
-    /// Refuse a scenario that starts programs
-    #[arg(long)]
-    pub no_exec: bool,
     /// Answer Toxiproxy's HTTP API at this port (its clients ask at 8474), or at any if it is 0; every
     /// link is a proxy there
     #[arg(long, value_name = "PORT", value_parser = loopback_port)]

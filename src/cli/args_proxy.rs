@@ -1,11 +1,10 @@
 //! The command line of `looplab proxy`.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
-use clap::{Args, ValueEnum, ValueHint};
+use clap::Args;
 
-use super::args::{LogArgs, LookArgs, UpArgs, loopback_port};
+use super::args::{ServeArgs, loopback_port};
 
 /// `looplab proxy`.
 #[derive(Debug, Args)]
@@ -25,61 +24,11 @@ pub struct ProxyArgs {
     #[arg(value_name = "UPSTREAM", value_parser = upstream)]
     pub upstream: SocketAddr,
     /// What is spoken: how messages are told, and what faults on messages can do
-    #[arg(long, value_name = "PROTOCOL", value_enum, default_value = "raw")]
-    pub protocol: ProxyProtocol,
-    /// The seed of all chance
-    #[arg(long, value_name = "N")]
-    pub seed: Option<u64>,
-    /// Where the trace and the addresses go; by default runs/proxy
-    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
-    pub out: Option<PathBuf>,
-    /// Answer Toxiproxy's HTTP API at this port, or at any if it is 0
-    #[arg(long, value_name = "PORT", value_parser = loopback_port)]
-    pub toxiproxy: Option<u16>,
-    /// Write a capture for Wireshark, too, while it runs
-    #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
-    pub pcap: Option<PathBuf>,
-    /// Print the addresses and nothing after that
-    #[arg(long, short)]
-    pub quiet: bool,
-    /// How it looks.
+    #[arg(long, value_name = "PROTOCOL", value_parser = ["raw", "line", "http", "redis"], default_value = "raw")]
+    pub protocol: String,
+    /// How it is kept up.
     #[command(flatten)]
-    pub look: LookArgs,
-    /// What is logged.
-    #[command(flatten)]
-    pub log: LogArgs,
-}
-
-/// What is spoken through a proxy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum ProxyProtocol {
-    /// Bytes as they come.
-    Raw,
-    /// Lines.
-    Line,
-    /// HTTP/1.
-    Http,
-    /// RESP.
-    Redis,
-}
-
-impl ProxyProtocol {
-    /// As a scenario has it.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            ProxyProtocol::Raw => "raw",
-            ProxyProtocol::Line => "line",
-            ProxyProtocol::Http => "http",
-            ProxyProtocol::Redis => "redis",
-        }
-    }
-}
-
-impl From<ProxyArgs> for UpArgs {
-    fn from(args: ProxyArgs) -> UpArgs {
-        let ProxyArgs { seed, out, toxiproxy, pcap, quiet, look, log, .. } = args;
-        UpArgs { file: "proxy".into(), seed, out, no_exec: true, toxiproxy, pcap, quiet, look, log }
-    }
+    pub serve: ServeArgs,
 }
 
 /// An address of loopback, or a port there.

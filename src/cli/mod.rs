@@ -92,7 +92,7 @@ impl Command {
         match self {
             Command::Run(args) => run::run(&args),
             Command::Up(args) => up::run(&args),
-            Command::Proxy(args) => proxy::run(args),
+            Command::Proxy(args) => proxy::run(&args),
             Command::Fault(args) => fault::run(&args),
             Command::Node(args) => node::run(&args),
             Command::Partition(args) => fault::partition(&args),

@@ -5,7 +5,6 @@
 
 use std::sync::Arc;
 
-use super::args::UpArgs;
 use super::args_proxy::ProxyArgs;
 use super::exit::{Exit, Failure};
 use super::{logging, up};
@@ -17,13 +16,13 @@ use crate::scenario::model::{Scenario, World};
 const NAME: &str = "upstream";
 
 /// Runs the command.
-pub(super) fn run(args: ProxyArgs) -> Result<Exit, Failure> {
-    logging::install(&args.log)?;
-    let text = scenario(&args);
-    let overrides = Overrides { clock: Some(World::Real), seed: args.seed, no_exec: true };
+pub(super) fn run(args: &ProxyArgs) -> Result<Exit, Failure> {
+    logging::install(&args.serve.log)?;
+    let text = scenario(args);
+    let overrides = Overrides { clock: Some(World::Real), seed: args.serve.seed, no_exec: true };
     let scenario = Scenario::parse("proxy", text.as_bytes(), None).map_err(ReadError::Wrong)?;
     let plan = Arc::new(Plan::new(scenario, overrides).map_err(ReadError::Wrong)?);
-    up::serve(&plan, &UpArgs::from(args))
+    up::serve(&plan, &args.serve)
 }
 
 /// The proxy as a scenario says it.
@@ -33,7 +32,6 @@ fn scenario(args: &ProxyArgs) -> String {
         0 => String::new(),
         port => format!("port: {port}, "),
     };
-    let protocol = protocol.as_str();
     format!(
         "looplab: 1\nname: proxy\nservers:\n  \
          {NAME}: {{ type: external, {port}address: \"{upstream}\", protocol: {protocol} }}\n"

@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use super::args::UpArgs;
+use super::args::{ServeArgs, UpArgs};
 use super::exit::{Exit, Failure, plain};
 use super::live::{self, Printing};
 use super::pcap::Pcap;
@@ -24,17 +24,17 @@ use crate::trace::{EventKind, Observer, Outcome, Recorder};
 
 /// Runs the command.
 pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
-    logging::install(&args.log)?;
-    let overrides = Overrides { clock: Some(World::Real), seed: args.seed, no_exec: args.no_exec };
-    let plan = folder::read_plan(&args.file, overrides)?;
-    serve(&plan, args)
+    logging::install(&args.serve.log)?;
+    let UpArgs { file, no_exec, serve: how } = args;
+    let overrides = Overrides { clock: Some(World::Real), seed: how.seed, no_exec: *no_exec };
+    serve(&folder::read_plan(file, overrides)?, how)
 }
 
-/// Keeps the servers of a plan up. `args.file` does not matter any more.
+/// Keeps the servers of a plan up.
 ///
 /// # Errors
 /// As [`run`].
-pub(super) fn serve(plan: &Arc<Plan>, args: &UpArgs) -> Result<Exit, Failure> {
+pub(super) fn serve(plan: &Arc<Plan>, args: &ServeArgs) -> Result<Exit, Failure> {
     let token = token()?;
     let style = screen::style(args.look);
     let stop = Stop::on_signals();

@@ -72,6 +72,23 @@ pub struct Rule {
     pub only_cause: bool,
 }
 
+impl Rule {
+    /// A fault on the requests of everybody to everybody.
+    #[must_use]
+    pub fn new(harm: Harm) -> Rule {
+        Rule {
+            from: Nodes::default(),
+            to: Nodes::default(),
+            request: true,
+            response: false,
+            unit: if harm.is_on_messages() { Unit::Message } else { Unit::Connection },
+            harm,
+            choice: Choice::default(),
+            only_cause: false,
+        }
+    }
+}
+
 /// What a [`Rule`] chooses among.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unit {

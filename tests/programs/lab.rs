@@ -7,6 +7,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 use crate::bench::{Bench, Running};
+use crate::tools::answers;
+pub(crate) use crate::tools::have;
 
 /// A folder of its own.
 pub(crate) struct Lab {
@@ -154,31 +156,9 @@ pub(crate) fn ports(lab: &Lab) -> BTreeMap<String, u16> {
         .collect()
 }
 
-/// Whether a program of that name can be had; if not, the test is over.
-pub(crate) fn have(tool: &str) -> bool {
-    let paths = std::env::var_os("PATH").unwrap_or_default();
-    let found = std::env::split_paths(&paths).any(|folder| folder.join(tool).is_file());
-    found || missing(tool)
-}
-
 /// Whether Python has a module of that name.
 pub(crate) fn have_module(module: &str) -> bool {
-    if !have("python3") {
-        return false;
-    }
-    let asked = Command::new("python3").args(["-c", &format!("import {module}")]).output();
-    asked.is_ok_and(|asked| asked.status.success()) || missing(module)
-}
-
-/// Says that a test is skipped. In the gate nothing is.
-#[expect(clippy::print_stderr, reason = "a test that is skipped must say so")]
-fn missing(tool: &str) -> bool {
-    assert!(
-        std::env::var_os("CI").is_none(),
-        "{tool} is not installed, and the gate skips nothing"
-    );
-    eprintln!("SKIPPED: {tool} is not installed");
-    false
+    answers(module, Command::new("python3").args(["-c", &format!("import {module}")]))
 }
 
 /// The processes whose command line holds `mark`: everything that descends from a program that was

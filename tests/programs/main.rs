@@ -5,6 +5,10 @@
 #[path = "../cli/bench.rs"]
 #[allow(dead_code, reason = "each test binary uses a part of it")]
 mod bench;
+#[path = "../common/tools.rs"]
+#[allow(unreachable_pub, reason = "it is shared with other tests")]
+mod tools;
+
 mod lab;
 
 mod bad_days;

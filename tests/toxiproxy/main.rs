@@ -2,6 +2,9 @@
 //! client libraries that people have.
 #![allow(clippy::unwrap_used, reason = "what goes wrong in the lab fails the test, as it should")]
 
+#[path = "../common/tools.rs"]
+#[allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
+mod tools;
 #[path = "../common/up.rs"]
 #[allow(dead_code, unreachable_pub, reason = "each test binary uses a part of it")]
 mod up;

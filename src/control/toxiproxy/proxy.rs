@@ -14,7 +14,7 @@ use super::error::ApiError;
 use super::toxic::Toxic;
 use crate::base::NodeId;
 use crate::link::Front;
-use crate::plan::fault::{Act, Choice, Fault, FaultKind, Harm, Nodes, Rule, Unit};
+use crate::plan::fault::{Act, Fault, FaultKind, Harm, Nodes, Rule};
 use crate::run::Control;
 
 /// The most toxics of a proxy.
@@ -126,12 +126,8 @@ impl Proxy {
                     let rule = Rule {
                         from: from_nodes.clone(),
                         to: to_nodes.clone(),
-                        request: true,
                         response: true,
-                        harm,
-                        unit: Unit::Connection,
-                        choice: Choice::default(),
-                        only_cause: false,
+                        ..Rule::new(harm)
                     };
                     let text = format!("{suffix}: true");
                     start(control, closed_name(&self.name, suffix), &text, rule);

@@ -17,7 +17,7 @@ use serde_json::{Map, Value, json};
 use super::decode::Fields;
 use super::error::ApiError;
 use crate::base::{Distribution, units};
-use crate::plan::fault::{Choice, Harm, Nodes, Rule, Unit};
+use crate::plan::fault::{Choice, Harm, Nodes, Rule};
 
 /// One toxic of a proxy.
 #[derive(Debug, Clone, PartialEq)]
@@ -168,10 +168,8 @@ impl Toxic {
             to: to.clone(),
             request: self.stream == Stream::Upstream,
             response: self.stream == Stream::Downstream,
-            harm: self.harm()?,
-            unit: Unit::Connection,
             choice,
-            only_cause: false,
+            ..Rule::new(self.harm()?)
         })
     }
 
@@ -246,6 +244,7 @@ impl Toxic {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::plan::fault::Unit;
 
     #[test]
     fn every_kind_has_its_attributes_and_defaults() {

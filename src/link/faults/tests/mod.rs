@@ -16,7 +16,7 @@ use super::{Faults, Status};
 use crate::base::{NodeId, Rng};
 use crate::link::Links;
 use crate::net::{Clock, Dial, Listener, Net, Stream, block_on_real, block_on_virtual};
-use crate::plan::fault::{Choice, Fault, FaultKind, Harm, Nodes, Rule, Unit};
+use crate::plan::fault::{Fault, FaultKind, Harm, Nodes, Rule, Unit};
 use crate::plan::{Overrides, Plan};
 use crate::scenario::model::{Scenario, World};
 use crate::trace::{Collector, Event, EventKind, Fate, FaultPhase, Message, Recorder};
@@ -188,17 +188,7 @@ fn with(harm: Harm, change: impl FnOnce(&mut Rule)) -> Arc<Fault> {
 }
 
 fn named(name: &str, harm: Harm, change: impl FnOnce(&mut Rule)) -> Arc<Fault> {
-    let unit = if harm.is_on_messages() { Unit::Message } else { Unit::Connection };
-    let mut rule = Rule {
-        from: Nodes::default(),
-        to: Nodes::default(),
-        request: true,
-        response: false,
-        harm,
-        unit,
-        choice: Choice::default(),
-        only_cause: false,
-    };
+    let mut rule = Rule::new(harm);
     change(&mut rule);
     of_kind(name, FaultKind::Link(Arc::new(rule)))
 }
