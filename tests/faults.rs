@@ -28,7 +28,7 @@ const fn shown(
     Shown { file, fault, touched, messages }
 }
 
-const EXAMPLES: [Shown; 28] = [
+const EXAMPLES: [Shown; 31] = [
     // On bytes: of each direction, each piece that it meets.
     shown("latency", "latency.1", 1, &[("\"hello", Fate::Delayed)]),
     shown("bandwidth", "bandwidth.1", 1, &[("200 OK", Fate::Delayed)]),
@@ -65,6 +65,9 @@ const EXAMPLES: [Shown; 28] = [
     shown("partition", "partition.1", 1, &[("GET /", Fate::Delayed)]),
     shown("one-way", "partition.1", 1, &[("200 OK", Fate::Dropped)]),
     shown("isolate", "isolate.1", 1, &[]),
+    shown("majority", "partition.1", 3, &[]),
+    shown("ring", "partition.1", 1, &[]),
+    shown("heal", "cable", 1, &[("GET /", Fate::Delayed)]),
     shown("flap", "loose-cable", 2, &[("GET /", Fate::Delayed), ("GET /", Fate::Delayed)]),
 ];
 
