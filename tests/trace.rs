@@ -184,8 +184,9 @@ fn kind() -> impl Strategy<Value = EventKind> {
             EventKind::Node(Box::new(HeaderNode { name: format!("+{name}"), kind }))
         }),
         (node(), address()).prop_map(|(node, address)| EventKind::Listen { node, address }),
-        (conn(), node(), node(), any::<u16>())
-            .prop_map(|(conn, from, to, port)| EventKind::Connect { conn, from, to, port }),
+        (conn(), node(), node(), any::<u16>(), option::of(text())).prop_map(
+            |(conn, from, to, port, fault)| EventKind::Connect { conn, from, to, port, fault }
+        ),
         (conn(), node()).prop_map(|(conn, node)| EventKind::Accept { conn, node }),
         (conn(), node(), node(), text()).prop_map(|(conn, from, to, reason)| {
             EventKind::Refused { conn, from, to, reason: reason.into() }
@@ -374,7 +375,7 @@ fn sample() -> (Header, Vec<Event>) {
     };
     let kinds = [
         EventKind::Listen { node: app, address: ([127, 0, 0, 1], 8080).into() },
-        EventKind::Connect { conn, from: alice, to: app, port: 50_000 },
+        EventKind::Connect { conn, from: alice, to: app, port: 50_000, fault: None },
         EventKind::Accept { conn, node: app },
         EventKind::Refused { conn, from: alice, to: app, reason: "refused".into() },
         EventKind::Message(Box::new(message)),

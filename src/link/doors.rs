@@ -90,11 +90,12 @@ impl Links {
     /// The conduits of a connection that none of our own clients made.
     fn accepted(&self, from: NodeId, to: NodeId, port: u16) -> Conduits {
         let conn = self.shared.recorder.next_conn();
-        let connect = EventKind::Connect { conn, from, to, port };
+        // The system has accepted it: nothing holds it up any more.
+        let connect = EventKind::Connect { conn, from, to, port, fault: None };
         self.shared.recorder.record(self.shared.clock.now(), connect);
         let number = self.number(from, to);
         let (wire, conduits) = self.wire(conn, from, to, number);
-        // The system has accepted it: what is to be refused is broken off.
+        // What is to be refused is broken off.
         if let Some(by) = self.refusal(conn, from, to, number) {
             wire.ask(Direction::Request, Ask::Answer(by.clone()));
             wire.ask(Direction::Response, Ask::Answer(by));
@@ -139,8 +140,7 @@ impl Links {
         let shared = &self.shared;
         let from = caller.from();
         let conn = shared.recorder.next_conn();
-        let connect = EventKind::Connect { conn, from, to, port: caller.port() };
-        shared.recorder.record(shared.clock.now(), connect);
+        self.asks(conn, from, to, caller.port());
         let number = self.number(from, to);
         if let Err(refusal) = self.admit(conn, from, to, number).await {
             // It gets its reset after this.

@@ -261,7 +261,7 @@ impl Links {
         tracing::debug!(
             target: "looplab::connection", conn = conn.0, from = shared.plan.node_name(from), to = shared.plan.node_name(to), port, "connect"
         );
-        shared.recorder.record(shared.clock.now(), EventKind::Connect { conn, from, to, port });
+        self.asks(conn, from, to, port);
         let latency = shared.plan.latency(from, to);
         let number = self.number(from, to);
         let (from_name, to_name) = (shared.plan.node_name(from), shared.plan.node_name(to));
@@ -286,6 +286,13 @@ impl Links {
             Err(refusal) => self.not_admitted(conn, from, to, refusal),
             Ok(()) => self.refused(conn, from, to, error),
         })
+    }
+
+    /// Records that a connection is asked for.
+    pub(super) fn asks(&self, conn: ConnId, from: NodeId, to: NodeId, port: u16) {
+        let Shared { recorder, clock, faults, .. } = &*self.shared;
+        let fault = faults.cuts_off(conn, from, to);
+        recorder.record(clock.now(), EventKind::Connect { conn, from, to, port, fault });
     }
 
     /// Records that a connection could not be made.

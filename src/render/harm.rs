@@ -67,6 +67,11 @@ pub(super) fn fate_by(fate: Fate, fault: Option<&str>) -> Option<String> {
     })
 }
 
+/// What becomes of an attempt to connect that a cut in the network keeps from arriving.
+pub(super) fn held_by(fault: &str) -> String {
+    format!("held by {fault}")
+}
+
 /// What a fault has touched: `3 messages touched`, `nothing touched`.
 pub(super) fn touched(touched: u64, unit: FaultUnit) -> String {
     match touched {

@@ -113,8 +113,11 @@ impl<'a> Document<'a> {
             EventKind::Listen { node, address } => {
                 self.addresses.insert(node, address.to_string());
             }
-            EventKind::Connect { conn, from, to, port } => {
+            EventKind::Connect { conn, from, to, port, fault } => {
                 self.ask(conn, from, to, &at);
+                if let Some(fault) = fault {
+                    self.set(conn, "held", json!(fault));
+                }
                 if let Some(connection) = self.connections.get_mut(&conn) {
                     connection.fields.insert("port".into(), port.into());
                 }

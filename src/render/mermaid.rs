@@ -77,6 +77,9 @@ impl<'a> Diagram<'a> {
     fn add(&mut self, event: &Event) {
         match &event.kind {
             EventKind::Message(message) => self.message(message),
+            EventKind::Connect { from, to, fault: Some(fault), .. } => {
+                self.arrow(*from, *to, "-x", &format!("connect [{}]", harm::held_by(fault)));
+            }
             EventKind::Refused { from, to, reason, .. } => {
                 let label = format!("connect [{reason}]");
                 self.arrow(*from, *to, "-x", &label);

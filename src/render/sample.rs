@@ -82,7 +82,10 @@ impl Run {
     }
 
     pub(super) fn connect(&mut self, at: u64, conn: u32, from: NodeId, to: NodeId) {
-        self.event(at, EventKind::Connect { conn: ConnId(conn), from, to, port: 50_000 });
+        self.event(
+            at,
+            EventKind::Connect { conn: ConnId(conn), from, to, port: 50_000, fault: None },
+        );
         self.event(at + 20, EventKind::Accept { conn: ConnId(conn), node: to });
     }
 }

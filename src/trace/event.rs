@@ -76,6 +76,8 @@ pub enum EventKind {
         to: NodeId,
         /// The port of the asking side.
         port: u16,
+        /// The cut in the network that it cannot pass now: it waits for the healing.
+        fault: Option<String>,
     },
     /// The server's program has taken the connection.
     Accept {

@@ -256,6 +256,7 @@ impl Line<'_> {
                 from: self.node("from")?,
                 to: self.node("to")?,
                 port: u16::try_from(self.number("port")?).map_err(|_| "port")?,
+                fault: self.optional("fault")?,
             },
             "accept" => EventKind::Accept { conn: self.conn()?, node: self.node("node")? },
             "refused" => EventKind::Refused {

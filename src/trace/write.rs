@@ -71,12 +71,15 @@ impl Line<'_> {
                 self.node("node", *node);
                 self.address(*address);
             }
-            EventKind::Connect { conn, from, to, port } => {
+            EventKind::Connect { conn, from, to, port, fault } => {
                 self.event("connect");
                 self.number("conn", u64::from(conn.0));
                 self.node("from", *from);
                 self.node("to", *to);
                 self.number("port", u64::from(*port));
+                if let Some(fault) = fault {
+                    self.text("fault", fault);
+                }
             }
             EventKind::Accept { conn, node } => {
                 self.event("accept");

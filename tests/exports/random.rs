@@ -116,15 +116,19 @@ fn message() -> impl Strategy<Value = EventKind> {
     )
 }
 
+/// The first of the ports, which tshark does not take for a protocol's.
+const PORT: u16 = 50_000;
+
 fn kind() -> impl Strategy<Value = EventKind> {
     let address = (0..5_u16, any::<bool>()).prop_map(|(port, v6)| match v6 {
-        true => (std::net::Ipv6Addr::LOCALHOST, 4000 + port).into(),
-        false => ([127, 0, 0, 1], 4000 + port).into(),
+        true => (std::net::Ipv6Addr::LOCALHOST, PORT + port).into(),
+        false => ([127, 0, 0, 1], PORT + port).into(),
     });
     prop_oneof![
         1 => (node(), address).prop_map(|(node, address)| EventKind::Listen { node, address }),
-        3 => (conn(), node(), node(), 4000..4006_u16)
-            .prop_map(|(conn, from, to, port)| EventKind::Connect { conn, from, to, port }),
+        3 => (conn(), node(), node(), PORT..PORT + 6, option::of(text())).prop_map(
+            |(conn, from, to, port, fault)| EventKind::Connect { conn, from, to, port, fault }
+        ),
         2 => (conn(), node()).prop_map(|(conn, node)| EventKind::Accept { conn, node }),
         1 => (conn(), node(), node(), text()).prop_map(|(conn, from, to, reason)| {
             EventKind::Refused { conn, from, to, reason: format!("{reason}refused").into() }

@@ -51,7 +51,7 @@ impl Story {
     /// A connection from alice, from that port.
     fn connect(&mut self, conn: u32, to: NodeId, port: u16) {
         let conn = ConnId(conn);
-        self.tell(EventKind::Connect { conn, from: ALICE, to, port });
+        self.tell(EventKind::Connect { conn, from: ALICE, to, port, fault: None });
         self.tell(EventKind::Accept { conn, node: to });
     }
 
@@ -220,10 +220,10 @@ fn what_was_cut_short_is_short() {
 fn refusals_resets_and_silence_are_those_of_tcp() {
     let mut story = Story::new();
     let (from, to) = (ALICE, APP);
-    story.tell(EventKind::Connect { conn: ConnId(1), from, to, port: 50_001 });
+    story.tell(EventKind::Connect { conn: ConnId(1), from, to, port: 50_001, fault: None });
     let reason = "refused".into();
     story.tell(EventKind::Refused { conn: ConnId(1), from, to, reason });
-    story.tell(EventKind::Connect { conn: ConnId(2), from, to, port: 50_002 });
+    story.tell(EventKind::Connect { conn: ConnId(2), from, to, port: 50_002, fault: None });
     let reason = "timed out".into();
     story.tell(EventKind::Refused { conn: ConnId(2), from, to, reason });
     story.connect(3, APP, 50_003);
@@ -367,7 +367,7 @@ fn every_node_has_an_address_that_is_called_as_it_is() {
 fn a_message_before_its_accept_makes_up_for_the_handshake() {
     let mut story = Story::new();
     let (conn, from, to) = (ConnId(1), ALICE, APP);
-    story.tell(EventKind::Connect { conn, from, to, port: 50_001 });
+    story.tell(EventKind::Connect { conn, from, to, port: 50_001, fault: None });
     story.get("/a", Fate::Delivered);
     story.tell(EventKind::Accept { conn, node: APP });
     story.reply();

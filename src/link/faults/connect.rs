@@ -78,6 +78,24 @@ impl Faults {
         }
     }
 
+    /// The cut that a connection cannot pass which is asked for at this moment.
+    pub(in crate::link) fn cuts_off(
+        &self,
+        conn: ConnId,
+        from: NodeId,
+        to: NodeId,
+    ) -> Option<String> {
+        if !self.is_awake() {
+            return None;
+        }
+        let met = self.lock().on_connect(conn, from, to);
+        let now = self.now();
+        let cuts = |loose: &&Arc<Loose>| {
+            loose.cut().is_some() && loose.opens_at(now).is_none_or(|opens| opens > now)
+        };
+        met.iter().find(cuts).map(|loose| loose.name.to_string())
+    }
+
     /// The fault that refuses a connection that the system has made already, from outside.
     pub(in crate::link) fn refuses(&self, asking: &Asking) -> Option<Arc<str>> {
         self.happens(&Happening::Connect { from: asking.from, to: asking.to });

@@ -193,7 +193,9 @@ impl Capture {
             EventKind::Listen { node, address } => {
                 self.servers.insert(*node, address.port());
             }
-            EventKind::Connect { conn, from, to, port } => self.ask(at, *conn, (*from, *to), *port),
+            EventKind::Connect { conn, from, to, port, .. } => {
+                self.ask(at, *conn, (*from, *to), *port)
+            }
             EventKind::Accept { conn, node } => {
                 self.on(at, *conn, (NodeId::OUTSIDE, *node), |connection, out| {
                     connection.open(out);

@@ -168,22 +168,12 @@ impl<'a> Scene<'a> {
                 self.messages += 1;
                 self.push(event.at, ItemKind::Arrow(arrow(message)));
             }
+            EventKind::Connect { conn, from, to, fault: Some(fault), .. } => {
+                let held = attempt(event.at, *conn, (*from, *to), &harm::held_by(fault));
+                self.push(event.at, ItemKind::Arrow(Arrow { harmed: true, ..held }));
+            }
             EventKind::Refused { conn, from, to, reason } => {
-                let refused = Arrow {
-                    seq: None,
-                    sent: event.at,
-                    from: *from,
-                    to: *to,
-                    conn: *conn,
-                    is_reply: false,
-                    came: false,
-                    label: "connect".into(),
-                    arrived: None,
-                    twice: false,
-                    harmed: false,
-                    tag: Some(cut(reason, LABEL_WIDTH_MAX)),
-                    cause: None,
-                };
+                let refused = attempt(event.at, *conn, (*from, *to), reason);
                 self.push(event.at, ItemKind::Arrow(refused));
             }
             EventKind::Reset { conn, by } => {
@@ -333,6 +323,25 @@ impl<'a> Scene<'a> {
     /// `http`, `redis`, `client`; nothing for a stranger.
     pub(super) fn kind(&self, node: NodeId) -> &str {
         self.header.nodes.get(node.index()).map_or("", |node| &node.kind)
+    }
+}
+
+/// An attempt to connect that did not get through.
+fn attempt(at: Time, conn: ConnId, (from, to): (NodeId, NodeId), why: &str) -> Arrow {
+    Arrow {
+        seq: None,
+        sent: at,
+        from,
+        to,
+        conn,
+        is_reply: false,
+        came: false,
+        label: "connect".into(),
+        arrived: None,
+        twice: false,
+        harmed: false,
+        tag: Some(cut(why, LABEL_WIDTH_MAX)),
+        cause: None,
     }
 }
 

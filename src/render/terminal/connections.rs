@@ -137,7 +137,8 @@ mod tests {
     }
 
     fn connect(connections: &mut Connections, conn: u32) {
-        let kind = EventKind::Connect { conn: ConnId(conn), from: ALICE, to: APP, port: 1 };
+        let kind =
+            EventKind::Connect { conn: ConnId(conn), from: ALICE, to: APP, port: 1, fault: None };
         tell(connections, kind);
     }
 

@@ -73,8 +73,12 @@ impl<'a> Scene<'a> {
     pub(super) fn describe<'e>(&self, event: &'e Event, asked: Option<Asked>) -> Option<Told<'e>> {
         match &event.kind {
             EventKind::Message(message) => Some(self.message(event.at, message, asked)),
-            EventKind::Connect { conn, from, to, port } => {
-                Some(self.wire(*conn, *from, *to, &format!("connect from :{port}"), false))
+            EventKind::Connect { conn, from, to, port, fault } => {
+                let from_port = format!("connect from :{port}");
+                Some(match fault {
+                    None => self.wire(*conn, *from, *to, &from_port, false),
+                    Some(fault) => self.held(*conn, *from, *to, fault),
+                })
             }
             EventKind::Refused { conn, from, to, reason } => {
                 Some(self.refused(*conn, *from, *to, reason))
@@ -221,6 +225,16 @@ impl<'a> Scene<'a> {
             aside_ink: DIM,
         };
         Told::Arrow { arrow, conn, back }
+    }
+
+    /// An attempt to connect that does not get through for now.
+    fn held<'e>(&self, conn: ConnId, from: NodeId, to: NodeId, fault: &str) -> Told<'e> {
+        let words = format!("connect ({})", harm::held_by(fault));
+        let mut told = self.wire(conn, from, to, &escape(&words, self.style.ascii), false);
+        if let Told::Arrow { arrow, .. } = &mut told {
+            arrow.end = End::Midway;
+        }
+        told
     }
 
     /// What happens to a connection and should not: a red line that ends in a cross.

@@ -32,8 +32,9 @@ impl Kinds<'_> {
             EventKind::Message(message) => {
                 shape::of_message(message, group(message.from), group(message.to))
             }
-            EventKind::Connect { from, to, .. } => {
-                shape::of_text(WIRE, group(*from), &format!("connect {}", group(*to)))
+            EventKind::Connect { from, to, fault, .. } => {
+                let what = if fault.is_some() { "held" } else { "connect" };
+                shape::of_text(WIRE, group(*from), &format!("{what} {}", group(*to)))
             }
             EventKind::Refused { from, reason, .. } => shape::of_text(NOTE, group(*from), reason),
             EventKind::Close { by, .. } => shape::of_text(WIRE, group(*by), "close"),
@@ -133,7 +134,7 @@ impl Kinds<'_> {
 
 /// True for what becomes of a connection in order.
 pub(super) fn is_wire(event: &Event) -> bool {
-    matches!(event.kind, EventKind::Connect { .. } | EventKind::Close { .. })
+    matches!(event.kind, EventKind::Connect { fault: None, .. } | EventKind::Close { .. })
 }
 
 /// The number that failures at the same place share.

@@ -256,7 +256,10 @@ fn strange() -> Vec<Event> {
     run.message((1300, 1500), 2, (alice, app), "GET /other", None);
     let refused =
         EventKind::Refused { conn: ConnId(7), from: alice, to: app, reason: "refused".into() };
-    run.event(1600, EventKind::Connect { conn: ConnId(7), from: alice, to: app, port: 50_001 });
+    run.event(
+        1600,
+        EventKind::Connect { conn: ConnId(7), from: alice, to: app, port: 50_001, fault: None },
+    );
     run.event(1700, refused);
     for (node, level) in [
         (Some(alice), Level::Info),
