@@ -6,7 +6,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::node_time::{NodeTime, ORIGIN};
+use super::node_time::{NodeTime, ORIGIN, Work};
 use super::precise::{Precise, PreciseSleep};
 use super::virt::{Core, Timer};
 use crate::base::Time;
@@ -91,10 +91,16 @@ impl Clock {
         matches!(self.kind, Kind::Virtual(_))
     }
 
-    /// How long a request takes its server that takes `given` on a machine at its best.
+    /// What a request takes its server that takes `given` on a machine at its best; `None` if that is no
+    /// time at all. It is done as soon as it would have been without a slowness that is over.
     #[must_use]
-    pub fn request(&self, given: Duration) -> Duration {
-        self.node.as_ref().map_or(given, |node| node.request(given))
+    pub fn work(&self, given: Duration) -> Option<Sleep> {
+        let Some(node) = &self.node else {
+            return (!given.is_zero()).then(|| self.sleep(given));
+        };
+        let work = node.begin(given);
+        let takes = node.takes(&work);
+        (!takes.is_zero()).then(|| self.sleep_by(node, Until::Done(self.now(), work)))
     }
 
     /// True while each request takes longer.
@@ -108,12 +114,14 @@ impl Clock {
     pub fn sleep_until(&self, until: Time) -> Sleep {
         match &self.node {
             None => Sleep { timer: self.timer(until), node: None },
-            Some(node) => {
-                let (version, at) = (node.version(), node.right(until));
-                let by = SleepBy { clock: self.clone(), until, version, place: None };
-                Sleep { timer: self.timer(at), node: Some(Box::new(by)) }
-            }
+            Some(node) => self.sleep_by(node, Until::At(until)),
         }
+    }
+
+    fn sleep_by(&self, node: &NodeTime, until: Until) -> Sleep {
+        let (version, at) = (node.version(), until.right(node));
+        let by = SleepBy { clock: self.clone(), until, version, place: None };
+        Sleep { timer: self.timer(at), node: Some(Box::new(by)) }
     }
 
     /// What fires when the run's clock says `until`.
@@ -222,11 +230,28 @@ pub struct Sleep {
 /// A pause by a clock that may be set meanwhile.
 struct SleepBy {
     clock: Clock,
-    /// On that clock.
-    until: Time,
+    until: Until,
     /// How often it had been set when the timer was.
     version: u64,
     place: Option<u64>,
+}
+
+/// The end of a pause by a node's clock.
+enum Until {
+    /// When it shows this.
+    At(Time),
+    /// When that is done which began when it showed this.
+    Done(Time, Work),
+}
+
+impl Until {
+    /// On the run's clock, as things are.
+    fn right(&self, node: &NodeTime) -> Time {
+        node.right(match self {
+            Until::At(time) => *time,
+            Until::Done(began, work) => *began + node.takes(work),
+        })
+    }
 }
 
 enum SleepKind {
@@ -245,7 +270,7 @@ impl SleepBy {
             return None;
         }
         self.version = version;
-        Some(self.clock.timer(node.right(self.until)))
+        Some(self.clock.timer(self.until.right(node)))
     }
 }
 

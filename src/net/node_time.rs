@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! skew:  shown = right + ahead + (rate - 1) * (time since it began)    the last one that began counts
-//! slow:  a request that takes t takes t * times + plus                 all that are in force count
+//! slow:  a request that takes t takes t * times + plus                 all that were in force when it
+//!                                                                      began, and still are, count
 //! ```
 //!
 //! A node's clock does not show zero when the run begins but [`ORIGIN`], so that it can be behind from
@@ -51,6 +52,13 @@ struct Skew {
     since: Time,
     ahead_ns: i64,
     rate: f64,
+}
+
+/// What a machine does for one request.
+pub(super) struct Work {
+    given: Duration,
+    /// What made the machine slow when it began.
+    slows: Vec<(String, Slow)>,
 }
 
 /// A machine that is slow.
@@ -131,22 +139,26 @@ impl NodeTime {
         Time::from_nanos(u64::try_from(right.max(0)).unwrap_or(u64::MAX))
     }
 
-    /// How long a request takes that takes `given` on a machine at its best.
-    pub(super) fn request(&self, given: Duration) -> Duration {
+    /// A request begins that takes `given` on a machine at its best.
+    pub(super) fn begin(&self, given: Duration) -> Work {
         if !self.is_slow() {
-            return given;
+            return Work { given, slows: Vec::new() };
         }
-        let slows = self.lock().slows.clone();
-        let mut longer = given;
-        for (_, slow) in &slows {
-            longer = Duration::try_from_secs_f64(longer.as_secs_f64() * slow.times)
-                .unwrap_or(Duration::MAX);
+        let work = Work { given, slows: self.lock().slows.clone() };
+        if longer(given, work.slows.iter()) > given {
+            work.slows.iter().for_each(|(name, _)| (self.shared.touch)(name));
         }
-        longer = slows.iter().fold(longer, |sum, (_, slow)| sum.saturating_add(slow.plus));
-        if longer > given {
-            slows.iter().for_each(|(name, _)| (self.shared.touch)(name));
+        work
+    }
+
+    /// How long it takes, by what is still in force of that which slowed it down when it began.
+    pub(super) fn takes(&self, work: &Work) -> Duration {
+        if work.slows.is_empty() {
+            return work.given;
         }
-        longer
+        let state = self.lock();
+        let holds = |name: &str| state.slows.iter().any(|(one, _)| one == name);
+        longer(work.given, work.slows.iter().filter(|(name, _)| holds(name)))
     }
 
     pub(super) fn is_slow(&self) -> bool {
@@ -178,6 +190,16 @@ impl NodeTime {
     fn lock(&self) -> MutexGuard<'_, State> {
         self.shared.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn longer<'s>(
+    given: Duration,
+    slows: impl Iterator<Item = &'s (String, Slow)> + Clone,
+) -> Duration {
+    let times = slows.clone().fold(given, |takes, (_, slow)| {
+        Duration::try_from_secs_f64(takes.as_secs_f64() * slow.times).unwrap_or(Duration::MAX)
+    });
+    slows.fold(times, |takes, (_, slow)| takes.saturating_add(slow.plus))
 }
 
 /// So many nanoseconds times `factor`.
@@ -241,15 +263,27 @@ mod tests {
         let time =
             NodeTime::new(Arc::new(move |fault| told.lock().unwrap().push(fault.to_owned())));
         let ms = Duration::from_millis;
-        assert_eq!(time.request(ms(10)), ms(10));
+        let takes = |given| time.takes(&time.begin(given));
+        assert_eq!(takes(ms(10)), ms(10));
         time.slow("a", 2.0, ms(3));
         time.slow("b", 1.5, Duration::ZERO);
-        assert_eq!(time.request(ms(10)), ms(33));
+        assert_eq!(takes(ms(10)), ms(33));
         time.lift("a");
-        assert_eq!(time.request(Duration::ZERO), Duration::ZERO);
-        assert_eq!(time.request(ms(10)), ms(15));
+        assert_eq!(takes(Duration::ZERO), Duration::ZERO);
+        assert_eq!(takes(ms(10)), ms(15));
         time.lift("b");
-        assert_eq!(time.request(ms(10)), ms(10));
+        assert_eq!(takes(ms(10)), ms(10));
         assert_eq!(*touched.lock().unwrap(), ["a", "b", "b"]);
+    }
+
+    #[test]
+    fn what_began_slowly_is_done_sooner_when_that_is_over_and_not_later_when_something_begins() {
+        let (time, ms) = (time(), Duration::from_millis);
+        time.slow("a", 2.0, ms(3));
+        let work = time.begin(ms(10));
+        time.slow("b", 100.0, Duration::ZERO);
+        assert_eq!(time.takes(&work), ms(23));
+        time.lift("a");
+        assert_eq!(time.takes(&work), ms(10));
     }
 }

@@ -64,6 +64,9 @@ impl State {
     }
 }
 
+/// How many triggers may fire one after the other before others have their turn.
+const CHAIN_MAX: u64 = 64;
+
 /// When something is to be done, and what of several things comes first.
 type Due = (Time, Turn, u64);
 
@@ -107,6 +110,7 @@ impl Director {
     /// Does what is due when it is. To be polled for as long as the run goes on.
     pub(super) async fn run(&self) -> Infallible {
         let shared = &self.shared;
+        let mut chain = 0;
         loop {
             let next = self.lock().agenda.keys().next().map(|due| due.0);
             let due = async {
@@ -117,7 +121,15 @@ impl Director {
             };
             tokio::select! {
                 biased;
-                fired = shared.faults.fired() => self.fired(&fired),
+                fired = shared.faults.fired() => {
+                    self.fired(&fired);
+                    // What it does may fire the next one. Nobody else moves before the end of a chain, unless
+                    // it is a long one.
+                    chain += 1;
+                    if chain % CHAIN_MAX == 0 {
+                        tokio::task::yield_now().await;
+                    }
+                }
                 () = shared.changed.notified() => {}
                 () = due => self.perform_due(),
             }

@@ -42,9 +42,9 @@ impl Echo {
         let draw = |delay: &Distribution| {
             delay.sample(&mut self.rng.lock().unwrap_or_else(PoisonError::into_inner))
         };
-        let takes = context.clock.request(self.delay.as_ref().map(draw).unwrap_or_default());
-        if !takes.is_zero() {
-            context.clock.sleep(takes).await;
+        let takes = self.delay.as_ref().map(draw).unwrap_or_default();
+        if let Some(done) = context.clock.work(takes) {
+            done.await;
         }
     }
 

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use looplab::base::Time;
 use looplab::trace::EventKind;
 
-use crate::lab::both;
+use crate::lab::{LATE, both};
 
 #[test]
 fn a_clock_that_jumps_ahead_expires_keys_and_one_that_is_right_again_does_not_bring_them_back() {
@@ -109,6 +110,31 @@ clients:
         told.is_about(told.took("echo"), ms(32));
         told.is_about(told.took("right"), ms(52));
         assert_eq!(told.lines(), ["start app", "start others", "end app 2", "end others 2"]);
+    });
+}
+
+#[test]
+fn a_slowness_that_is_over_holds_up_nothing_that_is_under_way() {
+    let text = r#"looplab: 1
+unused_faults: error
+servers:
+  app: { type: http, routes: [ { on: GET /, delay: 10ms, respond: { text: hi } } ] }
+  db: { type: redis }
+  echo: { type: echo }
+timeline:
+  - { at: 0s, fault: { slow: app, name: times, times: 1e6, for: 100ms } }
+  - { at: 0s, fault: { slow: [db, echo], name: plus, plus: 1h, for: 100ms } }
+clients:
+  alice: { steps: [ { get: app/, expect: { body: hi } } ] }
+  bob: { steps: [ { redis: db PING } ] }
+  carol: { steps: [ { connect: echo }, { send: x }, { receive: { bytes: 1 } } ] }
+"#;
+    both(text, |told| {
+        assert_eq!(told.lines(), ["start times", "start plus", "end times 1", "end plus 2"]);
+        told.is_told_at("end plus 2", ms(100));
+        let done = told.ran.events.last().map(|event| event.at.since(Time::ZERO));
+        let done = done.expect("it has ended");
+        assert!(done >= ms(100) && done < ms(100) + LATE, "{done:?}");
     });
 }
 

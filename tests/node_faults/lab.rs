@@ -89,7 +89,7 @@ impl Told {
 }
 
 /// How much later things may happen on a machine that is busy.
-const LATE: Duration = Duration::from_secs(2);
+pub(crate) const LATE: Duration = Duration::from_secs(2);
 
 fn lines(ran: &Ran) -> Vec<(Time, String)> {
     let name = |node| ran.plan.node_name(node);

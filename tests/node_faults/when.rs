@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use looplab::scenario::model::World;
+use looplab::trace::EventKind;
 
 use crate::lab::both;
 
@@ -70,6 +71,36 @@ clients:
         told.is_about(told.between("crash db by first", "crash app by second"), ms(100));
         told.is_about(told.between("crash app by second", "restart db"), ms(100));
     });
+}
+
+#[test]
+fn what_causes_itself_for_ever_is_let_loose_no_more_after_a_while() {
+    let cycles = [
+        "- { at: 1ms, fault: { crash: db } }
+  - { on: { crash: db }, restart: db }
+  - { on: { restart: db }, fault: { crash: db } }",
+        "- { at: 1ms, fault: { name: p, pause: db, for: 1us } }
+  - { on: { resume: db }, fault: { name: q, pause: db, for: 1us } }",
+        "- { at: 1ms, fault: { name: p, pause: db } }
+  - { on: { pause: db }, resume: db }
+  - { on: { resume: db }, fault: { name: q, pause: db } }",
+    ];
+    for cycle in cycles {
+        let text = format!(
+            "{WEB}\ntimeout: 60s\ntimeline:\n  {cycle}\nclients:\n  alice: {{ steps: [ {{ wait: 1500ms }}, {{ get: app/ }} ] }}\n"
+        );
+        both(&text, |told| {
+            let warned = |kind: &EventKind| match kind {
+                EventKind::Log { text, .. } => text.contains("has been let loose 10000 times"),
+                _ => false,
+            };
+            // On a machine that is busy the real clock may not come as far.
+            let warned = told.count(warned);
+            assert!(warned == 1 || (warned == 0 && told.world == World::Real), "{cycle}");
+            // The clients had their turn all the while.
+            assert_eq!(told.count(|kind| matches!(kind, EventKind::Message(_))), 2);
+        });
+    }
 }
 
 #[test]

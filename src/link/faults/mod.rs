@@ -360,6 +360,14 @@ impl Faults {
         for event in effects.told {
             shared.recorder.record(now, EventKind::Fault(Box::new(event)));
         }
+        for number in effects.worn_out {
+            let text = format!(
+                "entry {} of the timeline has been let loose {} times by what the timeline does; it is not any more",
+                number + 1,
+                trigger::FIRINGS_MAX
+            );
+            shared.recorder.record(now, EventKind::Log { node: None, level: Level::Warn, text });
+        }
         if !effects.fired.is_empty() {
             lock(&shared.fired).extend(effects.fired);
             shared.firing.notify_one();

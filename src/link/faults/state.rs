@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use super::loose::{Cause, Loose, Tally};
-use super::trigger::{Armed, Happening};
+use super::trigger::{Armed, Fires, Happening};
 use super::{Fired, NodeState, Status};
 use crate::base::{ConnId, Direction, NodeId, Seq, Time};
 use crate::plan::fault::{Condition, Fault, FaultKind};
@@ -57,6 +57,8 @@ struct Node {
 pub(super) struct Effects {
     pub(super) told: Vec<FaultEvent>,
     pub(super) fired: Vec<Fired>,
+    /// The triggers that will not fire any more.
+    pub(super) worn_out: Vec<usize>,
     /// The connections that have to be looked at.
     pub(super) concerned: Concerned,
 }
@@ -344,7 +346,7 @@ impl State {
     /// The faults that were let loose.
     fn fire(&mut self, what: &Happening<'_>, now: Time, effects: &mut Effects) -> Vec<String> {
         for known in &mut self.known {
-            if known.awaits.as_mut().is_some_and(|awaits| awaits.fires(what)) {
+            if known.awaits.as_mut().is_some_and(|awaits| awaits.fires(what) == Fires::Yes) {
                 known.awaits = None;
                 if let Some((_, seq)) = what.message() {
                     known.tally.awaited.store(seq.0, Ordering::Relaxed);
@@ -354,9 +356,13 @@ impl State {
         }
         let mut started = Vec::new();
         for armed in &mut self.armed {
-            if armed.fires(what) {
-                effects.fired.push(Fired { number: armed.number, at: now });
-                started.extend(armed.fault.clone());
+            match armed.fires(what) {
+                Fires::No => {}
+                Fires::Yes => {
+                    effects.fired.push(Fired { number: armed.number, at: now });
+                    started.extend(armed.fault.clone());
+                }
+                Fires::NoMore => effects.worn_out.push(armed.number),
             }
         }
         for fault in &started {

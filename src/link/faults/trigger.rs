@@ -6,6 +6,10 @@ use super::looks::Sight;
 use crate::base::{ConnId, NodeId, Seq};
 use crate::plan::fault::{Fault, Scope, Trigger, TriggerEvent};
 
+/// How often a trigger fires by what the timeline does itself, to nodes and with faults: two that cause each
+/// other would go on for ever.
+pub(super) const FIRINGS_MAX: u64 = 10_000;
+
 /// Something happens.
 pub(super) enum Happening<'a> {
     /// A message is sent.
@@ -45,6 +49,18 @@ impl Happening<'_> {
         }
     }
 
+    /// True if the timeline can have done it.
+    fn may_be_our_own(&self) -> bool {
+        match self {
+            Happening::Message { .. } | Happening::Connect { .. } | Happening::Step { .. } => false,
+            Happening::Crash(_)
+            | Happening::Restart(_)
+            | Happening::Pause(_)
+            | Happening::Resume(_)
+            | Happening::Fault(_) => true,
+        }
+    }
+
     fn is(&self, event: &TriggerEvent) -> bool {
         match (event, self) {
             (
@@ -79,22 +95,49 @@ pub(super) struct Armed {
     trigger: Trigger,
     /// What it lets loose by itself.
     pub(super) fault: Option<Arc<Fault>>,
+    /// How often it has happened.
     count: u64,
+    /// How often it has fired.
+    fired: u64,
+}
+
+/// Whether a trigger fires.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fires {
+    No,
+    Yes,
+    /// It would, and has done so too often: said once.
+    NoMore,
 }
 
 impl Armed {
     pub(super) fn new(number: usize, trigger: &Trigger, fault: Option<&Arc<Fault>>) -> Armed {
-        Armed { number, trigger: trigger.clone(), fault: fault.cloned(), count: 0 }
+        Armed { number, trigger: trigger.clone(), fault: fault.cloned(), count: 0, fired: 0 }
     }
 
     /// Whether it fires now.
-    pub(super) fn fires(&mut self, happening: &Happening<'_>) -> bool {
+    pub(super) fn fires(&mut self, happening: &Happening<'_>) -> Fires {
         if !happening.is(&self.trigger.event) {
-            return false;
+            return Fires::No;
         }
         self.count += 1;
-        self.trigger.nth.is_none_or(|nth| self.count == nth)
-            && self.trigger.every.is_none_or(|every| every > 0 && self.count.is_multiple_of(every))
+        let Trigger { nth, every, .. } = &self.trigger;
+        let chosen = nth.is_none_or(|nth| self.count == nth)
+            && every.is_none_or(|every| every > 0 && self.count.is_multiple_of(every));
+        if !chosen {
+            return Fires::No;
+        }
+        self.fired += 1;
+        match self.fired.checked_sub(FIRINGS_MAX + 1) {
+            Some(past) if happening.may_be_our_own() => {
+                if past == 0 {
+                    Fires::NoMore
+                } else {
+                    Fires::No
+                }
+            }
+            _ => Fires::Yes,
+        }
     }
 
     /// True if it waits for messages that `sender` sends to `receiver` on connections of `client`.

@@ -10,7 +10,6 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
@@ -23,7 +22,7 @@ use super::reply::{Manner, Reply};
 use super::service::{Answer, BodyNeed, Service};
 use crate::base::units::show_duration;
 use crate::base::{Diagnostic, Time};
-use crate::net::Stream;
+use crate::net::{Sleep, Stream};
 use crate::scenario::model::Then;
 use crate::server::Context;
 use crate::trace::Level;
@@ -130,22 +129,22 @@ impl<'a> Connection<'a> {
         }
         match answer {
             Answer::Reply(reply, delay) => {
-                self.respond(&reply, context.clock.request(delay), arrived).await
+                self.respond(&reply, context.clock.work(delay), arrived).await
             }
             Answer::Failed(why) => self.fail(&why, arrived).await,
             Answer::Proxy { target, path, delay } => {
-                self.wait(context.clock.request(delay)).await?;
+                self.wait(context.clock.work(delay)).await?;
                 let body = (need != BodyNeed::Late).then(|| body.into());
                 self.forward(target, path, body, arrived).await
             }
             Answer::Redis { route, call, words, delay } => {
-                self.wait(context.clock.request(delay)).await?;
+                self.wait(context.clock.work(delay)).await?;
                 let reply = match call.ask(&words, context).await {
                     Ok(reply) => service.answer_to_reply(route, &self.head, &body, &reply, context),
                     Err(failure) => Ok(Cow::Owned(failure)),
                 };
                 match reply {
-                    Ok(reply) => self.respond(&reply, Duration::ZERO, arrived).await,
+                    Ok(reply) => self.respond(&reply, None, arrived).await,
                     Err(why) => self.fail(&why, arrived).await,
                 }
             }
@@ -157,14 +156,14 @@ impl<'a> Connection<'a> {
         let text = format!("{} cannot be answered: {}", self.asked(), why.message);
         self.context.log(Level::Error, text);
         let reply = Reply::error(500, why.message.clone());
-        self.respond(&reply, Duration::ZERO, arrived).await
+        self.respond(&reply, None, arrived).await
     }
 
     /// Waits as long as `delay:` says, or longer on a slow machine.
-    async fn wait(&mut self, delay: Duration) -> io::Result<()> {
-        if !delay.is_zero() {
+    async fn wait(&mut self, work: Option<Sleep>) -> io::Result<()> {
+        if let Some(done) = work {
             self.flush().await?;
-            self.context.clock.sleep(delay).await;
+            done.await;
         }
         Ok(())
     }
@@ -175,14 +174,14 @@ impl<'a> Connection<'a> {
         !self.head.keep_alive || self.context.tasks.stop_token().is_cancelled()
     }
 
-    /// Answers, or does what `then:` says instead.
+    /// Answers when the work is done, or does what `then:` says instead.
     pub(super) async fn respond(
         &mut self,
         reply: &Reply,
-        delay: Duration,
+        work: Option<Sleep>,
         arrived: Time,
     ) -> io::Result<Flow> {
-        self.wait(delay).await?;
+        self.wait(work).await?;
         match reply.then {
             Then::Keep | Then::Close => {}
             Then::Reset => {

@@ -254,13 +254,10 @@ impl Connection {
             return true;
         }
         let drawn = delay.as_ref().map(|delay| self.redis.draw(delay)).unwrap_or_default();
-        let takes = clock.request(drawn);
-        if takes.is_zero() {
-            return true;
-        }
+        let Some(done) = clock.work(drawn) else { return true };
         tokio::select! {
             biased;
-            () = clock.sleep(takes) => true,
+            () = done => true,
             () = context.stopping() => false,
         }
     }

@@ -304,7 +304,7 @@ impl Connection<'_> {
     ) -> IoResult<Flow> {
         let then = if unread.is_done() { Then::Keep } else { Then::Close };
         let reply = Reply::error(status, why).then(then);
-        self.respond(&reply, Duration::ZERO, arrived).await
+        self.respond(&reply, None, arrived).await
     }
 }
 
