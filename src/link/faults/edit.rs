@@ -33,18 +33,40 @@ pub(super) fn apply(
         Some(scope) => &**scope,
         None => &nothing,
     };
-    let edit = match change {
-        Change::Bytes(bytes) => return Ok(Some(bytes.clone())),
-        Change::Edit(edit) => edit,
+    let changed = match change {
+        Change::Bytes(bytes) if message.seen.bodiless => without_body(bytes),
+        Change::Bytes(bytes) => bytes.clone(),
+        Change::Edit(edit) if !holds(edit, message, scope) => return Ok(None),
+        Change::Edit(edit) => match &edit.value {
+            Some(value) => new_value(value, message, scope)?,
+            None => new_http(edit, message, scope)?,
+        },
     };
-    if !holds(edit, message, scope) {
-        return Ok(None);
+    if message.protocol == Protocol::Http && message.direction == Direction::Request {
+        is_answered_alike(message.bytes, &changed)?;
     }
-    let changed = match &edit.value {
-        Some(value) => new_value(value, message, scope)?,
-        None => new_http(edit, message, scope)?,
-    };
     Ok((changed != *message.bytes).then_some(changed))
+}
+
+/// The head of a message of HTTP.
+fn without_body(message: &Bytes) -> Bytes {
+    const END: &[u8] = b"\r\n\r\n";
+    let end = message.windows(END.len()).position(|window| window == END);
+    end.map_or_else(|| message.clone(), |end| message.slice(..end + END.len()))
+}
+
+/// The method of a request decides where its reply ends: whoever has asked for one thing cannot read the
+/// reply to the other.
+fn is_answered_alike(asked: &[u8], changed: &[u8]) -> Result<(), String> {
+    for method in ["HEAD", "CONNECT"] {
+        let is_it = |request: &[u8]| {
+            request.strip_prefix(method.as_bytes()).is_some_and(|rest| rest.starts_with(b" "))
+        };
+        if is_it(asked) != is_it(changed) {
+            return Err(format!("the reply to {method} ends elsewhere than that to another method"));
+        }
+    }
+    Ok(())
 }
 
 /// True if the message is as `when:` asks for.

@@ -163,8 +163,8 @@ impl Lane {
         match harm {
             Harm::Drop => verdict.dropped = Some(name.clone()),
             Harm::Duplicate { times, replies } => {
-                let times = (*times).min(COPIES_MAX);
-                verdict.copies = verdict.copies.saturating_add(times).min(COPIES_MAX);
+                let times = (*times).min(COPIES_MAX.saturating_sub(verdict.copies));
+                verdict.copies += times;
                 mark(Fate::Duplicated).over(&mut verdict.passing.mark);
                 if self.place.direction == Direction::Request {
                     self.expect_replies(

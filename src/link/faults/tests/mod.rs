@@ -1,6 +1,7 @@
 //! Each fault, in both worlds on the same body: its effect on a message, and its count.
 
 mod connecting;
+mod framing;
 mod messages;
 mod network;
 mod properties;

@@ -38,11 +38,12 @@ impl Record for Edit {
     };
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Edit> {
-        let method = f.optional("method", "The method of an HTTP request.", METHOD);
+        let doc = "The method of an HTTP request; HEAD stays HEAD, and no other becomes it.";
+        let method = f.optional("method", doc, METHOD);
         let doc = "The path of an HTTP request, with its query.";
         let path = f.optional("path", doc, PATH);
-        let doc = "The status of an HTTP reply.";
-        let status = f.optional("status", doc, located(integer(100..=999_u16)));
+        let doc = "The status of an HTTP reply. 1xx would announce another reply.";
+        let status = f.optional("status", doc, located(integer(200..=599_u16)));
         let doc =
             "Headers that are set, or with null taken away; not those that frame the message.";
         let headers = f.optional("headers", doc, EDITED_HEADERS).unwrap_or_default();
@@ -91,7 +92,7 @@ fn one_protocol(f: &mut Fields<'_, '_>) {
 
 /// Some replies have no body, whatever they say.
 fn bodiless(f: &mut Fields<'_, '_>, status: Option<Located<u16>>, body: Option<&Body>) {
-    let none = |status: &Located<u16>| matches!(status.value, 100..=199 | 204 | 304);
+    let none = |status: &Located<u16>| matches!(status.value, 204 | 304);
     let (Some(status), Some(_)) = (status.filter(none), body) else { return };
     let what = format!("a reply with the status {} has no body", status.value);
     let error = Diagnostic::new(what, f.entry("body"));
@@ -121,6 +122,13 @@ impl Form for MethodForm {
         if http::Method::from_bytes(method.value.as_bytes()).is_err() {
             let what = format!("`{}` cannot be a method", shortened(&method.value));
             reading.error(Diagnostic::new(what, method.span));
+            return None;
+        }
+        if ["HEAD", "CONNECT"].contains(&method.value.as_str()) {
+            let what = format!("no request can become {} on its way", method.value);
+            let error = Diagnostic::new(what, method.span);
+            let label = "its reply ends elsewhere than the one that the sender waits for";
+            reading.error(error.label(label));
             return None;
         }
         Some(method)
