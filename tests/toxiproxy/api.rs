@@ -397,3 +397,31 @@ fn bad_requests_harm_nobody() {
     lab.ask("GET", "/version", "").is(200);
     drop(idle);
 }
+
+#[test]
+fn an_update_that_cannot_be_leaves_the_proxy_where_it_is() {
+    let lab = Lab::new();
+    let port = lab.proxy("extra", "echo");
+    let before = lab.ask("GET", "/proxies/extra", "").json();
+    let taken = lab.up.port("db");
+    for (body, status) in [
+        (r#"{"upstream":"bad"}"#.to_owned(), 400),
+        (r#"{"listen":"bad"}"#.to_owned(), 500),
+        (r#"{"listen":"0.0.0.0:0"}"#.to_owned(), 500),
+        (format!(r#"{{"listen":"127.0.0.1:{taken}"}}"#), 500),
+    ] {
+        let answer = lab.ask("POST", "/proxies/extra", &body);
+        assert_eq!(answer.status, status, "{body} {answer:?}");
+        assert_eq!(lab.ask("GET", "/proxies/extra", "").json(), before, "{body}");
+        let mut stream = connect(port).unwrap();
+        stream.write_all(b"x").unwrap();
+        let mut back = [0];
+        stream.read_exact(&mut back).unwrap();
+    }
+    // One that is closed is told at once, too.
+    lab.ask("POST", "/proxies/extra", r#"{"enabled":false}"#).is(200);
+    lab.ask("POST", "/proxies/extra", r#"{"upstream":"bad"}"#).is(400);
+    let json = lab.ask("GET", "/proxies/extra", "").json();
+    assert_eq!((&json["enabled"], &json["upstream"]), (&json!(false), &before["upstream"]));
+    lab.up.stop();
+}

@@ -167,10 +167,8 @@ impl Proxies {
         }
         let (proxy, control) = self.get_mut(name)?;
         if moves {
-            proxy.disable(control);
-            (proxy.listen, proxy.upstream) = (listen, upstream);
-        }
-        if enabled {
+            proxy.go_to(control, listen, upstream, enabled)?;
+        } else if enabled {
             proxy.enable(control)?;
         } else {
             proxy.disable(control);

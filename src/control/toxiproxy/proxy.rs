@@ -113,6 +113,32 @@ impl Proxy {
         Ok(())
     }
 
+    /// Listens and leads elsewhere from now on, and is open or closed there. If that cannot be, it stays where
+    /// and as it is, but for its connections.
+    pub(super) fn go_to(
+        &mut self,
+        control: &Control,
+        listen: String,
+        upstream: String,
+        enabled: bool,
+    ) -> Result<(), ApiError> {
+        address::listen(&listen)?;
+        address::upstream(&upstream)?;
+        let was_enabled = self.enabled;
+        self.disable(control);
+        let listened = std::mem::replace(&mut self.listen, listen);
+        let led = std::mem::replace(&mut self.upstream, upstream);
+        if !enabled {
+            return Ok(());
+        }
+        self.enable(control).inspect_err(|_| {
+            (self.listen, self.upstream) = (listened, led);
+            if was_enabled {
+                let _ = self.enable(control);
+            }
+        })
+    }
+
     /// Closes it, and all its connections. Nothing happens if it is closed.
     pub(super) fn disable(&mut self, control: &Control) {
         if !std::mem::take(&mut self.enabled) {

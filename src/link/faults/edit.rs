@@ -63,7 +63,9 @@ fn is_answered_alike(asked: &[u8], changed: &[u8]) -> Result<(), String> {
             request.strip_prefix(method.as_bytes()).is_some_and(|rest| rest.starts_with(b" "))
         };
         if is_it(asked) != is_it(changed) {
-            return Err(format!("the reply to {method} ends elsewhere than that to another method"));
+            return Err(format!(
+                "the reply to {method} ends elsewhere than that to another method"
+            ));
         }
     }
     Ok(())

@@ -112,16 +112,42 @@ impl RealDialling {
         let Conduits { request, mut response } = conduits;
         let clock = self.net.clock.clone();
         if self.foreign {
-            let tcp = self.socket.connect(to).await?;
+            let made = made(self.socket, to).await?;
             response.accepted(clock.now());
-            return RealStream::new(tcp, clock, Some(response), request);
+            return RealStream::of(made, clock, Some(response), request);
         }
         self.net.lock().insert(self.local, Dialled { to, response });
         // If the connection is not made, or nobody waits for it any more, nobody will take it either.
         let guard = Forget { net: &self.net, local: self.local, armed: true };
-        let tcp = self.socket.connect(to).await?;
+        let made = made(self.socket, to).await?;
         guard.disarm();
-        RealStream::new(tcp, clock, None, request)
+        RealStream::of(made, clock, None, request)
+    }
+}
+
+/// A connection that was made.
+struct Made {
+    tcp: TcpStream,
+    /// True if it has been broken off already.
+    reset: bool,
+}
+
+/// Makes a connection. One that is broken off before anybody looks has been made all the same: tokio's own
+/// way would call it an attempt that failed.
+async fn made(socket: TcpSocket, to: SocketAddr) -> io::Result<Made> {
+    let same = rustix::io::fcntl_dupfd_cloexec(&socket, 0)?;
+    match rustix::net::connect(&same, &to) {
+        Ok(()) | Err(rustix::io::Errno::INPROGRESS) => {}
+        Err(error) => return Err(error.into()),
+    }
+    let tcp = TcpStream::from_std(same.into())?;
+    tcp.writable().await?;
+    match tcp.take_error()? {
+        None => Ok(Made { tcp, reset: false }),
+        Some(error) if error.kind() == io::ErrorKind::ConnectionReset => {
+            Ok(Made { tcp, reset: true })
+        }
+        Some(error) => Err(error),
     }
 }
 
@@ -173,4 +199,56 @@ fn break_off(tcp: TcpStream) {
 
 fn loopback(port: u16) -> SocketAddr {
     SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future as _;
+    use std::task::Poll;
+
+    use tokio::io::ReadBuf;
+
+    use super::*;
+    use crate::net::block_on_real;
+
+    #[test]
+    fn what_is_broken_off_before_anybody_looks_was_made_and_is_broken_off() {
+        // One thread, so that nobody looks at sockets meanwhile.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (read, written) = runtime.block_on(async {
+            let listener = std::net::TcpListener::bind(loopback(0)).unwrap();
+            let to = listener.local_addr().unwrap();
+            let mut making = Box::pin(made(bound_to(0).unwrap(), to));
+            // The system has made it when it has begun.
+            let begun = std::future::poll_fn(|cx| Poll::Ready(making.as_mut().poll(cx))).await;
+            assert!(begun.is_pending());
+            let (accepted, _) = listener.accept().unwrap();
+            let linger = Some(std::time::Duration::ZERO);
+            rustix::net::sockopt::set_socket_linger(&accepted, linger).unwrap();
+            drop(accepted);
+            let made = making.await.unwrap();
+            let request = Conduits::direct().request;
+            let mut stream = RealStream::of(made, Clock::real(), None, request).unwrap();
+            let mut bytes = [0; 8];
+            let read = std::future::poll_fn(|cx| {
+                stream.poll_read(cx, &mut ReadBuf::new(&mut bytes)).map_err(|error| error.kind())
+            });
+            let read = read.await;
+            let written = std::future::poll_fn(|cx| {
+                stream.poll_write(cx, b"x").map_err(|error| error.kind())
+            });
+            (read, written.await)
+        });
+        let reset = io::ErrorKind::ConnectionReset;
+        assert_eq!((read, written), (Err(reset), Err(reset)));
+    }
+
+    #[test]
+    fn where_nobody_listens_nothing_is_made() {
+        let kind = block_on_real(1, |_, _| async {
+            let (nowhere, _reserved) = RealNet::reserve(None).unwrap();
+            made(bound_to(0).unwrap(), nowhere).await.err().map(|error| error.kind())
+        });
+        assert_eq!(kind.unwrap(), Some(io::ErrorKind::ConnectionRefused));
+    }
 }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
+use super::Made;
 use super::chunk::Chunks;
 use crate::net::kick::{Reader, RealNudge};
 use crate::net::{Clock, Conduit, Nudge, Parcel, Sleep, WINDOW_BYTES};
@@ -56,6 +57,20 @@ struct Out {
 }
 
 impl RealStream {
+    pub(super) fn of(
+        made: Made,
+        clock: Clock,
+        incoming: Option<Box<dyn Conduit>>,
+        outgoing: Box<dyn Conduit>,
+    ) -> io::Result<RealStream> {
+        let Made { tcp, reset } = made;
+        let stream = RealStream::new(tcp, clock, incoming, outgoing)?;
+        if reset {
+            lock(&stream.out).break_off();
+        }
+        Ok(stream)
+    }
+
     pub(super) fn new(
         tcp: TcpStream,
         clock: Clock,
