@@ -48,7 +48,7 @@ mod verdict;
 mod yielding;
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::Notify;
@@ -85,6 +85,8 @@ struct Shared {
     state: Mutex<State>,
     scope: Mutex<Option<Scope>>,
     wires: Mutex<Wires>,
+    /// How many bytes wait until messages are whole.
+    gathered: Arc<AtomicUsize>,
     fired: Mutex<VecDeque<Fired>>,
     firing: Notify,
     /// Something has changed: those who connect look again.
@@ -149,6 +151,7 @@ impl Faults {
             state: Mutex::default(),
             scope: Mutex::default(),
             wires: Mutex::default(),
+            gathered: Arc::default(),
             fired: Mutex::default(),
             firing: Notify::new(),
             changed: Notify::new(),
@@ -270,6 +273,11 @@ impl Faults {
     /// True if replies have to know what they answer.
     pub(super) fn remembers(&self) -> bool {
         self.shared.remembers.load(Ordering::Relaxed)
+    }
+
+    /// How many bytes wait in all connections until messages are whole.
+    fn gathered(&self) -> &Arc<AtomicUsize> {
+        &self.shared.gathered
     }
 
     pub(super) fn now(&self) -> Time {

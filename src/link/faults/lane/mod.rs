@@ -35,6 +35,10 @@ use crate::trace::Fate;
 /// The longest message that waits until it is whole; a longer one passes faults on messages unharmed.
 pub const MESSAGE_BYTES_MAX: usize = 16 << 20;
 
+/// How many bytes of messages wait in all connections together until these are whole; what comes then passes
+/// faults on messages unharmed, too.
+const GATHERED_BYTES_MAX: usize = 256 << 20;
+
 /// What whoever waits for it gets from the link, while messages wait until they are whole.
 const CONTINUE: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
 
@@ -179,7 +183,7 @@ impl Lane {
             && self.gather.is_none()
             && !self.wire.tap().is_within(self.place.direction)
         {
-            self.gather = Some(Gather::default());
+            self.gather = Some(Gather::new(self.wire.faults.gathered()));
         }
     }
 

@@ -1,10 +1,11 @@
 //! The sender's end of a lane: messages are made whole, or bytes flow.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{Bytes, BytesMut};
 
-use super::{CONTINUE, Lane, MESSAGE_BYTES_MAX, end_note};
+use super::{CONTINUE, GATHERED_BYTES_MAX, Lane, MESSAGE_BYTES_MAX, end_note};
 use crate::base::{Rng, Time};
 use crate::link::faults::item::{Item, Note, Until, Wait, What};
 use crate::link::faults::loose::Loose;
@@ -12,19 +13,25 @@ use crate::link::wire::Ask;
 use crate::protocol::Seen;
 
 /// A message that is not whole.
-#[derive(Default)]
 pub(super) struct Gather {
     bytes: BytesMut,
     first: Option<Bytes>,
+    /// How many bytes wait so in all connections.
+    total: Arc<AtomicUsize>,
     /// It is too long to wait for.
     passes: bool,
 }
 
 impl Gather {
+    pub(super) fn new(total: &Arc<AtomicUsize>) -> Gather {
+        Gather { bytes: BytesMut::new(), first: None, total: total.clone(), passes: false }
+    }
+
     fn add(&mut self, bytes: Bytes) {
         if bytes.is_empty() {
             return;
         }
+        self.total.fetch_add(bytes.len(), Ordering::Relaxed);
         match self.first.take() {
             None if self.bytes.is_empty() => self.first = Some(bytes),
             None => self.bytes.extend_from_slice(&bytes),
@@ -49,9 +56,27 @@ impl Gather {
         self.bytes.len() + self.first.as_ref().map_or(0, Bytes::len)
     }
 
+    /// Why it cannot be waited for, if it cannot.
+    fn too_much(&self) -> Option<String> {
+        if self.len() > MESSAGE_BYTES_MAX {
+            return Some(format!("is longer than {} MiB", MESSAGE_BYTES_MAX >> 20));
+        }
+        let is_full = self.total.load(Ordering::Relaxed) > GATHERED_BYTES_MAX;
+        is_full.then(|| {
+            format!("comes while {} MiB of others wait to be whole", GATHERED_BYTES_MAX >> 20)
+        })
+    }
+
     pub(super) fn take(&mut self) -> Bytes {
         self.passes = false;
+        self.total.fetch_sub(self.len(), Ordering::Relaxed);
         self.first.take().unwrap_or_else(|| self.bytes.split().freeze())
+    }
+}
+
+impl Drop for Gather {
+    fn drop(&mut self) {
+        self.total.fetch_sub(self.len(), Ordering::Relaxed);
     }
 }
 
@@ -74,8 +99,8 @@ impl Lane {
         let rest = self.messages(now, at, bytes, seen);
         if let Some(gather) = self.gather.as_mut().filter(|gather| !gather.passes) {
             gather.add(rest);
-            if gather.len() > MESSAGE_BYTES_MAX {
-                self.let_pass(now, at);
+            if let Some(why) = gather.too_much() {
+                self.let_pass(now, at, &why);
             } else if waits {
                 let insert = Ask::Insert(Bytes::from_static(CONTINUE));
                 self.wire.set_harmed();
@@ -118,7 +143,7 @@ impl Lane {
                 from = end;
             }
             if turns {
-                self.gather = wants_whole.then(Gather::default);
+                self.gather = wants_whole.then(|| Gather::new(self.wire.faults.gathered()));
             }
         }
         if flowing.is_empty() {
@@ -162,16 +187,15 @@ impl Lane {
     }
 
     /// A message is too long to wait for: it flows.
-    fn let_pass(&mut self, now: Time, at: Time) {
+    fn let_pass(&mut self, now: Time, at: Time, why: &str) {
         let Some(gather) = &mut self.gather else { return };
         let bytes = gather.take();
         gather.passes = true;
         self.flow(now, at, bytes, Vec::new());
         if !std::mem::replace(&mut self.warned, true) {
-            let mib = MESSAGE_BYTES_MAX >> 20;
             let (from, to) = (self.place.sender(), self.place.receiver());
             let text = format!(
-                "a message from {} to {} is longer than {mib} MiB: faults on messages leave it alone",
+                "a message from {} to {} {why}: faults on messages leave it alone",
                 self.wire.name(from),
                 self.wire.name(to)
             );
@@ -217,5 +241,27 @@ impl Lane {
             None if self.ended => Some(self.view.sender_down.clone().flatten()),
             None => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_waits_counts_in_all_connections_until_it_goes() {
+        let total = Arc::new(AtomicUsize::new(GATHERED_BYTES_MAX - 5));
+        let waiting = || total.load(Ordering::Relaxed) + 5 - GATHERED_BYTES_MAX;
+        let (mut one, mut other) = (Gather::new(&total), Gather::new(&total));
+        one.add(Bytes::from_static(b"abc"));
+        assert_eq!((waiting(), one.too_much()), (3, None));
+        other.add(Bytes::from_static(b"de"));
+        other.add(Bytes::from_static(b"f"));
+        let why = other.too_much().expect("it is too much");
+        assert_eq!((waiting(), why.contains("256 MiB of others")), (6, true));
+        assert_eq!(other.ends_with(Bytes::from_static(b"g")).expect("whole"), "defg");
+        assert_eq!((waiting(), one.too_much()), (3, None));
+        drop(one);
+        assert_eq!(waiting(), 0);
     }
 }
