@@ -197,6 +197,19 @@ impl Known {
     }
 }
 
+/// Reports a predicate that no status fits.
+fn status(predicate: Option<&Predicate>, findings: &mut Findings) {
+    let Some(predicate) = predicate else { return };
+    let mut has_variables = false;
+    predicate_vars(predicate, &mut |_| has_variables = true);
+    let nothing = |_: &str| None;
+    let fits = |status: u16| predicate.test(Some(&status.into()), &nothing).is_ok();
+    if !has_variables && !(100..=599).any(fits) {
+        let error = Diagnostic::new("no reply has such a status", predicate.span);
+        findings.push(error.help("a status is a number from 100 to 599"));
+    }
+}
+
 impl Site<'_> {
     fn doing(&self, doing: &Doing, cause: Option<&Filter>, findings: &mut Findings) {
         match doing {
@@ -223,6 +236,7 @@ impl Site<'_> {
                 for predicate in [&choice.method, &choice.path, &choice.status] {
                     self.predicate(predicate.as_ref(), findings);
                 }
+                status(choice.status.as_ref(), findings);
                 if let Some(trigger) = &choice.after {
                     self.trigger(trigger, findings);
                 }
@@ -251,6 +265,7 @@ impl Site<'_> {
                 for predicate in [&filter.method, &filter.path, &filter.status] {
                     self.predicate(predicate.as_ref(), findings);
                 }
+                status(filter.status.as_ref(), findings);
                 links::sent(self, filter, findings);
             }
             TriggerEvent::Connect { from, to } => {

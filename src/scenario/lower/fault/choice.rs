@@ -9,7 +9,7 @@ use super::super::super::outline::Role;
 use super::super::link::NodesForm;
 use super::super::predicate::PREDICATE;
 use super::FAULT_NAME;
-use crate::base::Located;
+use crate::base::{Diagnostic, Located};
 
 /// Whom a fault meets.
 pub(super) struct Whom {
@@ -58,8 +58,32 @@ fn choice(f: &mut Fields<'_, '_>) -> Choice {
     let probability = f.optional("probability", doc, SHARE);
     let after = f.optional("after", "Not before this has happened.", variants::<Trigger>());
     let during = f.optional("while", "Only while this is so.", variants::<Condition>());
-    let (client, summary) = (client, summary);
+    if summary.as_ref().is_some_and(|summary| summary.value.is_empty()) {
+        let error = Diagnostic::new("no summary is empty", f.value("match"));
+        f.error(error.help("`*` fits all, and so does a fault without `match`"));
+    }
+    if probability == Some(0.0) {
+        f.error(Diagnostic::new("this harms nothing", f.value("probability")));
+    }
+    never_both(f, [nth, every, first]);
     Choice { client, summary, method, path, status, nth, every, first, probability, after, during }
+}
+
+/// Reports numbers of which one takes what the other leaves.
+fn never_both(f: &mut Fields<'_, '_>, [nth, every, first]: [Option<u64>; 3]) {
+    let pairs = [
+        ("nth", "every", nth.zip(every).is_some_and(|(nth, every)| !nth.is_multiple_of(every))),
+        ("nth", "first", nth.zip(first).is_some_and(|(nth, first)| nth > first)),
+        ("every", "first", every.zip(first).is_some_and(|(every, first)| every > first)),
+    ];
+    for (one, other, never) in pairs {
+        if never {
+            let what = format!("nothing fits both this `{one}` and this `{other}`");
+            let error = Diagnostic::new(what, f.entry(one)).related(f.entry(other), "the other");
+            f.error(error.help("they count the same messages or connections, and both must hold"));
+            return;
+        }
+    }
 }
 
 impl Variants for Condition {

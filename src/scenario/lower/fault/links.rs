@@ -13,7 +13,7 @@ use super::super::super::tree::Node;
 use super::super::distribution::DISTRIBUTION;
 use super::choice::{Whom, whom};
 use super::{Common, Stated, own_times};
-use crate::base::{Diagnostic, Located};
+use crate::base::{Diagnostic, Distribution, Located};
 
 /// The most bytes that a size or an offset of a fault can be.
 const BYTES_MAX: u64 = 1_000_000_000_000;
@@ -64,6 +64,9 @@ pub(super) fn latency(f: &mut Fields<'_, '_>, key: &'static str) -> Option<State
     let doc =
         "Each piece takes up to so much longer, or shorter, than that; drawn from the run's seed.";
     let jitter = f.or("jitter", doc, DURATION, "0", Duration::ZERO);
+    if by.as_ref().is_some_and(Distribution::is_zero) && jitter.is_zero() {
+        f.error(Diagnostic::new("this delays nothing", f.value(key)));
+    }
     link(f, key, None, by.map(|by| Harm::Latency { by, jitter }))
 }
 
@@ -83,6 +86,9 @@ pub(super) fn slice(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Stated>
 pub(super) fn corrupt(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Stated> {
     let doc = "How many of all bits are flipped; or which ones.";
     let corruption = f.required(key, doc, CORRUPTION);
+    if matches!(corruption, Some(Corruption::Rate(rate)) if rate <= 0.0) {
+        f.error(Diagnostic::new("this flips nothing", f.value(key)));
+    }
     link(f, key, None, corruption.map(Harm::Corrupt))
 }
 

@@ -273,6 +273,9 @@ pub(super) fn skew(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Stated> 
     let rate = f.or("rate", doc, decimal(RATES), "1", 1.0);
     f.at_most_one(&["ahead", "behind"]);
     f.at_least_one(&["ahead", "behind", "rate"], "as in `skew: db, ahead: 10s`");
+    if ahead.or(behind).is_some_and(|by| by.is_zero()) && !f.has("rate") {
+        f.error(Diagnostic::new("this clock would be right", f.entry(key)));
+    }
     let nanos = |time: Duration| i64::try_from(time.as_nanos()).unwrap_or(i64::MAX);
     let ahead_ns = ahead.map(nanos).or(behind.map(|behind| -nanos(behind))).unwrap_or(0);
     node(f, key, nodes, Some(NodeHarm::Skew { ahead_ns, rate }))
