@@ -4,7 +4,8 @@ use std::fmt::Write as _;
 
 use crate::base::NodeId;
 
-use super::layout::{CHAR, HEAD, LEFT, NOTE, Place, TITLE, columns_px};
+use super::labels::Room;
+use super::layout::{CHAR, HEAD, LEFT, Layout, NOTE, Place, TITLE, columns_px};
 use super::lives::{self, Span, Standing};
 use super::paint::Painter;
 use super::scene::{Band, NoteKind, cut, width};
@@ -23,7 +24,7 @@ impl Painter<'_> {
     /// Behind everything: where which fault was loose.
     pub(super) fn lives(&mut self) {
         let spans = lives::of_faults(self.scene, self.layout);
-        let (left, right) = (LEFT - 20.0, self.right());
+        let (left, right) = (LEFT - 20.0, self.layout.right());
         for (span, lane) in spans.iter().zip(lives::lanes(&spans)) {
             let Some(lane) = lane else { continue };
             let (from, height) = (span.from, span.to - span.from);
@@ -50,29 +51,15 @@ impl Painter<'_> {
         }
     }
 
-    /// Where the tint of faults ends and their brackets begin.
-    fn right(&self) -> f64 {
-        self.layout.width - 28.0 - self.layout.brackets
-    }
-
     /// The line of a band, beneath the arrows.
     pub(super) fn band_line(&mut self, place: Place) {
-        let (left, right, y) = (LEFT - 20.0, self.right(), place.from);
+        let (left, right, y) = (LEFT - 20.0, self.layout.right(), place.from);
         self.put(&format!("<path class=\"bandline\" d=\"M{left:.1} {y:.1}H{right:.1}\"/>"));
     }
 
     /// The words of a band, over everything.
     pub(super) fn band_words(&mut self, band: &Band, place: Place) {
-        let room = self.right() - LEFT - 40.0;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a picture's width is some hundreds of columns"
-        )]
-        let columns = ((room / CHAR).max(20.0) as usize).min(WORDS_MAX);
-        let name = cut(&band.name, columns / 2);
-        let words = cut(&band.words, columns - width(&name) - 1);
-        let wide = columns_px(width(&name) + 1 + width(&words)) + 20.0;
+        let (name, words, wide) = band_parts(self.layout, band);
         let (x, y) = (LEFT, place.from);
         let class = if band.is_unused { " unused" } else { "" };
         self.put(&format!(
@@ -130,6 +117,27 @@ impl Painter<'_> {
             }
         }
     }
+}
+
+/// The name and the words of a band, and how wide it is.
+fn band_parts(layout: &Layout, band: &Band) -> (String, String, f64) {
+    let room = layout.right() - LEFT - 40.0;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a picture's width is some hundreds of columns"
+    )]
+    let columns = ((room / CHAR).max(20.0) as usize).min(WORDS_MAX);
+    let name = cut(&band.name, columns / 2);
+    let words = cut(&band.words, columns - width(&name) - 1);
+    let wide = columns_px(width(&name) + 1 + width(&words)) + 20.0;
+    (name, words, wide)
+}
+
+/// Where the words of a band stand.
+pub(super) fn band_room(layout: &Layout, band: &Band, place: Place) -> Room {
+    let (_, _, wide) = band_parts(layout, band);
+    Room { left: LEFT, top: place.from - 10.0, right: LEFT + wide, bottom: place.from + 10.0 }
 }
 
 /// How much wider a picture is for the brackets beside it.

@@ -6,18 +6,23 @@ use crate::base::{NodeId, Seq, Time};
 
 use super::harm::brackets_px;
 use super::lives;
-use super::scene::{Arrow, ItemKind, NoteKind, Scene, width};
+use super::scene::{ItemKind, NoteKind, Scene, width};
 
 /// The width of one column of the monospaced font of labels, at 12 pixels.
 pub(super) const CHAR: f64 = 7.23;
+
+/// The size of small letters, in parts of others.
+pub(super) const SMALL: f64 = 10.5 / 12.0;
 
 /// The room for the axis of time, and on the right.
 pub(super) const LEFT: f64 = 96.0;
 const RIGHT: f64 = 40.0;
 
-/// The least and the most room between two lifelines.
+/// The least and the most room between two lifelines; where there are few, each may have more.
 const GAP_MIN: f64 = 150.0;
 const GAP_MAX: f64 = 400.0;
+const GAPS_MAX: f64 = 900.0;
+const ONE_GAP_MAX: f64 = 660.0;
 
 /// The narrowest picture.
 const WIDTH_MIN: f64 = 640.0;
@@ -138,6 +143,11 @@ impl Layout {
         nearest.filter(|x| (x - from).abs() < (to - from).abs()).unwrap_or(to)
     }
 
+    /// Where the tint of faults ends and their brackets begin.
+    pub(super) fn right(&self) -> f64 {
+        self.width - 28.0 - self.brackets
+    }
+
     pub(super) fn x(&self, node: NodeId) -> f64 {
         self.columns.iter().find(|column| column.node == node).map_or(0.0, |column| column.x)
     }
@@ -157,11 +167,11 @@ pub(super) fn columns_px(columns: usize) -> f64 {
     u32::try_from(columns).map_or(0.0, f64::from) * CHAR
 }
 
-/// What an arrow's label takes.
-pub(super) fn label_px(arrow: &Arrow) -> f64 {
-    let arrived = arrow.arrived.as_ref().map_or(0, |arrived| width(arrived) + 3);
-    let tag = arrow.tag.as_ref().map_or(0, |tag| width(tag) + 2);
-    columns_px(width(&arrow.label) + arrived + tag)
+/// What an arrow's words take.
+pub(super) fn words_px(label: &str, arrived: Option<&str>, tag: Option<&str>) -> f64 {
+    let arrived = arrived.map_or(0, |arrived| width(arrived) + 3);
+    let tag = tag.map_or(0.0, |tag| columns_px(width(tag)) * SMALL + CHAR);
+    columns_px(width(label) + arrived) + tag
 }
 
 /// Clients first, so that time and causes run from left to right; then in the order of first use.
@@ -174,6 +184,8 @@ fn columns(scene: &Scene<'_>) -> Vec<Column> {
         let halves: f64 = pair.iter().map(|node| half_box(scene.header.node_name(*node))).sum();
         gaps[index] = gaps[index].max(halves + 20.0);
     }
+    let shared = GAPS_MAX / u32::try_from(gaps.len().max(1)).map_or(1.0, f64::from);
+    let most = shared.clamp(GAP_MAX, ONE_GAP_MAX);
     for item in &scene.items {
         let ItemKind::Arrow(arrow) = &item.kind else { continue };
         let (Some(&a), Some(&b)) = (rank.get(&arrow.from), rank.get(&arrow.to)) else { continue };
@@ -181,11 +193,12 @@ fn columns(scene: &Scene<'_>) -> Vec<Column> {
         // The label of an arrow to its own node stands on its right.
         let span = if low == high { low..high + 1 } else { low..high };
         let Some(between) = gaps.get(span) else { continue };
-        let missing = label_px(arrow) + 56.0 - between.iter().sum::<f64>();
+        let missing = words_px(&arrow.label, arrow.arrived.as_deref(), arrow.tag.as_deref()) + 56.0
+            - between.iter().sum::<f64>();
         if missing > 0.0 && !between.is_empty() {
             let share = missing / u32::try_from(between.len()).map_or(1.0, f64::from);
             let end = low + between.len();
-            gaps[low..end].iter_mut().for_each(|gap| *gap = (*gap + share).min(GAP_MAX));
+            gaps[low..end].iter_mut().for_each(|gap| *gap = (*gap + share).min(most));
         }
     }
     let first = nodes.first().map_or(0.0, |node| half_box(scene.header.node_name(*node)));

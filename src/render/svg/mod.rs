@@ -11,7 +11,9 @@
 //! down has a gap, that of one that stands still is hatched. The picture follows the reader's preference
 //! for light or dark.
 
+mod flight;
 mod harm;
+mod labels;
 mod layout;
 mod lives;
 mod paint;

@@ -8,21 +8,15 @@ use crate::base::units::show_duration;
 use crate::base::{NodeId, Seq, Time};
 use crate::trace::Outcome;
 
-use super::layout::{
-    CHAR, HEAD, LEFT, Layout, NOTE, Place, TITLE, Tick, columns_px, half_box, label_px,
-};
+use super::flight::Flight;
+use super::labels::{self, Anchor, Room, Spot, note_room};
+use super::layout::{CHAR, HEAD, LEFT, Layout, NOTE, Place, TITLE, Tick, columns_px, half_box};
 use super::lives;
 use super::scene::{Arrow, ItemKind, Note, NoteKind, Scene, TITLE_WIDTH_MAX, cut, width};
 use super::text::{STYLE, STYLE_OF_FAULTS, Unit, escape, wrap};
 
 /// How many colours connections have; further ones begin again.
 const COLORS: usize = 8;
-
-/// A steeper arrow has its label beside its beginning instead of along it.
-const STEEP: f64 = 0.5;
-
-/// How much of its way a message goes that does not arrive.
-const LOST_PART: f64 = 0.78;
 
 /// The height of a line of the list of checks.
 const LINE: f64 = 19.0;
@@ -48,9 +42,10 @@ pub(super) fn picture(scene: &Scene<'_>, layout: &Layout) -> String {
         }
     }
     // Over all arrows, so that none runs through them.
-    for (item, place) in items() {
+    let spots = labels::spots(scene, layout);
+    for ((item, place), spot) in items().zip(&spots) {
         match &item.kind {
-            ItemKind::Arrow(arrow) => painter.label(arrow, *place),
+            ItemKind::Arrow(arrow) => spot.iter().for_each(|spot| painter.label(arrow, spot)),
             ItemKind::Note(note) => painter.note(note, *place),
             ItemKind::Band(band) => painter.band_words(band, *place),
         }
@@ -234,36 +229,22 @@ impl Painter<'_> {
         ));
     }
 
-    fn label(&mut self, arrow: &Arrow, place: Place) {
-        let flight = Flight::of(self.layout, arrow, place);
-        let Flight { x1, y1, x2, y2, angle, bend, .. } = flight;
-        let came = arrow.came && arrow.arrived.is_none();
+    fn label(&mut self, arrow: &Arrow, spot: &Spot) {
+        let Spot { words, anchor, x, y, turn } = spot;
+        let came = arrow.came && words.arrived.is_none();
         let gone = if came { "" } else { " class=\"gone\"" };
-        let mut text = format!("<tspan{gone}>{}</tspan>", escape(&arrow.label));
-        if let Some(arrived) = &arrow.arrived {
+        let mut text = format!("<tspan{gone}>{}</tspan>", escape(&words.label));
+        if let Some(arrived) = &words.arrived {
             let _ = write!(text, "<tspan dx=\"7\">→ {}</tspan>", escape(arrived));
         }
-        if let Some(tag) = &arrow.tag {
+        if let Some(tag) = &words.tag {
             let class = if arrow.harmed { "fault" } else { "bad" };
             let _ = write!(text, "<tspan class=\"{class} small\" dx=\"7\">{}</tspan>", escape(tag));
         }
-        if bend != 0.0 {
-            let (x, y) = (x1 + bend + 14.0, f64::midpoint(y1, y2) + 4.0);
-            self.put(&format!("<text class=\"ink label\" x=\"{x:.1}\" y=\"{y:.1}\">{text}</text>"));
-            return;
-        }
-        // Text is never upside down.
-        let turn = if x2 < x1 { angle - 180.0 } else { angle };
-        let (anchor, x, y, turn) = if flight.slope > STEEP {
-            let (anchor, x) = if x2 > x1 { ("", x1 + 9.0) } else { (" end", x1 - 9.0) };
-            (anchor, x, y1, 0.0)
-        } else if label_px(arrow) + 16.0 > (x2 - x1).abs() {
-            let (anchor, x) = if x2 > x1 { ("", x1 + 12.0) } else { (" end", x1 - 12.0) };
-            (anchor, x, y1, turn)
-        } else {
-            // In the gap beside its sender: every sending has a height of its own.
-            let part = (self.layout.next_x(x1, x2) - x1) / (x2 - x1) / 2.0;
-            (" mid", x1 + part * (x2 - x1), y1 + part * (y2 - y1), turn)
+        let anchor = match anchor {
+            Anchor::Start => "",
+            Anchor::Middle => " mid",
+            Anchor::End => " end",
         };
         self.put(&format!(
             "<text class=\"ink label{anchor}\" transform=\"translate({x:.1} {y:.1}) \
@@ -272,18 +253,14 @@ impl Painter<'_> {
     }
 
     fn note(&mut self, note: &Note, place: Place) {
-        let half = (columns_px(width(&note.text)) + 40.0) / 2.0;
-        let own = self.layout.x(note.node);
-        // Beside its lifeline where there is room, and within the picture at any rate.
-        let left = (own - half).clamp(LEFT, (self.layout.width - 28.0 - 2.0 * half).max(LEFT));
-        let y = place.from - NOTE / 2.0;
+        let Room { left, top: y, right, .. } = note_room(self.layout, note, place);
         let sign = Painter::sign(note.kind, left + 10.0, y + 8.0);
         let wrong = matches!(note.kind, NoteKind::Wrong | NoteKind::Crash { wanted: false });
         let class = if wrong { "note" } else { "told" };
         self.put(&format!(
             "<rect class=\"{class}\" x=\"{left:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{NOTE}\" \
              rx=\"5\"/>{sign}<text class=\"ink\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",
-            2.0 * half,
+            right - left,
             left + 27.0,
             y + 16.0,
             escape(&note.text)
@@ -327,39 +304,6 @@ impl Painter<'_> {
                 y += LINE;
             }
         }
-    }
-}
-
-/// The way of an arrow.
-struct Flight {
-    x1: f64,
-    y1: f64,
-    x2: f64,
-    y2: f64,
-    /// Of its head, in degrees, clockwise from the right.
-    angle: f64,
-    slope: f64,
-    /// How far it goes to the right before it turns back, if it ends where it began; otherwise 0.
-    bend: f64,
-}
-
-impl Flight {
-    fn of(layout: &Layout, arrow: &Arrow, place: Place) -> Flight {
-        let (from, to) = (layout.x(arrow.from), layout.x(arrow.to));
-        let (y1, mut y2) = (place.from, place.to);
-        if arrow.from == arrow.to {
-            y2 = y2.max(y1 + 20.0);
-            return Flight { x1: from, y1, x2: from, y2, angle: 180.0, slope: 0.0, bend: 24.0 };
-        }
-        let (x1, mut x2) = (from, to - (to - from).signum());
-        if !arrow.came {
-            // It ends on its way, and as flat as it began.
-            x2 = from + (to - from) * LOST_PART;
-            y2 = y1 + (y2 - y1).min(24.0) * LOST_PART;
-        }
-        let (dx, dy) = (x2 - x1, y2 - y1);
-        let slope = if dx == 0.0 { 0.0 } else { (dy / dx).abs() };
-        Flight { x1, y1, x2, y2, angle: libm::atan2(dy, dx).to_degrees(), slope, bend: 0.0 }
     }
 }
 
