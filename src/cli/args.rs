@@ -224,8 +224,7 @@ the same user. With --toxiproxy, any program of this machine does that listens t
 has no password, and refuses browsers.
 
 Ctrl-C or SIGTERM stops the servers in order, and the exit code is 0 (a second one waits for nothing, and it is \
-that of the signal); so does the end of whoever reads the \
-output. A fixed `port:` in the scenario that is taken is an error that names its holder (exit code 3)."
+that of the signal); so, unless it is --quiet, does the end of whoever reads the output. A fixed `port:` in the scenario that is taken is an error that names its holder (exit code 3)."
 )]
 pub struct UpArgs {
     /// The scenario
@@ -272,7 +271,7 @@ pub struct ServeArgs {
   looplab check hello.yaml
   looplab check scenarios/*.yaml
 
-Exit codes: 0 all can be run, 2 at least one is wrong, 3 a file could not be read.")]
+Exit codes: 0 all can be run, 2 at least one is wrong or not there, 3 a file could not be read.")]
 pub struct CheckArgs {
     /// The scenarios
     #[arg(value_name = "FILE", required = true, value_hint = ValueHint::FilePath)]

@@ -7,12 +7,13 @@
 //! DELETE /faults[/NAME]                       ends one, or all
 //! POST   /heal, /release   {"faults": [...]}  these, or without a body all
 //! GET    /links                               who reaches whom, and where
-//! POST   /nodes/NAME/crash|restart|pause|resume
+//! POST   /nodes/NAME/crash|restart|pause|resume    (a restart answers when a program is ready, or after 20 s)
 //! ```
 //!
 //! An error is `{"error": TEXT}`; one in the text of a fault has `diagnostics` besides.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
@@ -31,6 +32,9 @@ pub(super) struct ControlApi {
     control: Control,
     clock: Clock,
 }
+
+/// How long an answer waits for a program that was brought back; less than the server waits for answers.
+const SETTLED_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// An answer and its status, or an error of ours.
 type Answer = Result<(StatusCode, Value), Wrong>;
@@ -181,6 +185,16 @@ impl ControlApi {
         json!({ "links": links })
     }
 
+    /// Waits for a program that was brought back until it is ready.
+    async fn came_back(&self, name: &str) -> Answer {
+        let Some(node) = self.control.plan().server_named(name) else { return self.node(name, "") };
+        let settled = self.clock.timeout(SETTLED_TIMEOUT, self.control.settled(node)).await;
+        if let Ok(Err(why)) = settled {
+            return Err(Wrong::Plain(StatusCode::BAD_GATEWAY, why));
+        }
+        Ok((StatusCode::OK, json!({ "name": name, "state": word(self.control.state(node)) })))
+    }
+
     fn node(&self, name: &str, verb: &str) -> Answer {
         let plan = self.control.plan();
         let servers = plan.nodes.iter().take(plan.servers.len());
@@ -210,7 +224,13 @@ impl ControlApi {
 impl Api for ControlApi {
     fn answer(self: Arc<Self>, asked: Asked) -> Answering {
         Box::pin(async move {
-            match self.route(&asked) {
+            let mut answer = self.route(&asked);
+            if let ([nodes, name, verb], Ok(_)) = (asked.path.as_slice(), &answer)
+                && (nodes.as_str(), verb.as_str()) == ("nodes", "restart")
+            {
+                answer = self.came_back(name).await;
+            }
+            match answer {
                 Ok((status, value)) => json_reply(status, &value),
                 Err(Wrong::Plain(status, text)) => json_reply(status, &json!({ "error": text })),
                 Err(Wrong::Fault(diagnostics)) => {

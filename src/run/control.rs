@@ -132,6 +132,15 @@ impl Control {
         self.director.restart(node)
     }
 
+    /// Waits until a node that was brought back is ready: a program takes its time. See
+    /// [`Control::restart`].
+    ///
+    /// # Errors
+    /// Why it could not come back, as a clause.
+    pub async fn settled(&self, node: NodeId) -> Result<(), String> {
+        self.director.settled(node).await
+    }
+
     /// Makes a node stand still; false if it does already, or is down.
     #[must_use]
     pub fn pause(&self, node: NodeId) -> bool {

@@ -267,6 +267,11 @@ impl Director {
         true
     }
 
+    /// Waits until a node that was brought back is ready.
+    pub(super) async fn settled(&self, node: NodeId) -> Result<(), String> {
+        self.shared.nodes.settled(node).await
+    }
+
     /// Lets a node go on; the faults that keep no other node still are over. False if it goes.
     pub(super) fn resume(&self, node: NodeId) -> bool {
         let nodes = &self.shared.nodes;

@@ -281,6 +281,30 @@ fn servers_that_are_up_go_down_with_a_program_that_ends() {
 }
 
 #[test]
+fn who_brings_a_program_back_is_told_when_it_is_ready_and_if_it_never_will_be() {
+    if !have("python3") {
+        return;
+    }
+    let script = "import os, socket, sys, time\nif os.path.exists('broken'): sys.exit('it is broken')\n\
+                  s = socket.socket()\ns.bind(('127.0.0.1', int(os.environ['PORT'])))\ns.listen()\ntime.sleep(1000)\n";
+    let lab =
+        app("    command: python3 app.py\n    ready: { within: 60s }\n").with("app.py", script);
+    let running = lab.start("up lab.yaml --out out", "Ctrl-C stops");
+    let says = |line: &str| lab.bench.looplab(line).exits(0).out;
+    assert_eq!(says("node crash app"), "app is down\n");
+    assert_eq!(says("node restart app"), "app is up\n");
+    let broken = lab.bench.path("broken");
+    std::fs::write(&broken, "").unwrap();
+    assert_eq!(says("node crash app"), "app is down\n");
+    let ran = lab.bench.looplab("node restart app").exits(2);
+    ran.complains(&["`app` did not come back", "it is broken"]);
+    std::fs::remove_file(&broken).unwrap();
+    assert_eq!(says("node restart app"), "app is up\n");
+    running.signal(Signal::INT);
+    running.end().exits(0);
+}
+
+#[test]
 fn a_program_with_a_port_of_its_own_comes_back_at_it() {
     if !have("redis-server") || !have("python3") {
         return;

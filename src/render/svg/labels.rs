@@ -276,7 +276,7 @@ mod tests {
     use crate::trace::Fate;
 
     /// The words of a run: what they cover, for each arrow.
-    fn covered(run: Run) -> (f64, Vec<Vec<Room>>) {
+    fn covered(run: &Run) -> (f64, Vec<Vec<Room>>) {
         let header = header();
         let mut scene = Scene::new(&header);
         run.events.iter().for_each(|event| scene.add(event));
@@ -296,7 +296,7 @@ mod tests {
         run.message((0, 60), 1, (ALICE, APP), "POST /a/request/of/some/length", None);
         run.message((5, 20), 1, (APP, ALICE), "200 OK the first of the replies", None);
         run.message((10, 15), 1, (APP, ALICE), "200 OK the second of the replies", None);
-        let (_, rooms) = covered(run);
+        let (_, rooms) = covered(&run);
         for (number, one) in rooms.iter().enumerate() {
             for other in &rooms[number + 1..] {
                 let shared: f64 = one.iter().flat_map(|a| other.iter().map(|b| a.shared(b))).sum();
@@ -315,7 +315,7 @@ mod tests {
             let at = 100 * number as u64;
             run.message((at, at + 10), 1, ends, long, None).fate = Fate::Dropped;
         }
-        let (right, rooms) = covered(run);
+        let (right, rooms) = covered(&run);
         for room in rooms.iter().flatten() {
             assert!(room.left >= LEFT - 16.0 && room.right <= right + 4.0);
         }

@@ -151,6 +151,7 @@ impl Nodes {
             Ok(()) => self.come_back(id, node),
             Err(why) => self.fail(id, &why),
         }
+        self.shared.settled.notify_waiters();
     }
 
     /// A node that was down is up.
@@ -163,6 +164,7 @@ impl Nodes {
         };
         node.down = None;
         node.restarts += 1;
+        shared.failed.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _)| *of != id);
         shared.links.faults().node(id, NodeState::Up);
         self.record(EventKind::Restart { node: id });
         shared.links.tell_listen(id, listener.local_addr());
@@ -171,12 +173,12 @@ impl Nodes {
         }
     }
 
-    /// A node cannot come back, which fails the run.
+    /// A node cannot come back, which fails the run unless it does so later.
     fn fail(&self, id: NodeId, why: &str) {
         let text = format!("it did not come back: {why}");
         self.record(EventKind::Log { node: Some(id), level: Level::Error, text });
         let why = format!("`{}` did not come back: {why}", self.shared.plan.node_name(id));
-        self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).push(why);
+        self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).push((id, why));
     }
 
     fn pause(&self, id: NodeId, fault: &str) {

@@ -13,6 +13,8 @@ mod harm;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
 use super::RunError;
+use tokio::sync::Notify;
+
 use crate::base::{NodeId, Rng};
 use crate::exec::{self, Programs};
 use crate::link::Links;
@@ -43,8 +45,10 @@ struct Shared {
     scope: OnceLock<Scope>,
     programs: OnceLock<Programs>,
     nodes: Mutex<Vec<Node>>,
-    /// Why nodes could not come back.
-    failed: Mutex<Vec<String>>,
+    /// Why nodes could not come back, of those that are still down.
+    failed: Mutex<Vec<(NodeId, String)>>,
+    /// A program that was started is ready, or never will be.
+    settled: Notify,
 }
 
 /// What a node is like now.
@@ -91,6 +95,7 @@ impl Nodes {
             programs: OnceLock::new(),
             nodes,
             failed: Mutex::default(),
+            settled: Notify::new(),
         };
         Nodes { shared: Arc::new(shared) }
     }
@@ -208,7 +213,25 @@ impl Nodes {
     /// Why the first node that could not come back could not, as a clause.
     pub(super) fn failure(&self) -> Option<String> {
         let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.first().cloned()
+        failed.first().map(|(_, why)| why.clone())
+    }
+
+    /// Waits until the program of a node is ready, if it was started.
+    ///
+    /// # Errors
+    /// Why it could not come back, as a clause.
+    pub(super) async fn settled(&self, id: NodeId) -> Result<(), String> {
+        loop {
+            let settled = self.shared.settled.notified();
+            let mut settled = std::pin::pin!(settled);
+            settled.as_mut().enable();
+            if !self.lock().get(id.index()).is_some_and(|node| node.starting) {
+                let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
+                let why = failed.iter().rev().find(|(failed, _)| *failed == id);
+                return why.map_or(Ok(()), |(_, why)| Err(why.clone()));
+            }
+            settled.await;
+        }
     }
 
     /// The run is over: those that stand still are dropped where they are, for nobody waits for them.
