@@ -113,6 +113,28 @@ fn a_fault_that_is_wrong_is_shown_where() {
     assert!(code == 2 && err.contains("^^^"), "{err}");
 }
 
+#[test]
+fn strangers_are_harmed_by_their_name_and_nobody_else_is() {
+    let up = shop();
+    let name = says(&up, &["fault", "add", "outside->db latency=1h"]);
+    // What the server asks the database on their behalf is not theirs.
+    assert_eq!(get(&up, "/item").0, "HTTP/1.1 200 OK");
+    let mut stranger = up.connect("db");
+    stranger.write_all(b"PING\r\n").unwrap();
+    stranger.set_read_timeout(Some(Duration::from_millis(50))).unwrap();
+    assert!(stranger.read(&mut [0; 16]).is_err(), "it waits for an hour");
+    stranger.set_read_timeout(Some(up::PATIENCE)).unwrap();
+    says(&up, &["fault", "rm", name.trim()]);
+    let mut said = [0; 7];
+    stranger.read_exact(&mut said).unwrap();
+    assert_eq!(&said, b"+PONG\r\n");
+    says(&up, &["partition", "outside", "app"]);
+    says(&up, &["heal"]);
+    let (code, _, err) = looplab(&up, &["fault", "add", "{ skew: outside, ahead: 1s }"]);
+    assert!(code == 2 && err.contains("no server or client is called `outside`"), "{err}");
+    up.stop();
+}
+
 // ---- nodes and the network --------------------------------------------------------------------
 
 #[test]

@@ -40,7 +40,7 @@ const EXAMPLES: [Shown; 31] = [
     shown("blackhole", "blackhole.1", 1, &[("GET /", Fate::Dropped)]),
     shown("refuse", "refuse.1", 1, &[]),
     shown("slow-connect", "slow_connect.1", 1, &[]),
-    shown("half-close", "half_close.1", 1, &[]),
+    shown("half-close", "half_close.1", 1, &[("\"are you there?", Fate::Dropped)]),
     // On messages.
     shown("drop", "drop.1", 1, &[("200 OK", Fate::Dropped)]),
     shown(

@@ -10,6 +10,9 @@ impl NodeId {
     /// The caller that looplab did not start (curl, a browser): drawn as `outside`.
     pub const OUTSIDE: NodeId = NodeId(u32::MAX);
 
+    /// What it is called. No node has that name.
+    pub const OUTSIDE_NAME: &'static str = "outside";
+
     /// The position of this node in the plan's list of nodes.
     #[must_use]
     pub fn index(self) -> usize {

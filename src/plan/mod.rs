@@ -143,6 +143,7 @@ impl Plan {
     fn bound(scenario: Scenario, overrides: Overrides) -> Plan {
         let mut nodes: Vec<PlanNode> = Vec::new();
         let mut named: BTreeMap<String, Vec<NodeId>> = BTreeMap::new();
+        named.insert(NodeId::OUTSIDE_NAME.to_owned(), vec![NodeId::OUTSIDE]);
         let mut add = |name: String, kind: &'static str| {
             let id = NodeId(u32::try_from(nodes.len()).unwrap_or(u32::MAX));
             named.entry(name.clone()).or_default().push(id);
@@ -287,7 +288,7 @@ impl Plan {
     /// A node's name; `outside` for a stranger.
     #[must_use]
     pub fn node_name(&self, id: NodeId) -> &str {
-        self.nodes.get(id.index()).map_or("outside", |node| &node.name)
+        self.nodes.get(id.index()).map_or(NodeId::OUTSIDE_NAME, |node| &node.name)
     }
 
     /// The one-way latency from `from` to `to`, which is also that of the way back.

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use super::findings::Findings;
-use crate::base::{Diagnostic, Located, Span};
+use crate::base::{Diagnostic, Located, NodeId, Span};
 use crate::scenario::model::{Client, Flow, Server};
 use crate::scenario::{Mention, Outline, Role};
 
@@ -92,6 +92,11 @@ impl<'a> Names<'a> {
             Some((Kind::Client(at), _)) => *at,
             _ => None,
         }
+    }
+
+    /// True if a server or a client that could be read has that name, or if it is that of strangers.
+    pub(super) fn is_caller(&self, name: &str) -> bool {
+        self.server(name).is_some() || self.client(name).is_some() || name == NodeId::OUTSIDE_NAME
     }
 
     /// The flow of that name, if it could be read.
@@ -203,11 +208,19 @@ pub(super) fn suggest(error: Diagnostic, given: &str, names: &[&str], what: &str
 
 /// Reports every name that is used and leads nowhere.
 pub(super) fn check(outline: &Outline, names: &Names<'_>, findings: &mut Findings) {
+    for name in outline.servers.names.iter().chain(&outline.clients.names) {
+        if name.value == NodeId::OUTSIDE_NAME {
+            let error = Diagnostic::new("nobody of the scenario is called `outside`", name.span);
+            findings.push(error.label("that is whoever comes from outside"));
+        }
+    }
     for Mention { role, name } in &outline.mentions {
         match role {
             Role::Server => names.expect(name, "server", Kind::is_server, findings),
             Role::Client => names.expect(name, "client", Kind::is_client, findings),
             Role::Node => names.expect(name, "server or client", |_| true, findings),
+            Role::Caller if name.value == NodeId::OUTSIDE_NAME => {}
+            Role::Caller => names.expect(name, "server or client", |_| true, findings),
             Role::Flow => names.expect_flow(name, findings),
         }
     }

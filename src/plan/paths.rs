@@ -3,12 +3,13 @@
 //! ```text
 //! a client's steps, with its flows ─> the servers they name
 //! a server's routes                ─> the servers they ask
-//! a program of the user's own      ─> whatever it likes
+//! a program of the user's own      ─> whatever it likes, and so does whoever comes from outside
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::programs::program;
+use crate::base::NodeId;
 use crate::scenario::each_step;
 use crate::scenario::model::{Action, Client, Flow, RouteAction, Server, ServerKind, Step};
 
@@ -27,6 +28,7 @@ impl<'a> Paths<'a> {
         flows: &'a [Flow],
     ) -> Paths<'a> {
         let mut paths = Paths::default();
+        paths.programs.insert(NodeId::OUTSIDE_NAME);
         for server in servers {
             let name = server.name.value.as_str();
             let ServerKind::Http(http) = &server.kind else {

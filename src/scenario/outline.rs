@@ -57,6 +57,8 @@ pub(crate) enum Role {
     Client,
     /// A server or a client.
     Node,
+    /// The same, or `outside`.
+    Caller,
     /// A flow.
     Flow,
 }
@@ -173,15 +175,15 @@ impl Outline {
     pub(crate) fn of_fault(&mut self, fault: &Fault) {
         match &fault.kind {
             FaultKind::Link(link) => {
-                self.all(Role::Node, &link.from);
+                self.all(Role::Caller, &link.from);
                 self.all(Role::Server, &link.to);
                 self.of_choice(&link.choice);
             }
             FaultKind::Partition(partition) => match &partition.shape {
-                Shape::Sides(sides) => sides.iter().for_each(|side| self.all(Role::Node, side)),
+                Shape::Sides(sides) => sides.iter().for_each(|side| self.all(Role::Caller, side)),
                 Shape::OneWay { from, to } => {
-                    self.all(Role::Node, from);
-                    self.all(Role::Node, to);
+                    self.all(Role::Caller, from);
+                    self.all(Role::Caller, to);
                 }
                 Shape::Isolate(nodes) | Shape::Majority(nodes) | Shape::Ring(nodes) => {
                     self.all(Role::Node, nodes);

@@ -31,7 +31,7 @@ impl Header {
     /// A node's name; `outside` for a stranger.
     #[must_use]
     pub fn node_name(&self, id: NodeId) -> &str {
-        self.nodes.get(id.index()).map_or("outside", |node| &node.name)
+        self.nodes.get(id.index()).map_or(NodeId::OUTSIDE_NAME, |node| &node.name)
     }
 }
 

@@ -20,7 +20,7 @@ pub const FORMAT_VERSION: u64 = 1;
 const BUFFER: usize = 256 * 1024;
 
 /// The name of callers that looplab did not start.
-pub(super) const OUTSIDE: &str = "outside";
+pub(super) const OUTSIDE: &str = NodeId::OUTSIDE_NAME;
 
 /// Appends the header line.
 pub fn write_header(header: &Header, out: &mut Vec<u8>) {

@@ -84,9 +84,7 @@ pub(super) fn check(
 fn meets_anybody(site: &Site<'_>, link: &LinkFault, findings: &mut Findings) -> bool {
     let from: Vec<&Located<String>> = link.from.iter().chain(&link.choice.client).collect();
     let (Some(first), true) = (from.first(), site.names.are_whole()) else { return true };
-    let known = |name: &Located<String>| {
-        site.names.server(name).is_some() || site.names.client(name).is_some()
-    };
+    let known = |name: &Located<String>| site.names.is_caller(name);
     let mut client = link.choice.client.iter();
     if !from.iter().copied().chain(&link.to).all(known)
         || client.any(|name| site.names.client(name).is_none())

@@ -27,8 +27,8 @@ pub(super) const DIRECTIONS: &[(&str, Directions)] = &[
 
 /// The keys that say whom a fault on links meets.
 pub(super) fn whom(f: &mut Fields<'_, '_>) -> Whom {
-    let doc = "Who connects; all by default.";
-    let from = f.or("from", doc, NodesForm(Role::Node), "\"*\"", Vec::new());
+    let doc = "Who connects; all by default. `outside` is whoever comes from outside.";
+    let from = f.or("from", doc, NodesForm(Role::Caller), "\"*\"", Vec::new());
     let doc = "What is connected to; all by default.";
     let to = f.or("to", doc, NodesForm(Role::Server), "\"*\"", Vec::new());
     let doc = "`request` is what the connecting side sends, `response` what comes back. By default \

@@ -150,7 +150,7 @@ impl Form for SidesForm {
                     );
                     return None;
                 }
-                let sides = list(some(Role::Node)).read(node, reading)?;
+                let sides = list(some(Role::Caller)).read(node, reading)?;
                 Some(Sides::Cut(Cut::Sides(sides)))
             }
             _ => {
@@ -187,8 +187,8 @@ impl Record for OneWay {
         Entry { name: "one way", doc: "The direction in which nothing passes.", example: "" };
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<OneWay> {
-        let from = f.required("from", "From these.", some(Role::Node));
-        let to = f.required("to", "To those.", some(Role::Node));
+        let from = f.required("from", "From these.", some(Role::Caller));
+        let to = f.required("to", "To those.", some(Role::Caller));
         Some(OneWay { from: from?, to: to? })
     }
 }
