@@ -193,7 +193,11 @@ fn kind() -> impl Strategy<Value = EventKind> {
         }),
         message(),
         (conn(), node()).prop_map(|(conn, by)| EventKind::Close { conn, by }),
-        (conn(), node()).prop_map(|(conn, by)| EventKind::Reset { conn, by }),
+        (conn(), node(), option::of(text())).prop_map(|(conn, by, fault)| EventKind::Reset {
+            conn,
+            by,
+            fault
+        }),
         (node(), text(), option::of(text())).prop_map(|(node, text, fault)| EventKind::Crash {
             node,
             text,
@@ -380,7 +384,7 @@ fn sample() -> (Header, Vec<Event>) {
         EventKind::Refused { conn, from: alice, to: app, reason: "refused".into() },
         EventKind::Message(Box::new(message)),
         EventKind::Close { conn, by: alice },
-        EventKind::Reset { conn, by: app },
+        EventKind::Reset { conn, by: app, fault: None },
         EventKind::Crash { node: app, text: text(), fault: Some(text()) },
         EventKind::Restart { node: app },
         EventKind::Pause { node: app },

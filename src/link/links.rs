@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
@@ -200,6 +200,7 @@ impl Links {
             faults: shared.faults.clone(),
             lanes: Default::default(),
             joint: Mutex::new(Joint::new(token)),
+            broken_by: OnceLock::new(),
             crashes: [shared.faults.crashes(from), shared.faults.crashes(to)],
         });
         shared.faults.register(&wire);

@@ -31,6 +31,8 @@ pub(super) struct Wire {
     pub(super) faults: Faults,
     pub(super) lanes: [Lanes; 2],
     pub(super) joint: Mutex<Joint>,
+    /// The fault that has broken it off.
+    pub(super) broken_by: OnceLock<Arc<str>>,
     /// How often its two ends had crashed when it was made.
     pub(super) crashes: [u64; 2],
 }
@@ -282,7 +284,8 @@ impl Wire {
         let name = self.name(by);
         if reset {
             tracing::debug!(target: "looplab::connection", parent: &self.span, by = name, "reset");
-            self.recorder.record(at, EventKind::Reset { conn, by });
+            let fault = self.broken_by.get().map(|fault| fault.to_string());
+            self.recorder.record(at, EventKind::Reset { conn, by, fault });
         } else {
             tracing::debug!(target: "looplab::connection", parent: &self.span, by = name, "close");
             self.recorder.record(at, EventKind::Close { conn, by });

@@ -72,6 +72,11 @@ pub(super) fn held_by(fault: &str) -> String {
     format!("held by {fault}")
 }
 
+/// What became of a connection that was broken off.
+pub(super) fn reset(fault: Option<&str>) -> String {
+    fault.map_or("reset".to_owned(), |fault| format!("reset by {fault}"))
+}
+
 /// What a fault has touched: `3 messages touched`, `nothing touched`.
 pub(super) fn touched(touched: u64, unit: FaultUnit) -> String {
     match touched {

@@ -132,7 +132,7 @@ impl<'a> Document<'a> {
                 self.set(conn, "accepted", at);
             }
             EventKind::Close { conn, by } => self.end(conn, &at, by, "close"),
-            EventKind::Reset { conn, by } => self.end(conn, &at, by, "reset"),
+            EventKind::Reset { conn, by, .. } => self.end(conn, &at, by, "reset"),
             EventKind::Step(_) => self.line(0, &event),
             EventKind::Load(_) => self.line(1, &event),
             EventKind::Op(_) => self.line(2, &event),

@@ -84,7 +84,10 @@ impl<'a> Diagram<'a> {
                 let label = format!("connect [{reason}]");
                 self.arrow(*from, *to, "-x", &label);
             }
-            EventKind::Reset { conn, by } => self.note(*by, &format!("resets {conn}")),
+            EventKind::Reset { conn, by, fault: None } => self.note(*by, &format!("resets {conn}")),
+            EventKind::Reset { conn, by, fault } => {
+                self.note(*by, &format!("{conn} {}", harm::reset(fault.as_deref())));
+            }
             EventKind::Crash { node, text, fault } => {
                 let by = fault.as_ref().map_or(String::new(), |fault| format!(" by {fault}"));
                 let why = if text.is_empty() { String::new() } else { format!(": {text}") };

@@ -197,7 +197,7 @@ fn down_and_still(run: &mut Run) {
     run.fault(34_000, "power-cut", FaultPhase::Start, 0);
     let (node, fault) = (DB, Some("power-cut".to_owned()));
     run.event(34_000, EventKind::Crash { node, text: String::new(), fault });
-    run.event(34_010, EventKind::Reset { conn: ConnId(2), by: DB });
+    run.event(34_010, EventKind::Reset { conn: ConnId(2), by: DB, fault: None });
     let lost = run.message((34_005, 34_020), 2, (APP, DB), "GET item:7", None);
     harmed(lost, Fate::Lost, "power-cut");
     run.fault(35_000, "gc", FaultPhase::Start, 0);
@@ -262,7 +262,7 @@ pub(super) fn events() -> Vec<Event> {
     let log =
         EventKind::Log { node: Some(APP), level: Level::Info, text: "PUT /items/42 200".into() };
     run.event(103_960, log);
-    run.event(103_970, EventKind::Reset { conn: ConnId(4), by: BOB });
+    run.event(103_970, EventKind::Reset { conn: ConnId(4), by: BOB, fault: None });
     run.event(103_980, EventKind::Close { conn: ConnId(1), by: ALICE });
     run.event(103_990, EventKind::Crash { node: DB, text: "out of cheese".into(), fault: None });
     for (outcome, text) in [

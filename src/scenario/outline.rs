@@ -93,7 +93,7 @@ impl Outline {
         outline.of_servers(scenario);
         outline.of_clients(scenario);
         for link in &scenario.links {
-            link.from.iter().for_each(|name| outline.mention(Role::Node, name));
+            link.from.iter().for_each(|name| outline.mention(Role::Caller, name));
             link.to.iter().for_each(|name| outline.mention(Role::Server, name));
             link.faults.iter().for_each(|moment| outline.of_fault(&moment.fault));
         }

@@ -108,6 +108,8 @@ pub enum EventKind {
     },
     /// One side has broken a connection off (RST).
     Reset {
+        /// The fault that did it on behalf of both sides.
+        fault: Option<String>,
         /// The connection.
         conn: ConnId,
         /// The side that broke it off.

@@ -267,7 +267,11 @@ impl Line<'_> {
             },
             "message" => EventKind::Message(Box::new(self.message()?)),
             "close" => EventKind::Close { conn: self.conn()?, by: self.node("by")? },
-            "reset" => EventKind::Reset { conn: self.conn()?, by: self.node("by")? },
+            "reset" => EventKind::Reset {
+                conn: self.conn()?,
+                by: self.node("by")?,
+                fault: self.optional("fault")?,
+            },
             "crash" => EventKind::Crash {
                 node: self.node("node")?,
                 text: self.text("text")?,

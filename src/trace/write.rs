@@ -99,10 +99,13 @@ impl Line<'_> {
                 self.number("conn", u64::from(conn.0));
                 self.node("by", *by);
             }
-            EventKind::Reset { conn, by } => {
+            EventKind::Reset { conn, by, fault } => {
                 self.event("reset");
                 self.number("conn", u64::from(conn.0));
                 self.node("by", *by);
+                if let Some(fault) = fault {
+                    self.text("fault", fault);
+                }
             }
             EventKind::Crash { node, text, fault } => {
                 self.event("crash");

@@ -135,7 +135,8 @@ fn kind() -> impl Strategy<Value = EventKind> {
         }),
         12 => message(),
         2 => (conn(), node()).prop_map(|(conn, by)| EventKind::Close { conn, by }),
-        1 => (conn(), node()).prop_map(|(conn, by)| EventKind::Reset { conn, by }),
+        1 => (conn(), node(), option::of(text()))
+            .prop_map(|(conn, by, fault)| EventKind::Reset { conn, by, fault }),
         1 => (node(), text()).prop_map(|(node, text)| {
             EventKind::Crash { node, text, fault: None }
         }),

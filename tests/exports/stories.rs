@@ -227,7 +227,7 @@ fn refusals_resets_and_silence_are_those_of_tcp() {
     let reason = "timed out".into();
     story.tell(EventKind::Refused { conn: ConnId(2), from, to, reason });
     story.connect(3, APP, 50_003);
-    story.tell(EventKind::Reset { conn: ConnId(3), by: APP });
+    story.tell(EventKind::Reset { conn: ConnId(3), by: APP, fault: None });
     story.connect(4, APP, 50_004);
     let reason = "refused".into();
     story.tell(EventKind::Refused { conn: ConnId(4), from, to, reason });
@@ -261,7 +261,7 @@ fn what_was_under_way_when_a_connection_ended_is_told_after_its_end() {
     let mut story = Story::new();
     story.connect(1, APP, 50_001);
     story.get("/a", Fate::Delivered);
-    story.tell(EventKind::Reset { conn: ConnId(1), by: ALICE });
+    story.tell(EventKind::Reset { conn: ConnId(1), by: ALICE, fault: None });
     story.reply().fate = Fate::Lost;
     story.is_sound();
     let last = story.file().packets.last().unwrap().comment.clone();

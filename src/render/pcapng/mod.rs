@@ -23,7 +23,7 @@ use std::net::{Ipv4Addr, SocketAddrV4};
 use std::sync::{Arc, OnceLock};
 
 use self::connection::{CLIENT, Connection, Out, SERVER};
-use super::words;
+use super::{harm, words};
 use crate::base::{ConnId, Direction, NodeId, Time};
 use crate::trace::{Event, EventKind, Fate, FaultPhase, Header, Message, Observer};
 
@@ -215,8 +215,11 @@ impl Capture {
             EventKind::Close { conn, by } => self.known(at, *conn, |connection, out| {
                 connection.end(out, connection.side_of(*by));
             }),
-            EventKind::Reset { conn, by } => {
-                let comment = format!("{} resets {conn}", self.name(*by));
+            EventKind::Reset { conn, by, fault } => {
+                let comment = match fault {
+                    None => format!("{} resets {conn}", self.name(*by)),
+                    Some(_) => format!("{conn} {}", harm::reset(fault.as_deref())),
+                };
                 self.known(at, *conn, |connection, out| {
                     connection.reset(out, connection.side_of(*by), &comment);
                 });

@@ -127,9 +127,9 @@ impl<'a> Document<'a> {
                 let args = json!({ "conn": conn.0, "by": self.name(to), "reason": cut(&reason) });
                 self.instant(at, Some(from), &format!("{conn} refused"), "connection", &args)
             }
-            EventKind::Reset { conn, by } => {
+            EventKind::Reset { conn, by, fault } => {
                 self.over(conn, true)?;
-                let args = json!({ "conn": conn.0 });
+                let args = json!({ "conn": conn.0, "fault": fault });
                 self.instant(at, Some(by), &format!("resets {conn}"), "connection", &args)
             }
             EventKind::Close { conn, .. } => self.over(conn, false),

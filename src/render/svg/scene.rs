@@ -176,8 +176,12 @@ impl<'a> Scene<'a> {
                 let refused = attempt(event.at, *conn, (*from, *to), reason);
                 self.push(event.at, ItemKind::Arrow(refused));
             }
-            EventKind::Reset { conn, by } => {
-                self.note(event.at, *by, &format!("resets connection {}", conn.0))
+            EventKind::Reset { conn, by, fault: None } => {
+                self.note(event.at, *by, &format!("resets connection {}", conn.0));
+            }
+            EventKind::Reset { conn, by, fault } => {
+                let words = format!("connection {} {}", conn.0, harm::reset(fault.as_deref()));
+                self.note(event.at, *by, &words);
             }
             EventKind::Crash { node, text, fault } => {
                 let kind = NoteKind::Crash { wanted: fault.is_some() };

@@ -84,10 +84,13 @@ impl<'a> Scene<'a> {
                 Some(self.refused(*conn, *from, *to, reason))
             }
             EventKind::Close { conn, by } => self.close(*conn, *by),
-            EventKind::Reset { conn, by } => Some(match self.known.connections.peer(*conn, *by) {
-                Some(peer) => self.broken(*conn, *by, peer, "reset", self.is_back(*conn, *by)),
-                None => self.note(*by, &format!("resets {conn}"), BAD),
-            }),
+            EventKind::Reset { conn, by, fault } => {
+                let words = harm::reset(fault.as_deref());
+                Some(match self.known.connections.peer(*conn, *by) {
+                    Some(peer) => self.broken(*conn, *by, peer, &words, self.is_back(*conn, *by)),
+                    None => self.note(*by, &format!("{conn}: {words}"), BAD),
+                })
+            }
             EventKind::Crash { .. }
             | EventKind::Restart { .. }
             | EventKind::Pause { .. }

@@ -1,13 +1,13 @@
 //! What a run comes to: everything the summary says, counted event by event.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::columns::base;
 use super::exchanges::Asked;
 use super::faults::Faults;
 use super::latencies::Latencies;
-use crate::base::{Direction, NodeId, Span, Time};
+use crate::base::{ConnId, Direction, NodeId, Span, Time};
 use crate::trace::{Event, EventKind, Header, HeaderNode, LoadEvent, Message, Outcome};
 
 /// The most links that are counted apart; the rest is one line.
@@ -18,6 +18,9 @@ const VERDICTS_MAX: usize = 1_000;
 
 /// The most loads that are kept.
 const LOADS_MAX: usize = 200;
+
+/// The most connections of which it is remembered that one side has broken them off.
+const RESETS_MAX: usize = 10_000;
 
 /// Counts of everything that has happened so far. Its memory does not grow with the run.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub struct Tally {
     pub(super) connections: u64,
     pub(super) refused: u64,
     pub(super) resets: u64,
+    /// Those of which one side has told it.
+    reset_once: BTreeSet<ConnId>,
     /// Those that nobody wanted.
     pub(super) crashes: u64,
     pub(super) faults: Faults,
@@ -89,6 +94,7 @@ impl Tally {
             connections: 0,
             refused: 0,
             resets: 0,
+            reset_once: BTreeSet::new(),
             crashes: 0,
             faults: Faults::default(),
             steps: Outcomes::default(),
@@ -124,6 +130,17 @@ impl Tally {
         self.end.as_ref().map(|(outcome, _)| *outcome)
     }
 
+    /// Counts a connection that is broken off, once though both sides may tell it.
+    fn reset(&mut self, conn: ConnId) {
+        if !self.reset_once.remove(&conn) {
+            self.resets += 1;
+            self.reset_once.insert(conn);
+        }
+        if self.reset_once.len() > RESETS_MAX {
+            self.reset_once.pop_first();
+        }
+    }
+
     /// Counts an event; `asked` is the request that it answers.
     pub(super) fn event(&mut self, event: &Event, asked: Option<Asked>) {
         self.last = event.at;
@@ -134,7 +151,7 @@ impl Tally {
                 self.link(*from, *to).refused += 1;
             }
             EventKind::Message(message) => self.message(event.at, message, asked),
-            EventKind::Reset { .. } => self.resets += 1,
+            EventKind::Reset { conn, .. } => self.reset(*conn),
             EventKind::Crash { fault: None, .. } => self.crashes += 1,
             EventKind::Fault(fault) => self.faults.event(fault, true),
             EventKind::Step(step) => self.steps.add(step.outcome),

@@ -98,7 +98,9 @@ impl Wanted {
                 vec![*from, *to]
             }
             EventKind::Accept { conn, node } => of_conn(*conn, *node),
-            EventKind::Close { conn, by } | EventKind::Reset { conn, by } => of_conn(*conn, *by),
+            EventKind::Close { conn, by } | EventKind::Reset { conn, by, .. } => {
+                of_conn(*conn, *by)
+            }
             EventKind::Message(message) => match message.direction {
                 crate::base::Direction::Request => vec![message.from, message.to],
                 crate::base::Direction::Response => vec![message.to, message.from],

@@ -325,6 +325,7 @@ impl Lane {
         self.lose_all(now, by);
         self.alarms.clear();
         self.broken = Some(by.clone());
+        let _ = self.wire.broken_by.set(by.clone());
         self.reset_due = true;
     }
 
