@@ -39,6 +39,20 @@ pub(super) struct Stated {
     end: Option<Located<Duration>>,
 }
 
+/// What other tools call some faults.
+const OTHER_WORDS: [(&[&str], &str); 10] = [
+    (&["loss", "packet_loss"], "drop: request, probability: 10%"),
+    (&["timeout", "black_hole"], "blackhole: { close_after: 1s }"),
+    (&["limit_data"], "limit: 1KiB"),
+    (&["reset_peer", "rst"], "reset: 1s"),
+    (&["throttle", "bandwith"], "bandwidth: 64KiB/s"),
+    (&["lag", "netem"], "latency: 200ms, jitter: 50ms"),
+    (&["kill", "stop", "down"], "crash: NAME, for: 1s"),
+    (&["freeze", "gc", "sigstop"], "pause: NAME, for: 1s"),
+    (&["block", "iptables", "cut"], "partition: [NAME, NAME]"),
+    (&["clock", "time"], "skew: NAME, ahead: 1s"),
+];
+
 impl Variants for Stated {
     const ENTRY: Entry = Entry {
         name: "fault",
@@ -51,6 +65,11 @@ impl Variants for Stated {
                   direction: response, probability: 30% }\n  - at: 2s\n    fault: { crash: db, for: 2s }",
     };
     const SELECT: Select = Select::Key;
+
+    fn elsewhere(word: &str) -> Option<String> {
+        let found = OTHER_WORDS.iter().find(|(words, _)| words.contains(&word));
+        found.map(|(_, ours)| format!("here that is `{ours}`"))
+    }
 
     fn variants() -> &'static [Variant<Stated>] {
         &verbs::VERBS
