@@ -78,6 +78,8 @@ pub struct Asked {
     pub method: String,
     /// Its path without the query; empty where there is none.
     pub path: String,
+    /// All of it, on one line.
+    pub summary: String,
 }
 
 /// Finds where the messages of one direction end.

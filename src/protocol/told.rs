@@ -54,11 +54,12 @@ pub fn asked(protocol: Protocol, summary: &str, bytes: &[u8]) -> Option<Asked> {
     match protocol {
         Protocol::Http => {
             let (method, path) = http_request_line(summary, bytes)?;
-            Some(Asked { method: method.to_owned(), path: path.to_owned() })
+            let (method, path) = (method.to_owned(), path.to_owned());
+            Some(Asked { method, path, summary: summary.to_owned() })
         }
         Protocol::Redis => {
             let method = summary.split(' ').next()?.to_ascii_uppercase();
-            Some(Asked { method, path: String::new() })
+            Some(Asked { method, path: String::new(), summary: summary.to_owned() })
         }
         Protocol::Line | Protocol::Raw => None,
     }

@@ -19,14 +19,25 @@ impl Sight<'_> {
         self.seen.seq
     }
 
-    /// True if it looks as asked for. A predicate that cannot be resolved fits nothing.
+    /// True if it looks as asked for, or if a summary is asked for and what it answers has that. A predicate
+    /// that cannot be resolved fits nothing.
     pub(super) fn fits(&self, looks: &Looks, scope: Option<&Scope>) -> bool {
-        looks
-            .summary
-            .as_ref()
-            .is_none_or(|pattern| glob(pattern.as_bytes(), self.seen.summary.as_bytes()))
-            && self.fits_asked(looks, scope)
-            && self.fits_status(looks.status.as_ref(), scope)
+        let asked = self.seen.asked.as_ref().filter(|_| self.direction == Direction::Response);
+        let summaries = [Some(&self.seen.summary), asked.map(|asked| &asked.summary)];
+        let fits = |pattern: &String| {
+            summaries.into_iter().flatten().any(|one| glob(pattern.as_bytes(), one.as_bytes()))
+        };
+        looks.summary.as_ref().is_none_or(fits) && self.fits_fields(looks, scope)
+    }
+
+    /// The same, but what a reply answers does not matter for its summary.
+    pub(super) fn fits_itself(&self, looks: &Looks, scope: Option<&Scope>) -> bool {
+        let fits = |pattern: &String| glob(pattern.as_bytes(), self.seen.summary.as_bytes());
+        looks.summary.as_ref().is_none_or(fits) && self.fits_fields(looks, scope)
+    }
+
+    fn fits_fields(&self, looks: &Looks, scope: Option<&Scope>) -> bool {
+        self.fits_asked(looks, scope) && self.fits_status(looks.status.as_ref(), scope)
     }
 
     fn fits_asked(&self, looks: &Looks, scope: Option<&Scope>) -> bool {

@@ -8,7 +8,7 @@ use super::loose::{Cause, Loose, Tally};
 use super::trigger::{Armed, Fires, Happening};
 use super::{Fired, NodeState, Status};
 use crate::base::{ConnId, Direction, NodeId, Seq, Time};
-use crate::plan::fault::{Condition, Fault, FaultKind};
+use crate::plan::fault::{Condition, Fault, FaultKind, Looks};
 use crate::scenario::model::NodeHarm;
 use crate::trace::{FaultEvent, FaultPhase};
 
@@ -375,8 +375,8 @@ impl State {
     pub(super) fn remembers(&self) -> bool {
         let rule = |known: &Known| match &known.fault.kind {
             FaultKind::Link(rule) => {
-                rule.response
-                    && (rule.choice.looks.method.is_some() || rule.choice.looks.path.is_some())
+                let Looks { summary, method, path, .. } = &rule.choice.looks;
+                rule.response && (summary.is_some() || method.is_some() || path.is_some())
             }
             FaultKind::Cut(_) | FaultKind::Node { .. } => false,
         };

@@ -70,7 +70,7 @@ impl Happening<'_> {
                 from.has(*sender)
                     && to.has(*receiver)
                     && client.has(*asking)
-                    && sight.fits(looks, *scope)
+                    && sight.fits_itself(looks, *scope)
             }
             (
                 TriggerEvent::Connect { from, to },

@@ -191,6 +191,12 @@ impl Lane {
     pub(super) fn refresh(&mut self, now: Time) {
         let view = self.wire.faults.view(&self.place);
         if view.over && !self.view.over {
+            // What the other direction has asked for before that has happened.
+            self.heed(now);
+            let due = self.alarms.iter().find(|alarm| alarm.at <= now).map(|one| one.by.clone());
+            if let Some(by) = due {
+                self.alarm(now, &by);
+            }
             self.keep_back(now);
         }
         let is_reply = self.place.direction == Direction::Response;
@@ -255,14 +261,7 @@ impl Lane {
     /// Does what follows from the faults and from what the other direction asks.
     fn settle(&mut self, now: Time) {
         self.alarms.retain(|alarm| alarm.sure || self.wire.faults.acts(&alarm.by));
-        for ask in self.wire.asked(self.place.direction) {
-            match ask {
-                Ask::Close(by) => self.close(now, &by),
-                Ask::Answer(by) => self.break_off(now, &by),
-                Ask::Reset(at, by) => self.break_at(at, &by),
-                Ask::Insert(bytes) => self.outlet.insert(bytes),
-            }
-        }
+        self.heed(now);
         let rules = self.view.rules.clone();
         for loose in rules.iter().filter(|loose| !loose.is_by_message()) {
             match loose.harm() {
@@ -283,6 +282,18 @@ impl Lane {
         }
         if self.wire.is_over() {
             self.alarms.clear();
+        }
+    }
+
+    /// Does what the other direction asks.
+    fn heed(&mut self, now: Time) {
+        for ask in self.wire.asked(self.place.direction) {
+            match ask {
+                Ask::Close(by) => self.close(now, &by),
+                Ask::Answer(by) => self.break_off(now, &by),
+                Ask::Reset(at, by) => self.break_at(at, &by),
+                Ask::Insert(bytes) => self.outlet.insert(bytes),
+            }
         }
     }
 

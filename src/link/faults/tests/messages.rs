@@ -90,6 +90,30 @@ fn a_dropped_reply_is_missing_as_a_whole() {
 }
 
 #[test]
+fn a_reply_fits_what_its_request_looks_like() {
+    in_both(
+        REDIS,
+        |mut bench| async move {
+            bench.start(&with(Harm::Drop, |rule| {
+                (rule.request, rule.response) = (false, true);
+                rule.choice.looks.summary = Some("GET *".into());
+                rule.choice.nth = Some(2);
+            }));
+            let (mut near, mut far) = bench.connect().await;
+            let all = b"GET a\r\nSET a 1\r\nGET b\r\nGET c\r\n";
+            send(&mut near, all).await;
+            expect(&mut far, all).await;
+            send(&mut far, b":1\r\n+OK\r\n:2\r\n:3\r\n").await;
+            expect(&mut near, b":1\r\n+OK\r\n:3\r\n").await;
+        },
+        |outcome| {
+            assert_eq!(outcome.fates()[6], (":2".into(), Fate::Dropped, "x".into()));
+            assert_eq!(outcome.touched("x"), 1);
+        },
+    );
+}
+
+#[test]
 fn the_link_takes_the_replies_to_copies() {
     in_both(
         HTTP,

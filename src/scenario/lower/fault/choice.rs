@@ -42,8 +42,8 @@ pub(super) fn whom(f: &mut Fields<'_, '_>) -> Whom {
 
 fn choice(f: &mut Fields<'_, '_>) -> Choice {
     let client = f.optional("client", "The same as `from`, but a client.", name_of(Role::Client));
-    let doc = "A pattern that the message's one-line summary fits: `*` is any text, `?` any \
-               character, `[ab]` one of these.";
+    let doc = "A pattern that the message's one-line summary fits, or that of what it answers: `*` is \
+               any text, `?` any character, `[ab]` one of these.";
     let summary = f.optional("match", doc, located(STRING));
     let doc = "The HTTP method, or the Redis command; of a reply, that of what it answers.";
     let method = f.optional("method", doc, PREDICATE);
