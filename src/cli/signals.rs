@@ -25,9 +25,17 @@ const SIGHUP: u8 = 1;
 const SIGINT: u8 = 2;
 const SIGTERM: u8 = 15;
 
+/// Whether the process ignores a signal, because whoever started it wished so. Known on Linux.
+fn is_ignored(signal: u8) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
+}
+
 impl Stop {
     /// Listens for SIGINT, SIGTERM and SIGHUP from now on. The first asks everything to end in order; a
-    /// second ends the process at once.
+    /// second ends the process at once. A SIGHUP that is ignored, as under nohup, stays so.
     pub(super) fn on_signals() -> Stop {
         let (ready, listening) = channel();
         let stop = Stop {
@@ -46,6 +54,8 @@ impl Stop {
     fn listen(&self, ready: Sender<()>) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build();
         let Ok(runtime) = runtime else { return };
+        // To be asked before there is a handler.
+        let heeds_hangup = !is_ignored(SIGHUP);
         runtime.block_on(async {
             let [Ok(mut hangup), Ok(mut interrupt), Ok(mut terminate)] =
                 [SignalKind::hangup(), SignalKind::interrupt(), SignalKind::terminate()]
@@ -59,7 +69,7 @@ impl Stop {
                     biased;
                     _ = interrupt.recv() => SIGINT,
                     _ = terminate.recv() => SIGTERM,
-                    _ = hangup.recv() => SIGHUP,
+                    _ = hangup.recv(), if heeds_hangup => SIGHUP,
                 };
                 if self.token.is_cancelled() {
                     tty::restore();
