@@ -5,7 +5,7 @@ mod common;
 
 use std::path::{Path, PathBuf};
 
-use common::{Ran, complaint, golden, run_file};
+use common::{Ran, complaint, golden, plan_of, run_file};
 use looplab::render::{Format, export};
 use looplab::scenario::model::World;
 use looplab::trace::{EventKind, Fate, FaultPhase, Message, Outcome, Reader};
@@ -155,4 +155,59 @@ fn every_example_is_shown_and_every_picture_is_what_the_program_draws() {
         let picture = String::from_utf8(picture).expect("text");
         golden(&root().join(format!("docs/pictures/faults/{name}.svg")), &picture);
     }
+}
+
+/// Everybody whom the page names, and whom they ask.
+const EVERYBODY: &str = r#"looplab: 1
+servers:
+  app:
+    type: http
+    durable: true
+    routes:
+      - { on: GET /items, redis: { call: "db GET x", respond: { text: hi } } }
+      - { on: GET /old, redis: { call: "cache GET x", respond: { text: hi } } }
+  db: { type: redis, durable: true }
+  cache: { type: redis }
+  lines: { type: echo, mode: line }
+  north: { type: redis }
+  south: { type: redis }
+  across: { type: redis }
+  n1: { type: redis }
+  n2: { type: redis }
+  n3: { type: redis }
+  n4: { type: redis }
+"#;
+
+/// The servers that alice asks where the page does not say it.
+const ASKED: &str = "clients:
+  alice:
+    steps:
+      - get: app/items
+      - connect: lines
+      - parallel: [ [ { redis: north PING } ], [ { redis: south PING } ], [ { redis: across PING } ] ]
+      - parallel: [ [ { redis: n1 PING } ], [ { redis: n2 PING } ], [ { redis: n3 PING } ], [ { redis: n4 PING } ] ]
+";
+
+#[test]
+fn whatever_the_page_says_can_be_said() {
+    let page = std::fs::read_to_string(root().join("docs/faults.md")).expect("the page is there");
+    let fragments =
+        page.split("```yaml\n").skip(1).map(|rest| rest.split("```").next().unwrap_or(""));
+    let mut count = 0;
+    for fragment in fragments {
+        count += 1;
+        let own_clients = fragment.starts_with("clients:");
+        let text = match fragment.strip_prefix("- ") {
+            None => fragment.to_owned(),
+            Some(act) if act.starts_with("heal:") => {
+                format!(
+                    "timeline:\n  - {{ at: 1s, fault: {{ name: cable, pause: app }} }}\n  - at: 2s\n    {act}"
+                )
+            }
+            Some(fault) => format!("timeline:\n  - at: 1s\n    fault: {fault}"),
+        };
+        let clients = if own_clients { "" } else { ASKED };
+        plan_of(&format!("{EVERYBODY}{text}\n{clients}"), World::Virtual, 1);
+    }
+    assert!(count >= 35, "{count} of them were found");
 }
