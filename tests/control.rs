@@ -135,6 +135,37 @@ fn strangers_are_harmed_by_their_name_and_nobody_else_is() {
     up.stop();
 }
 
+/// How many messages the first fault has touched.
+fn touched(up: &Up) -> u64 {
+    let listed: Value = serde_json::from_str(&says(up, &["fault", "list", "--json"])).unwrap();
+    listed[0]["touched"].as_u64().unwrap()
+}
+
+#[test]
+fn what_is_held_is_let_go_by_hand_and_what_comes_later_is_held() {
+    let up = shop();
+    let name = says(&up, &["fault", "add", "outside->db hold=request"]);
+    let mut stranger = up.connect("db");
+    let mut said = [0; 7];
+    for count in 1..=2 {
+        stranger.write_all(b"PING\r\n").unwrap();
+        let watch = Stopwatch::start();
+        while touched(&up) < count {
+            assert!(watch.elapsed() < up::PATIENCE, "it is held");
+        }
+        assert_eq!(says(&up, &["fault", "release", name.trim()]), "");
+        stranger.set_read_timeout(Some(up::PATIENCE)).unwrap();
+        stranger.read_exact(&mut said).unwrap();
+        assert_eq!(&said, b"+PONG\r\n");
+    }
+    assert!(says(&up, &["fault", "list", "--in-force"]).contains(name.trim()));
+    says(&up, &["heal"]);
+    assert_eq!(says(&up, &["fault", "list", "--in-force"]), "there is no fault\n");
+    let (code, _, err) = looplab(&up, &["fault", "release", "nobody"]);
+    assert!(code == 2 && err.contains("nobody"), "{err}");
+    up.stop();
+}
+
 // ---- nodes and the network --------------------------------------------------------------------
 
 #[test]

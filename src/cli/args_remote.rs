@@ -41,6 +41,8 @@ pub enum FaultCommand {
     List(FaultListArgs),
     /// End a fault: what it did stops at once
     Rm(FaultRmArgs),
+    /// Let go what a `hold` keeps back; it goes on to hold what comes
+    Release(FaultRmArgs),
 }
 
 /// `looplab fault add`.
@@ -63,6 +65,9 @@ pub struct FaultAddArgs {
 /// `looplab fault list`.
 #[derive(Debug, Args)]
 pub struct FaultListArgs {
+    /// Only those that are in force
+    #[arg(long)]
+    pub in_force: bool,
     /// Print JSON
     #[arg(long)]
     pub json: bool,

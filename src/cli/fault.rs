@@ -20,6 +20,7 @@ pub(super) fn run(args: &FaultArgs) -> Result<Exit, Failure> {
         FaultCommand::Add(args) => add(args),
         FaultCommand::List(args) => list(args),
         FaultCommand::Rm(args) => rm(args),
+        FaultCommand::Release(args) => release(args),
     }
 }
 
@@ -54,13 +55,16 @@ fn text(args: &FaultAddArgs) -> Result<String, Failure> {
 
 fn list(args: &FaultListArgs) -> Result<Exit, Failure> {
     let answer = Remote::find(&args.which)?.ask(&Method::GET, &["faults"], None, "")?;
+    let shown = |fault: &&Value| !args.in_force || fault["in_force"] == true;
+    let faults: Vec<&Value> =
+        answer["faults"].as_array().into_iter().flatten().filter(shown).collect();
     if args.json {
-        screen::print(&format!("{:#}\n", answer["faults"]))?;
+        screen::print(&format!("{:#}\n", serde_json::json!(faults)))?;
         return Ok(Exit::Ok);
     }
     let style = screen::style(args.look);
     let mut table = Table::new(&["NAME", "FAULT", "SINCE", "TOUCHED"]);
-    for fault in answer["faults"].as_array().into_iter().flatten() {
+    for fault in faults {
         table.row(vec![
             fault["name"].as_str().unwrap_or_default().to_owned(),
             fault["fault"].as_str().unwrap_or_default().to_owned(),
@@ -91,6 +95,15 @@ fn rm(args: &FaultRmArgs) -> Result<Exit, Failure> {
         name => remote.ask(&Method::DELETE, &["faults", name], None, "")?,
     };
     ended(&answer)
+}
+
+fn release(args: &FaultRmArgs) -> Result<Exit, Failure> {
+    let body = match args.name.as_str() {
+        "all" => serde_json::json!({}),
+        name => serde_json::json!({ "faults": [name] }),
+    };
+    Remote::find(&args.which)?.post(&["release"], &body)?;
+    Ok(Exit::Ok)
 }
 
 /// Runs `looplab heal`.
