@@ -144,6 +144,7 @@ pub enum LogFormat {
   looplab run hello.yaml
   looplab run hello.yaml --clock virtual --seed 7    # the same every time, byte for byte
   looplab run hello.yaml --step                      # one message at a time
+  looplab run hello.yaml --clock virtual --verify-determinism
   looplab run hello.yaml --quiet && echo all holds",
     after_long_help = "\
 Examples:
@@ -184,6 +185,9 @@ pub struct RunArgs {
     /// Write a capture for Wireshark, too, while it runs
     #[arg(long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub pcap: Option<PathBuf>,
+    /// Run twice and compare the traces byte by byte; in the virtual world they must be the same
+    #[arg(long, conflicts_with = "step")]
+    pub verify_determinism: bool,
     /// Show one message at a time and wait for a key; the run itself is not held up
     #[arg(long, conflicts_with = "quiet")]
     pub step: bool,

@@ -40,6 +40,7 @@ mod step;
 mod table;
 mod tty;
 mod up;
+mod verify;
 
 use std::path::PathBuf;
 use std::process::ExitCode;

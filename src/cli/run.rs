@@ -13,6 +13,7 @@ use super::pcap::Pcap;
 use super::registry::Registration;
 use super::signals::Stop;
 use super::step::{self, Stepping};
+use super::verify::{self, Difference, Verified};
 use super::{logging, screen, tty};
 use crate::base::{NodeId, Time};
 use crate::check::Checker;
@@ -30,6 +31,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     logging::install(&args.log)?;
     let overrides = Overrides { clock: args.clock, seed: args.seed, no_exec: args.no_exec };
     let plan = folder::read_plan(&args.file, overrides)?;
+    if args.verify_determinism && plan.clock == World::Real {
+        let message = "--verify-determinism is about the virtual world: no two runs on real sockets are the same";
+        return Err(Failure::wrong(message).help("add --clock virtual"));
+    }
     let style = screen::style(args.look);
     let stop = Stop::on_signals();
     let out = folder::folder(args.out.as_deref(), &plan)?;
@@ -82,11 +87,32 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         return Err(Failure::io("write", &trace.path, error));
     }
     pcap.iter().try_for_each(Pcap::check)?;
+    if args.verify_determinism && outcome.is_some() {
+        match verify::again(&plan, &trace.path, &stop)? {
+            Verified::Same(_) if args.quiet => {}
+            Verified::Same(lines) => {
+                screen::print(&format!(
+                    "  verified  a second run has the same trace, all {lines} lines of it\n"
+                ))?;
+            }
+            Verified::Differs(difference) => return Err(differs(&difference)),
+            Verified::Interrupted => return Ok(stop.exit()),
+        }
+    }
     Ok(match outcome {
         Some(Outcome::Ok) => Exit::Ok,
         Some(Outcome::Failed | Outcome::Unknown) => Exit::Failed,
         None => stop.exit(),
     })
+}
+
+/// That a second run of the virtual world was another one.
+fn differs(difference: &Difference) -> Failure {
+    let Difference { line, first, second } = difference;
+    let told = |line: &Option<String>| line.clone().unwrap_or_else(|| "(it has ended)".to_owned());
+    let message = format!("a second run differs from line {line} of the trace on");
+    let help = format!("first:  {}\n          second: {}", told(first), told(second));
+    Failure::Told(Exit::Failed, screen::error_text(&message, Some(&help)))
 }
 
 /// That stepping needs a terminal.

@@ -1,0 +1,56 @@
+//! Virtual runs are the same every time: every scenario that is shipped, and many seeds of three of them.
+#![allow(
+    clippy::unwrap_used,
+    reason = "what goes wrong with the bench fails the test, as it should"
+)]
+
+#[path = "cli/bench.rs"]
+#[allow(dead_code, reason = "each test binary uses a part of it")]
+mod bench;
+mod common;
+
+use std::path::Path;
+
+use bench::Bench;
+use common::{plan, run_plan, scenarios};
+use looplab::scenario::model::World;
+
+/// How many seeds of each are run twice.
+const SEEDS: u64 = 200;
+
+/// Many clients at once, faults on messages and on nodes, retries with draws of their own.
+const DRAWN: [&str; 3] = ["07-retries", "12-effect-before-cause", "13-broadcast"];
+
+#[test]
+fn every_scenario_runs_twice_alike() {
+    let bench = Bench::new(&[]);
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/faults");
+    let examples = std::fs::read_dir(examples).expect("they are there");
+    let examples = examples.map(|entry| entry.expect("readable").path());
+    for file in scenarios().into_iter().chain(examples) {
+        let file = file.display();
+        let line = format!("run {file} --clock virtual --verify-determinism --out out");
+        bench.looplab(&line).exits(0).says(&["verified  a second run has the same trace"]);
+    }
+}
+
+#[test]
+fn two_hundred_seeds_of_three_scenarios_run_twice_alike() {
+    for name in DRAWN {
+        let file =
+            scenarios().into_iter().find(|file| file.file_stem().is_some_and(|one| one == name));
+        let file = file.unwrap_or_else(|| panic!("no scenario {name}"));
+        for seed in 1..=SEEDS {
+            let [first, second] =
+                [(); 2].map(|()| run_plan(plan(&file, World::Virtual, seed)).trace);
+            assert!(first == second, "{name} with seed {seed}");
+        }
+    }
+}
+
+#[test]
+fn the_real_world_has_nothing_to_verify() {
+    let bench = Bench::new(&[("a.yaml", "looplab: 1\nservers: { a: { type: echo } }\n")]);
+    let ran = bench.looplab("run a.yaml --clock real --verify-determinism").exits(2);
+    ran.complains(&["no two runs on real sockets are the same", "--clock virtual"]);
+}
