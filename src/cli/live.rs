@@ -33,6 +33,10 @@ const QUEUE_MAX: usize = 4_096;
 /// How often the progress line is drawn.
 const PROGRESS_EVERY: Duration = Duration::from_millis(100);
 
+/// How long what is told waits for the addresses of servers: programs may take a while to start, and what
+/// they write then is worth reading.
+const OPENS_WITHIN: Duration = Duration::from_secs(1);
+
 /// How long a run must take before it has one.
 const PROGRESS_AFTER: Duration = Duration::from_millis(600);
 
@@ -65,6 +69,8 @@ struct Shared {
     unprinted: AtomicU64,
     broken: AtomicBool,
     failed: Mutex<Option<Failure>>,
+    /// What was told before [`Live::open`]; `None` afterwards, or if it took too long.
+    early: Mutex<Option<String>>,
 }
 
 /// What the printing thread is to do besides printing.
@@ -75,6 +81,8 @@ pub(super) struct Printing {
     pub(super) virtual_time: bool,
     /// Asked to stop if nobody reads any more; `None` lets the run go on unread.
     pub(super) stop: Option<Stop>,
+    /// Whether what is told waits for [`Live::open`], for a while.
+    pub(super) opens: bool,
     /// Whether [`Live::say`] prints by itself, because another thread prints what happens.
     pub(super) direct: bool,
 }
@@ -90,6 +98,7 @@ pub(super) fn tell(teller: Teller, printing: Printing) -> (Live, Printer) {
         unprinted: AtomicU64::new(0),
         broken: AtomicBool::new(false),
         failed: Mutex::new(None),
+        early: Mutex::new((printing.opens && !printing.direct).then(String::new)),
     });
     let (prints, direct) = (shared.clone(), printing.direct);
     let thread = std::thread::spawn(move || print_all(&prints, &said, &printing));
@@ -100,6 +109,10 @@ pub(super) fn tell(teller: Teller, printing: Printing) -> (Live, Printer) {
 impl Shared {
     fn teller(&self) -> MutexGuard<'_, Teller> {
         self.teller.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn early(&self) -> MutexGuard<'_, Option<String>> {
+        self.early.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -114,6 +127,15 @@ impl Live {
     }
 }
 
+impl Live {
+    /// Prints what stands above all that is told of events: where the servers are. Programs that start may
+    /// have written before; that comes behind it, unless it has waited for too long.
+    pub(super) fn open(&self, text: String) {
+        let early = self.shared.early().take();
+        self.say(text + &early.unwrap_or_default());
+    }
+}
+
 impl Observer for Live {
     fn event(&mut self, event: &Event) {
         let mut teller = self.shared.teller();
@@ -123,6 +145,10 @@ impl Observer for Live {
         self.shared.at_nanos.store(event.at.as_nanos(), Ordering::Relaxed);
         drop(teller);
         if self.buffer.is_empty() {
+            return;
+        }
+        if let Some(early) = self.shared.early().as_mut() {
+            early.push_str(&std::mem::take(&mut self.buffer));
             return;
         }
         let lines = self.buffer.lines().count() as u64;
@@ -138,7 +164,7 @@ impl Printer {
     /// # Errors
     /// If standard output could not be written; that nobody reads it is no error here.
     pub(super) fn end(self, closing: impl FnOnce(&Teller, &mut String)) -> Result<(), Failure> {
-        let mut text = String::new();
+        let mut text = self.shared.early().take().unwrap_or_default();
         let mut teller = self.shared.teller();
         teller.finish(&mut text);
         closing(&teller, &mut text);
@@ -171,6 +197,11 @@ fn print_all(shared: &Shared, said: &Receiver<Say>, printing: &Printing) {
             Err(RecvTimeoutError::Timeout) => {
                 if printing.stop.is_some() && nobody_reads() {
                     give_up(shared, printing);
+                }
+                if progress.watch.elapsed() > OPENS_WITHIN
+                    && let Some(early) = shared.early().take()
+                {
+                    write(shared, printing, &format!("{}{early}", progress.erased()));
                 }
                 if let Some(line) = progress.tick(shared, printing) {
                     write(shared, printing, &line);
@@ -250,5 +281,58 @@ impl Ticker {
         };
         self.drawn = true;
         Some(format!("\r{}\x1b[K", progress.line(style)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::plan::{Overrides, Plan};
+    use crate::render::terminal::{Folding, Form};
+    use crate::trace::{EventKind, Level};
+
+    /// What is told goes into the queue, and nobody prints it.
+    fn unprinted() -> (Live, Receiver<Say>) {
+        let text = "looplab: 1\nservers: { app: { type: echo } }\n";
+        let plan = Plan::parse("a.yaml", text.as_bytes(), None, Overrides::default()).unwrap();
+        let style = Style { color: false, ascii: true, width: 80 };
+        let teller = super::super::run::teller(&plan, style, Form::Diagram, Folding::Bounded, None);
+        let (queue, said) = sync_channel(QUEUE_MAX);
+        let shared = Arc::new(Shared {
+            teller: Mutex::new(teller),
+            messages: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            at_nanos: AtomicU64::new(0),
+            unprinted: AtomicU64::new(0),
+            broken: AtomicBool::new(false),
+            failed: Mutex::new(None),
+            early: Mutex::new(Some(String::new())),
+        });
+        (Live { shared, queue, buffer: String::new(), direct: false }, said)
+    }
+
+    fn writes(live: &mut Live, text: &str) {
+        let kind = EventKind::Log { node: None, level: Level::Warn, text: text.into() };
+        live.event(&Event { at: Time::ZERO, kind });
+    }
+
+    fn printed(said: &Receiver<Say>) -> String {
+        let text = |say| match say {
+            Say::Text(text) => text,
+            Say::End => String::new(),
+        };
+        said.try_iter().map(text).collect()
+    }
+
+    #[test]
+    fn what_programs_write_while_they_start_stands_behind_the_addresses() {
+        let (mut live, said) = unprinted();
+        writes(&mut live, "starting");
+        assert_eq!(printed(&said), "");
+        live.open("the addresses\n".into());
+        writes(&mut live, "started");
+        let all = printed(&said);
+        let at = |text: &str| all.find(text).unwrap_or_else(|| panic!("no {text}: {all}"));
+        assert!(at("the addresses") < at("starting") && at("starting") < at("started"));
     }
 }

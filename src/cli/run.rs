@@ -49,8 +49,10 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     let teller = teller(&plan, style, form, Folding::Bounded, None);
     let progress = (!args.quiet && !args.step).then_some(style);
     let virtual_time = plan.clock == World::Virtual;
-    let (live, printer) =
-        live::tell(teller, Printing { progress, virtual_time, stop: None, direct: args.step });
+    let (live, printer) = live::tell(
+        teller,
+        Printing { progress, virtual_time, stop: None, opens: !args.quiet, direct: args.step },
+    );
     if !args.quiet {
         live.say(title(&plan, style));
     }
@@ -134,7 +136,7 @@ fn drive(
     let (quiet, captured) = (args.quiet, args.pcap.clone());
     let listening = move |endpoints: &[Endpoint]| {
         if !quiet {
-            shows.say(table(endpoints, &of, style));
+            shows.open(table(endpoints, &of, style));
             if let Some(path) = &captured {
                 shows.say(Pcap::advice(path, endpoints));
             }

@@ -49,7 +49,8 @@ pub(super) fn serve(plan: &Arc<Plan>, args: &ServeArgs) -> Result<Exit, Failure>
     let teller = teller(plan, style, form, Folding::Renewing, Some(shown));
     // Whoever starts it quietly may read the addresses and turn away.
     let reader = (!args.quiet).then(|| stop.clone());
-    let printing = Printing { progress: None, virtual_time: false, stop: reader, direct: false };
+    let printing =
+        Printing { progress: None, virtual_time: false, stop: reader, opens: true, direct: false };
     let (live, printer) = live::tell(teller, printing);
     let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(trace.writer)];
     observers.extend(pcap.as_mut().and_then(Pcap::observer));
@@ -73,7 +74,7 @@ pub(super) fn serve(plan: &Arc<Plan>, args: &ServeArgs) -> Result<Exit, Failure>
                         let endpoints = &listening.endpoints;
                         let told = Registration::new("up", &of, endpoints, Some(&access));
                         let _ = registration.set(told);
-                        live.say(announcement(&listening, &of, style, &files));
+                        live.open(announcement(&listening, &of, style, &files));
                         if let Some(path) = &captured {
                             live.say(Pcap::advice(path, endpoints));
                         }
