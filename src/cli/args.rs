@@ -228,7 +228,8 @@ the same user. With --toxiproxy, any program of this machine does that listens t
 has no password, and refuses browsers.
 
 Ctrl-C or SIGTERM stops the servers in order, and the exit code is 0 (a second one waits for nothing, and it is \
-that of the signal); so, unless it is --quiet, does the end of whoever reads the output. A fixed `port:` in the scenario that is taken is an error that names its holder (exit code 3)."
+that of the signal); so, unless it is --quiet, does the end of whoever reads the output. A fixed `port:` in the \
+scenario that is taken is an error that names its holder (exit code 3)."
 )]
 pub struct UpArgs {
     /// The scenario

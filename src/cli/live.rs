@@ -90,16 +90,7 @@ pub(super) struct Printing {
 /// Begins to tell a run.
 pub(super) fn tell(teller: Teller, printing: Printing) -> (Live, Printer) {
     let (queue, said) = sync_channel(QUEUE_MAX);
-    let shared = Arc::new(Shared {
-        teller: Mutex::new(teller),
-        messages: AtomicU64::new(0),
-        failures: AtomicU64::new(0),
-        at_nanos: AtomicU64::new(0),
-        unprinted: AtomicU64::new(0),
-        broken: AtomicBool::new(false),
-        failed: Mutex::new(None),
-        early: Mutex::new((printing.opens && !printing.direct).then(String::new)),
-    });
+    let shared = Arc::new(Shared::new(teller, printing.opens && !printing.direct));
     let (prints, direct) = (shared.clone(), printing.direct);
     let thread = std::thread::spawn(move || print_all(&prints, &said, &printing));
     let live = Live { shared: shared.clone(), queue: queue.clone(), buffer: String::new(), direct };
@@ -107,6 +98,19 @@ pub(super) fn tell(teller: Teller, printing: Printing) -> (Live, Printer) {
 }
 
 impl Shared {
+    fn new(teller: Teller, opens: bool) -> Shared {
+        Shared {
+            teller: Mutex::new(teller),
+            messages: AtomicU64::new(0),
+            failures: AtomicU64::new(0),
+            at_nanos: AtomicU64::new(0),
+            unprinted: AtomicU64::new(0),
+            broken: AtomicBool::new(false),
+            failed: Mutex::new(None),
+            early: Mutex::new(opens.then(String::new)),
+        }
+    }
+
     fn teller(&self) -> MutexGuard<'_, Teller> {
         self.teller.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -125,9 +129,7 @@ impl Live {
             let _ = self.queue.send(Say::Text(text));
         }
     }
-}
 
-impl Live {
     /// Prints what stands above all that is told of events: where the servers are. Programs that start may
     /// have written before; that comes behind it, unless it has waited for too long.
     pub(super) fn open(&self, text: String) {
@@ -298,16 +300,7 @@ mod tests {
         let style = Style { color: false, ascii: true, width: 80 };
         let teller = super::super::run::teller(&plan, style, Form::Diagram, Folding::Bounded, None);
         let (queue, said) = sync_channel(QUEUE_MAX);
-        let shared = Arc::new(Shared {
-            teller: Mutex::new(teller),
-            messages: AtomicU64::new(0),
-            failures: AtomicU64::new(0),
-            at_nanos: AtomicU64::new(0),
-            unprinted: AtomicU64::new(0),
-            broken: AtomicBool::new(false),
-            failed: Mutex::new(None),
-            early: Mutex::new(Some(String::new())),
-        });
+        let shared = Arc::new(Shared::new(teller, true));
         (Live { shared, queue, buffer: String::new(), direct: false }, said)
     }
 

@@ -83,12 +83,16 @@ impl<R: Read> Compared<R> {
             return Ok(());
         }
         self.pending.extend_from_slice(bytes);
-        while let Some(end) = self.pending.iter().position(|byte| *byte == b'\n') {
-            let second: Vec<u8> = self.pending.drain(..=end).collect();
+        let pending = std::mem::take(&mut self.pending);
+        for second in pending.split_inclusive(|byte| *byte == b'\n') {
+            if !second.ends_with(b"\n") {
+                self.pending = second.to_vec();
+                break;
+            }
             let first = self.line()?;
-            if first.as_deref() != Some(second.as_slice()) {
-                self.parts(first, Some(second));
-                return Ok(());
+            if first.as_deref() != Some(second) {
+                self.parts(first, Some(second.to_vec()));
+                break;
             }
             self.lines += 1;
         }

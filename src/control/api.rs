@@ -52,7 +52,7 @@ impl ControlApi {
         ControlApi { control, clock }
     }
 
-    fn route(&self, asked: &Asked) -> Answer {
+    async fn route(&self, asked: &Asked) -> Answer {
         let path: Vec<&str> = asked.path.iter().map(String::as_str).collect();
         let (get, post) = (asked.method == Method::GET, asked.method == Method::POST);
         match path.as_slice() {
@@ -70,7 +70,7 @@ impl ControlApi {
                 self.control.act(&Act::Release(self.names(&asked.body)?));
                 Ok((StatusCode::OK, json!({})))
             }
-            ["nodes", name, verb] if post => self.node(name, verb),
+            ["nodes", name, verb] if post => self.node(name, verb).await,
             ["status" | "faults" | "links" | "heal" | "release"]
             | ["faults", _]
             | ["nodes", _, _] => {
@@ -185,17 +185,8 @@ impl ControlApi {
         json!({ "links": links })
     }
 
-    /// Waits for a program that was brought back until it is ready.
-    async fn came_back(&self, name: &str) -> Answer {
-        let Some(node) = self.control.plan().server_named(name) else { return self.node(name, "") };
-        let settled = self.clock.timeout(SETTLED_TIMEOUT, self.control.settled(node)).await;
-        if let Ok(Err(why)) = settled {
-            return Err(Wrong::Plain(StatusCode::BAD_GATEWAY, why));
-        }
-        Ok((StatusCode::OK, json!({ "name": name, "state": word(self.control.state(node)) })))
-    }
-
-    fn node(&self, name: &str, verb: &str) -> Answer {
+    /// Does something to a server; if it is brought back, the answer waits until its program is ready.
+    async fn node(&self, name: &str, verb: &str) -> Answer {
         let plan = self.control.plan();
         let servers = plan.nodes.iter().take(plan.servers.len());
         let Some(node) = plan.server_named(name) else {
@@ -217,6 +208,12 @@ impl ControlApi {
             let text = format!("`{name}` cannot {verb}: it is {state}");
             return Err(Wrong::Plain(StatusCode::CONFLICT, text));
         }
+        if verb == "restart" {
+            let settled = self.clock.timeout(SETTLED_TIMEOUT, self.control.settled(node)).await;
+            if let Ok(Err(why)) = settled {
+                return Err(Wrong::Plain(StatusCode::BAD_GATEWAY, why));
+            }
+        }
         Ok((StatusCode::OK, json!({ "name": name, "state": word(self.control.state(node)) })))
     }
 }
@@ -224,13 +221,7 @@ impl ControlApi {
 impl Api for ControlApi {
     fn answer(self: Arc<Self>, asked: Asked) -> Answering {
         Box::pin(async move {
-            let mut answer = self.route(&asked);
-            if let ([nodes, name, verb], Ok(_)) = (asked.path.as_slice(), &answer)
-                && (nodes.as_str(), verb.as_str()) == ("nodes", "restart")
-            {
-                answer = self.came_back(name).await;
-            }
-            match answer {
+            match self.route(&asked).await {
                 Ok((status, value)) => json_reply(status, &value),
                 Err(Wrong::Plain(status, text)) => json_reply(status, &json!({ "error": text })),
                 Err(Wrong::Fault(diagnostics)) => {

@@ -20,6 +20,6 @@ mod pipe;
 mod tests;
 mod wire;
 
-pub use faults::{Faults, Fired, MESSAGE_BYTES_MAX, NodeState, Status};
+pub use faults::{FIRINGS_MAX, Faults, Fired, MESSAGE_BYTES_MAX, NodeState, Status};
 pub use fronts::Front;
 pub use links::Links;

@@ -77,6 +77,14 @@ pub(super) fn reset(fault: Option<&str>) -> String {
     fault.map_or("reset".to_owned(), |fault| format!("reset by {fault}"))
 }
 
+/// The same of `connection`, where one of its sides is told of it.
+pub(super) fn resets(connection: &str, fault: Option<&str>) -> String {
+    match fault {
+        None => format!("resets {connection}"),
+        Some(_) => format!("{connection} {}", reset(fault)),
+    }
+}
+
 /// What a fault has touched: `3 messages touched`, `nothing touched`.
 pub(super) fn touched(touched: u64, unit: FaultUnit) -> String {
     match touched {

@@ -84,9 +84,8 @@ impl<'a> Diagram<'a> {
                 let label = format!("connect [{reason}]");
                 self.arrow(*from, *to, "-x", &label);
             }
-            EventKind::Reset { conn, by, fault: None } => self.note(*by, &format!("resets {conn}")),
             EventKind::Reset { conn, by, fault } => {
-                self.note(*by, &format!("{conn} {}", harm::reset(fault.as_deref())));
+                self.note(*by, &harm::resets(&conn.to_string(), fault.as_deref()));
             }
             EventKind::Crash { node, text, fault } => {
                 let by = fault.as_ref().map_or(String::new(), |fault| format!(" by {fault}"));

@@ -24,7 +24,7 @@ use tokio::sync::Notify;
 
 use super::nodes::Nodes;
 use crate::base::{Diagnostics, NodeId, Time};
-use crate::link::{Faults, Fired, NodeState};
+use crate::link::{FIRINGS_MAX, Faults, Fired, NodeState};
 use crate::net::Clock;
 use crate::plan::Plan;
 use crate::plan::fault::{Act, Fault, FaultKind, Stage, When};
@@ -129,10 +129,12 @@ impl Director {
                     if chain % CHAIN_MAX == 0 {
                         tokio::task::yield_now().await;
                     }
+                    continue;
                 }
                 () = shared.changed.notified() => {}
                 () = due => self.perform_due(),
             }
+            chain = 0;
         }
     }
 
@@ -140,6 +142,14 @@ impl Director {
     fn fired(&self, fired: &Fired) {
         let Some(moment) = self.shared.plan.timeline.get(fired.number) else { return };
         let When::On { wait, .. } = &moment.when else { return };
+        if fired.worn_out {
+            let (line, _) = self.shared.plan.source.line_column(moment.span.start);
+            self.shared.faults.warn(format!(
+                "what the timeline says in line {line} has been let loose {FIRINGS_MAX} times by what the timeline does; \
+                 it is not any more"
+            ));
+            return;
+        }
         match by_trigger(&moment.act, *wait) {
             // It has begun already; what is left is its end.
             Some(fault) => self.begun(fault, fired.at),

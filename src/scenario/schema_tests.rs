@@ -13,7 +13,6 @@ use crate::base::Value;
 
 /// Golden diagnostics that no schema can express, with the reason.
 const BEYOND_A_SCHEMA: [(&str, &str); 31] = [
-    ("nobody-is-called-outside", "a name that means something else"),
     ("bad-file", "whether a file is there and inside of the folder"),
     ("bad-path", "the grammar inside of a path"),
     ("edits-of-another-protocol", "what is spoken where"),
@@ -22,6 +21,7 @@ const BEYOND_A_SCHEMA: [(&str, &str); 31] = [
     ("faults-that-never-meet-anything", "who connects to whom, and what is spoken there"),
     ("huge-regex", "how much memory a regular expression takes"),
     ("limits-of-the-plan", "sums and products over the whole file"),
+    ("nobody-is-called-outside", "a name that means something else"),
     ("partitions-of-too-many", "sums and products over the whole file"),
     ("programs-and-what-they-are-told", "variables and where they have a value"),
     ("proxies-in-a-circle", "where requests go"),

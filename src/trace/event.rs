@@ -108,12 +108,12 @@ pub enum EventKind {
     },
     /// One side has broken a connection off (RST).
     Reset {
-        /// The fault that did it on behalf of both sides.
-        fault: Option<String>,
         /// The connection.
         conn: ConnId,
         /// The side that broke it off.
         by: NodeId,
+        /// The fault that did it on behalf of both sides.
+        fault: Option<String>,
     },
     /// A node's program is gone: a fault let it crash, or it failed by itself, which fails the run.
     Crash {

@@ -22,18 +22,16 @@ impl Sight<'_> {
     /// True if it looks as asked for, or if a summary is asked for and what it answers has that. A predicate
     /// that cannot be resolved fits nothing.
     pub(super) fn fits(&self, looks: &Looks, scope: Option<&Scope>) -> bool {
-        let asked = self.seen.asked.as_ref().filter(|_| self.direction == Direction::Response);
-        let summaries = [Some(&self.seen.summary), asked.map(|asked| &asked.summary)];
-        let fits = |pattern: &String| {
-            summaries.into_iter().flatten().any(|one| glob(pattern.as_bytes(), one.as_bytes()))
+        let of_asked = || {
+            let asked = self.seen.asked.as_ref().filter(|_| self.direction == Direction::Response);
+            asked.is_some_and(|asked| has_summary(looks, &asked.summary))
         };
-        looks.summary.as_ref().is_none_or(fits) && self.fits_fields(looks, scope)
+        (has_summary(looks, &self.seen.summary) || of_asked()) && self.fits_fields(looks, scope)
     }
 
     /// The same, but what a reply answers does not matter for its summary.
     pub(super) fn fits_itself(&self, looks: &Looks, scope: Option<&Scope>) -> bool {
-        let fits = |pattern: &String| glob(pattern.as_bytes(), self.seen.summary.as_bytes());
-        looks.summary.as_ref().is_none_or(fits) && self.fits_fields(looks, scope)
+        has_summary(looks, &self.seen.summary) && self.fits_fields(looks, scope)
     }
 
     fn fits_fields(&self, looks: &Looks, scope: Option<&Scope>) -> bool {
@@ -69,6 +67,10 @@ impl Sight<'_> {
             is_reply.then(|| http_status(&self.seen.summary)).flatten().map(Value::from)
         })
     }
+}
+
+fn has_summary(looks: &Looks, summary: &str) -> bool {
+    looks.summary.as_ref().is_none_or(|pattern| glob(pattern.as_bytes(), summary.as_bytes()))
 }
 
 fn holds(

@@ -68,6 +68,7 @@ use crate::plan::fault::{Fault, Scope, Trigger};
 use crate::trace::{EventKind, Level, Recorder};
 
 pub use self::lane::MESSAGE_BYTES_MAX;
+pub use self::trigger::FIRINGS_MAX;
 
 /// All faults of a run. Cheap to clone.
 #[derive(Clone)]
@@ -137,6 +138,8 @@ pub struct Fired {
     pub number: usize,
     /// When.
     pub at: Time,
+    /// It would have, and has so too often: it does not any more.
+    pub worn_out: bool,
 }
 
 impl Faults {
@@ -342,7 +345,8 @@ impl Faults {
     }
 
     /// A line in the trace.
-    fn warn(&self, text: String) {
+    /// Records a warning.
+    pub fn warn(&self, text: String) {
         let kind = EventKind::Log { node: None, level: Level::Warn, text };
         self.shared.recorder.record(self.now(), kind);
     }
@@ -367,14 +371,6 @@ impl Faults {
         }
         for event in effects.told {
             shared.recorder.record(now, EventKind::Fault(Box::new(event)));
-        }
-        for number in effects.worn_out {
-            let text = format!(
-                "entry {} of the timeline has been let loose {} times by what the timeline does; it is not any more",
-                number + 1,
-                trigger::FIRINGS_MAX
-            );
-            shared.recorder.record(now, EventKind::Log { node: None, level: Level::Warn, text });
         }
         if !effects.fired.is_empty() {
             lock(&shared.fired).extend(effects.fired);

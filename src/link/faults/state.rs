@@ -57,8 +57,6 @@ struct Node {
 pub(super) struct Effects {
     pub(super) told: Vec<FaultEvent>,
     pub(super) fired: Vec<Fired>,
-    /// The triggers that will not fire any more.
-    pub(super) worn_out: Vec<usize>,
     /// The connections that have to be looked at.
     pub(super) concerned: Concerned,
 }
@@ -356,14 +354,12 @@ impl State {
         }
         let mut started = Vec::new();
         for armed in &mut self.armed {
-            match armed.fires(what) {
-                Fires::No => {}
-                Fires::Yes => {
-                    effects.fired.push(Fired { number: armed.number, at: now });
-                    started.extend(armed.fault.clone());
-                }
-                Fires::NoMore => effects.worn_out.push(armed.number),
+            let fires = armed.fires(what);
+            if fires != Fires::No {
+                let worn_out = fires == Fires::NoMore;
+                effects.fired.push(Fired { number: armed.number, at: now, worn_out });
             }
+            started.extend(armed.fault.clone().filter(|_| fires == Fires::Yes));
         }
         for fault in &started {
             self.start(fault, now, what.message(), effects);

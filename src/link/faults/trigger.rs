@@ -8,7 +8,7 @@ use crate::plan::fault::{Fault, Scope, Trigger, TriggerEvent};
 
 /// How often a trigger fires by what the timeline does itself, to nodes and with faults: two that cause each
 /// other would go on for ever.
-pub(super) const FIRINGS_MAX: u64 = 10_000;
+pub const FIRINGS_MAX: u64 = 10_000;
 
 /// Something happens.
 pub(super) enum Happening<'a> {

@@ -114,14 +114,14 @@ impl RealDialling {
         if self.foreign {
             let made = made(self.socket, to).await?;
             response.accepted(clock.now());
-            return RealStream::of(made, clock, Some(response), request);
+            return RealStream::new(made, clock, Some(response), request);
         }
         self.net.lock().insert(self.local, Dialled { to, response });
         // If the connection is not made, or nobody waits for it any more, nobody will take it either.
         let guard = Forget { net: &self.net, local: self.local, armed: true };
         let made = made(self.socket, to).await?;
         guard.disarm();
-        RealStream::of(made, clock, None, request)
+        RealStream::new(made, clock, None, request)
     }
 }
 
@@ -130,6 +130,12 @@ struct Made {
     tcp: TcpStream,
     /// True if it has been broken off already.
     reset: bool,
+}
+
+impl From<TcpStream> for Made {
+    fn from(tcp: TcpStream) -> Made {
+        Made { tcp, reset: false }
+    }
 }
 
 /// Makes a connection. One that is broken off before anybody looks has been made all the same: tokio's own
@@ -143,7 +149,7 @@ async fn made(socket: TcpSocket, to: SocketAddr) -> io::Result<Made> {
     let tcp = TcpStream::from_std(same.into())?;
     tcp.writable().await?;
     match tcp.take_error()? {
-        None => Ok(Made { tcp, reset: false }),
+        None => Ok(tcp.into()),
         Some(error) if error.kind() == io::ErrorKind::ConnectionReset => {
             Ok(Made { tcp, reset: true })
         }
@@ -228,7 +234,7 @@ mod tests {
             drop(accepted);
             let made = making.await.unwrap();
             let request = Conduits::direct().request;
-            let mut stream = RealStream::of(made, Clock::real(), None, request).unwrap();
+            let mut stream = RealStream::new(made, Clock::real(), None, request).unwrap();
             let mut bytes = [0; 8];
             let read = std::future::poll_fn(|cx| {
                 stream.poll_read(cx, &mut ReadBuf::new(&mut bytes)).map_err(|error| error.kind())

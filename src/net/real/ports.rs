@@ -265,11 +265,11 @@ impl Accepted {
         let now = clock.now();
         if let Some(Dialled { mut response, .. }) = dialled {
             response.accepted(now);
-            return RealStream::new(tcp, clock, None, response);
+            return RealStream::new(tcp.into(), clock, None, response);
         }
         let Conduits { request, mut response } = outside(self.from, self.peer);
         response.accepted(now);
-        RealStream::new(tcp, clock, Some(request), response)
+        RealStream::new(tcp.into(), clock, Some(request), response)
     }
 
     /// Leads to a program that we did not write, at `to`, over `conduits`.

@@ -1,5 +1,4 @@
 //! A connection on a real socket, as servers and clients of looplab hold it.
-#![expect(clippy::disallowed_types, reason = "this folder owns the sockets")]
 
 use std::collections::VecDeque;
 use std::io;
@@ -9,7 +8,6 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 
 use super::Made;
@@ -57,26 +55,13 @@ struct Out {
 }
 
 impl RealStream {
-    pub(super) fn of(
+    pub(super) fn new(
         made: Made,
         clock: Clock,
         incoming: Option<Box<dyn Conduit>>,
         outgoing: Box<dyn Conduit>,
     ) -> io::Result<RealStream> {
         let Made { tcp, reset } = made;
-        let stream = RealStream::new(tcp, clock, incoming, outgoing)?;
-        if reset {
-            lock(&stream.out).break_off();
-        }
-        Ok(stream)
-    }
-
-    pub(super) fn new(
-        tcp: TcpStream,
-        clock: Clock,
-        incoming: Option<Box<dyn Conduit>>,
-        outgoing: Box<dyn Conduit>,
-    ) -> io::Result<RealStream> {
         tcp.set_nodelay(true)?;
         let (read, write) = tcp.into_split();
         let out = Out {
@@ -95,6 +80,9 @@ impl RealStream {
         let look = move || weak.upgrade().into_iter().for_each(|out| look_again(&out, &its));
         let nudge = RealNudge::sending(look).map(Nudge::real).unwrap_or_default();
         lock(&out).conduit.attach(nudge);
+        if reset {
+            lock(&out).break_off();
+        }
         Ok(RealStream { clock, read, incoming: incoming.map(Incoming::new), out })
     }
 

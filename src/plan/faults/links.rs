@@ -140,8 +140,7 @@ pub(super) fn connect(
     to: &Located<String>,
     findings: &mut Findings,
 ) {
-    let known = site.names.server(to).is_some()
-        && (site.names.server(from).is_some() || site.names.client(from).is_some());
+    let known = site.names.server(to).is_some() && site.names.is_caller(from);
     if site.names.are_whole() && known && !site.paths.connects(from, to) {
         let what = format!("`{}` never connects to `{}`", from.value, to.value);
         findings.push(explained(site, &[from], Diagnostic::new(what, to.span)));
@@ -155,9 +154,7 @@ pub(super) fn sent(site: &Site<'_>, filter: &Filter, findings: &mut Findings) {
     }
     let from = filter.from.as_ref().or(filter.client.as_ref());
     let Some(from) = from else { return };
-    let known = |name: &Located<String>| {
-        site.names.server(name).is_some() || site.names.client(name).is_some()
-    };
+    let known = |name: &Located<String>| site.names.is_caller(name);
     let Some(to) = filter.to.as_ref().filter(|to| known(to) && known(from)) else { return };
     if !site.paths.meet(from, to) {
         let what = format!("no message passes from `{}` to `{}`", from.value, to.value);

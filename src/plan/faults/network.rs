@@ -99,7 +99,7 @@ fn cuts_something<'n>(
     mut between: impl Iterator<Item = (&'n Located<String>, &'n Located<String>)>,
     findings: &mut Findings,
 ) {
-    let known = |name: &str| site.names.server(name).is_some() || site.names.client(name).is_some();
+    let known = |name: &str| site.names.is_caller(name);
     let passes = |(one, other): (&Located<String>, &Located<String>)| {
         site.paths.meet(one, other) || !known(one) || !known(other)
     };

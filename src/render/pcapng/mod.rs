@@ -216,10 +216,8 @@ impl Capture {
                 connection.end(out, connection.side_of(*by));
             }),
             EventKind::Reset { conn, by, fault } => {
-                let comment = match fault {
-                    None => format!("{} resets {conn}", self.name(*by)),
-                    Some(_) => format!("{conn} {}", harm::reset(fault.as_deref())),
-                };
+                let told = harm::resets(&conn.to_string(), fault.as_deref());
+                let comment = format!("{}: {told}", self.name(*by));
                 self.known(at, *conn, |connection, out| {
                     connection.reset(out, connection.side_of(*by), &comment);
                 });

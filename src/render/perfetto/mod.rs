@@ -20,7 +20,7 @@ use std::io::{self, Write};
 use serde_json::{Value, json};
 
 use self::tracks::{Group, Tracks};
-use super::words;
+use super::{harm, words};
 use crate::base::{ConnId, Direction, NodeId, Seq, Time};
 use crate::trace::{Event, EventKind, Fate, FaultPhase, Header, Message, StepEvent};
 
@@ -130,7 +130,8 @@ impl<'a> Document<'a> {
             EventKind::Reset { conn, by, fault } => {
                 self.over(conn, true)?;
                 let args = json!({ "conn": conn.0, "fault": fault });
-                self.instant(at, Some(by), &format!("resets {conn}"), "connection", &args)
+                let told = harm::resets(&conn.to_string(), fault.as_deref());
+                self.instant(at, Some(by), &told, "connection", &args)
             }
             EventKind::Close { conn, .. } => self.over(conn, false),
             _ => Ok(()),

@@ -7,6 +7,7 @@ use super::scene::Arrow;
 const LOST_PART: f64 = 0.78;
 
 /// The way of an arrow.
+#[derive(Clone, Copy)]
 pub(super) struct Flight {
     pub(super) x1: f64,
     pub(super) y1: f64,

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::base::NodeId;
 
 use super::labels::Room;
-use super::layout::{CHAR, HEAD, LEFT, Layout, NOTE, Place, TITLE, columns_px};
+use super::layout::{HEAD, LEFT, Layout, NOTE, Place, TITLE, columns_in, columns_px};
 use super::lives::{self, Span, Standing};
 use super::paint::Painter;
 use super::scene::{Band, NoteKind, cut, width};
@@ -121,13 +121,7 @@ impl Painter<'_> {
 
 /// The name and the words of a band, and how wide it is.
 fn band_parts(layout: &Layout, band: &Band) -> (String, String, f64) {
-    let room = layout.right() - LEFT - 40.0;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a picture's width is some hundreds of columns"
-    )]
-    let columns = ((room / CHAR).max(20.0) as usize).min(WORDS_MAX);
+    let columns = columns_in(layout.right() - LEFT - 40.0).clamp(20, WORDS_MAX);
     let name = cut(&band.name, columns / 2);
     let words = cut(&band.words, columns - width(&name) - 1);
     let wide = columns_px(width(&name) + 1 + width(&words)) + 20.0;

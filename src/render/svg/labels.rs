@@ -5,7 +5,7 @@
 
 use super::flight::Flight;
 use super::harm::band_room;
-use super::layout::{CHAR, LEFT, Layout, NOTE, Place, columns_px, words_px};
+use super::layout::{CHAR, LEFT, Layout, NOTE, Place, columns_in, columns_px, words_px};
 use super::scene::{Arrow, ItemKind, Note, Scene, cut, width};
 
 /// A steeper arrow has its words beside its beginning instead of along it.
@@ -92,15 +92,14 @@ pub(super) fn spots(scene: &Scene<'_>, layout: &Layout) -> Vec<Option<Spot>> {
                 let flight = Flight::of(layout, arrow, *place);
                 let words = Words::of(arrow, &flight, layout);
                 let free = (flight.x2 - flight.x1).abs() - words.px();
-                arrows.push((number, arrow, words, free));
+                arrows.push((number, flight, words, free));
                 taken.flights.push((number, flight));
             }
         }
     }
     arrows.sort_by(|one, other| one.3.total_cmp(&other.3));
     let mut spots: Vec<Option<Spot>> = scene.items.iter().map(|_| None).collect();
-    for (number, arrow, words, _) in arrows {
-        let flight = Flight::of(layout, arrow, layout.places[number]);
+    for (number, flight, words, _) in arrows {
         spots[number] = Some(taken.take(number, &flight, words));
     }
     spots
@@ -128,12 +127,8 @@ impl Words {
 
     /// Cuts off what there is no room for: first of what was sent, if something else arrived.
     fn fit(&mut self, room: f64) {
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "a picture's width is some hundreds of columns"
-        )]
-        let mut excess = ((self.px() - room) / CHAR).ceil().max(0.0) as usize;
+        let missing = self.px() - room;
+        let mut excess = if missing > 0.0 { columns_in(missing + CHAR) } else { 0 };
         let parts =
             [(Some(&mut self.label), 8), (self.arrived.as_mut(), 12), (self.tag.as_mut(), 12)];
         for (part, least) in parts {

@@ -167,6 +167,16 @@ pub(super) fn columns_px(columns: usize) -> f64 {
     u32::try_from(columns).map_or(0.0, f64::from) * CHAR
 }
 
+/// How many columns of text pixels have room for.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a picture's width is some hundreds of columns"
+)]
+pub(super) fn columns_in(px: f64) -> usize {
+    (px / CHAR).max(0.0) as usize
+}
+
 /// What an arrow's words take.
 pub(super) fn words_px(label: &str, arrived: Option<&str>, tag: Option<&str>) -> f64 {
     let arrived = arrived.map_or(0, |arrived| width(arrived) + 3);

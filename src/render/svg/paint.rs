@@ -10,7 +10,9 @@ use crate::trace::Outcome;
 
 use super::flight::Flight;
 use super::labels::{self, Anchor, Room, Spot, note_room};
-use super::layout::{CHAR, HEAD, LEFT, Layout, NOTE, Place, TITLE, Tick, columns_px, half_box};
+use super::layout::{
+    CHAR, HEAD, LEFT, Layout, NOTE, Place, TITLE, Tick, columns_in, columns_px, half_box,
+};
 use super::lives;
 use super::scene::{Arrow, ItemKind, Note, NoteKind, Scene, TITLE_WIDTH_MAX, cut, width};
 use super::text::{STYLE, STYLE_OF_FAULTS, Unit, escape, wrap};
@@ -344,12 +346,7 @@ fn outcome_class(outcome: Outcome) -> &'static str {
 
 /// The list of checks, and why the run failed, in lines that fit.
 fn check_lines(scene: &Scene<'_>, layout: &Layout) -> Vec<(Outcome, Vec<String>)> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a picture's width is some hundreds of columns"
-    )]
-    let columns = ((layout.width - 46.0 - 28.0) / CHAR).max(20.0) as usize;
+    let columns = columns_in(layout.width - 46.0 - 28.0).max(20);
     let mut checks: Vec<(Outcome, Vec<String>)> = Vec::new();
     for (outcome, text) in &scene.checks {
         checks.push((*outcome, wrap(text, columns)));

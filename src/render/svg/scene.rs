@@ -176,12 +176,9 @@ impl<'a> Scene<'a> {
                 let refused = attempt(event.at, *conn, (*from, *to), reason);
                 self.push(event.at, ItemKind::Arrow(refused));
             }
-            EventKind::Reset { conn, by, fault: None } => {
-                self.note(event.at, *by, &format!("resets connection {}", conn.0));
-            }
             EventKind::Reset { conn, by, fault } => {
-                let words = format!("connection {} {}", conn.0, harm::reset(fault.as_deref()));
-                self.note(event.at, *by, &words);
+                let connection = format!("connection {}", conn.0);
+                self.note(event.at, *by, &harm::resets(&connection, fault.as_deref()));
             }
             EventKind::Crash { node, text, fault } => {
                 let kind = NoteKind::Crash { wanted: fault.is_some() };

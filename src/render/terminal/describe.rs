@@ -73,22 +73,22 @@ impl<'a> Scene<'a> {
     pub(super) fn describe<'e>(&self, event: &'e Event, asked: Option<Asked>) -> Option<Told<'e>> {
         match &event.kind {
             EventKind::Message(message) => Some(self.message(event.at, message, asked)),
-            EventKind::Connect { conn, from, to, port, fault } => {
-                let from_port = format!("connect from :{port}");
-                Some(match fault {
-                    None => self.wire(*conn, *from, *to, &from_port, false),
-                    Some(fault) => self.held(*conn, *from, *to, fault),
-                })
-            }
+            EventKind::Connect { conn, from, to, port, fault } => Some(match fault {
+                None => self.wire(*conn, *from, *to, &format!("connect from :{port}"), false),
+                Some(fault) => self.held(*conn, *from, *to, fault),
+            }),
             EventKind::Refused { conn, from, to, reason } => {
                 Some(self.refused(*conn, *from, *to, reason))
             }
             EventKind::Close { conn, by } => self.close(*conn, *by),
             EventKind::Reset { conn, by, fault } => {
-                let words = harm::reset(fault.as_deref());
+                let fault = fault.as_deref();
                 Some(match self.known.connections.peer(*conn, *by) {
-                    Some(peer) => self.broken(*conn, *by, peer, &words, self.is_back(*conn, *by)),
-                    None => self.note(*by, &format!("{conn}: {words}"), BAD),
+                    Some(peer) => {
+                        let back = self.is_back(*conn, *by);
+                        self.broken(*conn, *by, peer, &harm::reset(fault), back)
+                    }
+                    None => self.note(*by, &harm::resets(&conn.to_string(), fault), BAD),
                 })
             }
             EventKind::Crash { .. }

@@ -1,7 +1,6 @@
 //! What faults do to nodes.
 
 use std::net::SocketAddr;
-use std::sync::PoisonError;
 
 use super::{Node, Nodes};
 use crate::base::NodeId;
@@ -149,7 +148,7 @@ impl Nodes {
         });
         match ready {
             Ok(()) => self.come_back(id, node),
-            Err(why) => self.fail(id, &why),
+            Err(why) => self.fail(id, node, &why),
         }
         self.shared.settled.notify_waiters();
     }
@@ -160,25 +159,27 @@ impl Nodes {
         let Some(scope) = shared.scope.get() else { return };
         let listener = match shared.links.reopen(id) {
             Ok(listener) => listener,
-            Err(error) => return self.fail(id, &format!("its port cannot be opened: {error}")),
+            Err(error) => {
+                return self.fail(id, node, &format!("its port cannot be opened: {error}"));
+            }
         };
         node.down = None;
         node.restarts += 1;
-        shared.failed.lock().unwrap_or_else(PoisonError::into_inner).retain(|(of, _)| *of != id);
+        node.failed = None;
         shared.links.faults().node(id, NodeState::Up);
         self.record(EventKind::Restart { node: id });
         shared.links.tell_listen(id, listener.local_addr());
         if let Err(error) = self.serve(id, node, listener, scope) {
-            self.fail(id, &error.to_string());
+            self.fail(id, node, &error.to_string());
         }
     }
 
     /// A node cannot come back, which fails the run unless it does so later.
-    fn fail(&self, id: NodeId, why: &str) {
+    fn fail(&self, id: NodeId, node: &mut Node, why: &str) {
         let text = format!("it did not come back: {why}");
         self.record(EventKind::Log { node: Some(id), level: Level::Error, text });
-        let why = format!("`{}` did not come back: {why}", self.shared.plan.node_name(id));
-        self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).push((id, why));
+        let name = self.shared.plan.node_name(id);
+        node.failed = Some(format!("`{name}` did not come back: {why}"));
     }
 
     fn pause(&self, id: NodeId, fault: &str) {

@@ -12,9 +12,9 @@ mod harm;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 
-use super::RunError;
 use tokio::sync::Notify;
 
+use super::RunError;
 use crate::base::{NodeId, Rng};
 use crate::exec::{self, Programs};
 use crate::link::Links;
@@ -45,8 +45,6 @@ struct Shared {
     scope: OnceLock<Scope>,
     programs: OnceLock<Programs>,
     nodes: Mutex<Vec<Node>>,
-    /// Why nodes could not come back, of those that are still down.
-    failed: Mutex<Vec<(NodeId, String)>>,
     /// A program that was started is ready, or never will be.
     settled: Notify,
 }
@@ -58,6 +56,8 @@ struct Node {
     down: Option<String>,
     /// Those because of which it stands still.
     still: Vec<String>,
+    /// Why it could not come back, as a clause, if it has not done so since.
+    failed: Option<String>,
     /// How often it has come back.
     restarts: u64,
     /// The program that it is, if it is one that looplab did not write.
@@ -94,7 +94,6 @@ impl Nodes {
             scope: OnceLock::new(),
             programs: OnceLock::new(),
             nodes,
-            failed: Mutex::default(),
             settled: Notify::new(),
         };
         Nodes { shared: Arc::new(shared) }
@@ -210,10 +209,9 @@ impl Nodes {
         let _ = self.shared.programs.set(programs);
     }
 
-    /// Why the first node that could not come back could not, as a clause.
+    /// Why a node that could not come back could not, as a clause.
     pub(super) fn failure(&self) -> Option<String> {
-        let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
-        failed.first().map(|(_, why)| why.clone())
+        self.lock().iter().find_map(|node| node.failed.clone())
     }
 
     /// Waits until the program of a node is ready, if it was started.
@@ -225,10 +223,9 @@ impl Nodes {
             let settled = self.shared.settled.notified();
             let mut settled = std::pin::pin!(settled);
             settled.as_mut().enable();
-            if !self.lock().get(id.index()).is_some_and(|node| node.starting) {
-                let failed = self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner);
-                let why = failed.iter().rev().find(|(failed, _)| *failed == id);
-                return why.map_or(Ok(()), |(_, why)| Err(why.clone()));
+            match self.lock().get(id.index()) {
+                Some(node) if node.starting => {}
+                node => return node.and_then(|node| node.failed.clone()).map_or(Ok(()), Err),
             }
             settled.await;
         }

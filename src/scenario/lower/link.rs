@@ -22,7 +22,8 @@ impl Record for Link {
     };
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Link> {
-        let doc = "The clients or servers that connect; all by default. `outside` is whoever comes from outside.";
+        let doc = "The clients or servers that connect; all by default. `outside` is whoever comes from \
+                   outside.";
         let from = f.or("from", doc, NodesForm(Role::Caller), "\"*\"", Vec::new());
         let to = f.or(
             "to",
