@@ -7,6 +7,7 @@ mod up;
 
 use std::io::{Read as _, Write as _};
 
+use serde_json::Value;
 use up::bench::Bench;
 use up::{Up, connect};
 
@@ -15,12 +16,18 @@ servers:
   app: { type: http, routes: [{ on: GET /hello, respond: { text: hi } }] }
 "#;
 
-fn get(port: u16) -> String {
+fn ask(port: u16, path: &str) -> String {
     let mut stream = connect(port).unwrap();
-    stream.write_all(b"GET /hello HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").unwrap();
+    let head =
+        format!("GET {path} HTTP/1.1\r\nhost: 127.0.0.1:{port}\r\nconnection: close\r\n\r\n");
+    stream.write_all(head.as_bytes()).unwrap();
     let mut text = String::new();
     stream.read_to_string(&mut text).unwrap();
-    text.lines().next().unwrap_or_default().to_owned()
+    text
+}
+
+fn get(port: u16) -> String {
+    ask(port, "/hello").lines().next().unwrap_or_default().to_owned()
 }
 
 #[test]
@@ -40,6 +47,22 @@ fn it_leads_to_the_server_records_what_crosses_it_and_can_be_harmed() {
     let stopped = proxy.stop();
     assert_eq!(stopped.messages("upstream"), expected);
     assert!(stopped.trace.contains("\"fate\":\"edited\",\"fault\":\"edit.1\""));
+    upstream.stop();
+}
+
+#[test]
+fn clients_of_toxiproxy_are_told_both_of_its_ends() {
+    let upstream = Up::new(UPSTREAM, "");
+    let line = format!("proxy 0 {} --toxiproxy 0 --out out", upstream.port("app"));
+    let proxy = Up::started_by(&line, "");
+    let endpoints: Value = serde_json::from_str(&proxy.bench.read("out/endpoints.json")).unwrap();
+    let (_, api) = endpoints["toxiproxy"].as_str().unwrap().rsplit_once(':').unwrap();
+    let answer = ask(api.parse().unwrap(), "/proxies/upstream");
+    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
+    let told: Value = serde_json::from_str(body).unwrap();
+    assert_eq!(told["listen"], format!("127.0.0.1:{}", proxy.port("upstream")));
+    assert_eq!(told["upstream"], format!("127.0.0.1:{}", upstream.port("app")));
+    proxy.stop();
     upstream.stop();
 }
 

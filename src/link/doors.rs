@@ -55,6 +55,15 @@ impl Links {
         self.ports(to).door(from)
     }
 
+    /// Where `from` connects to for the server `to`, and where that listens itself: two places if one of them
+    /// is a program that looplab did not write. `None` if nobody has asked `to` to listen yet.
+    #[must_use]
+    pub fn ends(&self, from: NodeId, to: NodeId) -> Option<(SocketAddr, SocketAddr)> {
+        let address = self.address(to)?;
+        let door = self.is_foreign(from).then(|| self.door(from, to).ok()).flatten();
+        Some((door.unwrap_or(address), self.foreign_address(to).unwrap_or(address)))
+    }
+
     /// True if `node` is a program that looplab did not write.
     pub(super) fn is_foreign(&self, node: NodeId) -> bool {
         self.shared.plan.server(node).is_some_and(|server| server.kind.foreign().is_some())

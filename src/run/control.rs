@@ -213,9 +213,9 @@ impl Control {
         let outside = self.endpoints.iter().map(|server| (NodeId::OUTSIDE, server.node));
         let pairs = outside.chain(self.plan.declared_pairs());
         let link = |(from, to): (NodeId, NodeId)| {
-            let address = self.links.address(to)?;
+            let (listen, upstream) = self.links.ends(from, to)?;
             let protocol = self.links.protocol(to);
-            Some(LinkInfo { from, to, listen: address, upstream: address, protocol })
+            Some(LinkInfo { from, to, listen, upstream, protocol })
         };
         pairs.filter_map(link).collect()
     }
