@@ -60,5 +60,6 @@ pub mod protocol;
 pub mod render;
 pub mod run;
 pub mod scenario;
+pub mod script;
 pub mod server;
 pub mod trace;

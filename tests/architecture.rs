@@ -9,16 +9,17 @@ use std::fs;
 use std::path::Path;
 
 /// Each folder of `src/` and the folders it may use. An import only ever points up this table.
-const LAYERS: [(&str, &[&str]); 15] = [
+const LAYERS: [(&str, &[&str]); 16] = [
     ("base", &[]),
+    ("script", &["base"]),
     ("protocol", &["base"]),
     ("trace", &["base"]),
     ("scenario", &["base"]),
     ("net", &["base"]),
     ("exec", &["base", "net"]),
-    ("plan", &["base", "scenario", "protocol"]),
+    ("plan", &["base", "script", "scenario", "protocol"]),
     ("link", &["base", "scenario", "plan", "protocol", "trace", "net"]),
-    ("server", &["base", "scenario", "plan", "protocol", "trace", "net", "exec"]),
+    ("server", &["base", "script", "scenario", "plan", "protocol", "trace", "net", "exec"]),
     ("client", &["base", "scenario", "plan", "protocol", "trace", "net", "exec"]),
     (
         "run",
@@ -27,7 +28,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
             "client",
         ],
     ),
-    ("check", &["base", "scenario", "plan", "protocol", "trace"]),
+    ("check", &["base", "script", "scenario", "plan", "protocol", "trace"]),
     ("render", &["base", "scenario", "plan", "protocol", "trace", "check"]),
     ("control", &["base", "scenario", "plan", "protocol", "trace", "net", "link", "run"]),
     (
@@ -41,7 +42,7 @@ const LAYERS: [(&str, &[&str]); 15] = [
 
 /// Words of code that only some files may have: the word, the files (a trailing `/` is a folder), and
 /// why.
-const OWNED: [(&str, &[&str], &str); 12] = [
+const OWNED: [(&str, &[&str], &str); 13] = [
     ("tokio::net", &["net/real/"], "sockets have one owner"),
     ("TcpListener", &["net/real/"], "sockets have one owner"),
     ("TcpStream", &["net/real/"], "sockets have one owner"),
@@ -49,6 +50,7 @@ const OWNED: [(&str, &[&str], &str); 12] = [
     // `precise.rs` is the part of the real clock that waits for less than a millisecond.
     ("Instant::now", &["net/clock.rs", "net/precise.rs"], "there is one clock"),
     ("SystemTime", &["net/clock.rs"], "there is one clock"),
+    ("mlua", &["script/"], "scripts have one sandbox"),
     ("UNSPECIFIED", &[], "nothing but loopback is ever bound"),
     ("print!", &["cli/", "main.rs"], "only the command line prints"),
     ("println!", &["cli/", "main.rs"], "only the command line prints"),

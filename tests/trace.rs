@@ -213,6 +213,8 @@ fn kind() -> impl Strategy<Value = EventKind> {
         (option::of(node()), 0..levels.len(), text()).prop_map(move |(node, level, text)| {
             EventKind::Log { node, level: levels[level], text }
         }),
+        (node(), text(), any::<u32>(), text())
+            .prop_map(|(node, script, line, text)| EventKind::Error { node, script, line, text }),
         (text(), span(), outcome(), text()).prop_map(|(check, span, outcome, text)| {
             EventKind::Check { check: check.into(), span, outcome, text }
         }),
@@ -226,7 +228,8 @@ fn event() -> impl Strategy<Value = Event> {
 
 fn header() -> impl Strategy<Value = Header> {
     let words = (text(), text(), any::<u64>(), text(), text(), text());
-    (words, vec((text(), text()), NODES as usize)).prop_map(|(words, nodes)| {
+    let scripts = vec(text(), 0..3);
+    (words, vec((text(), text()), NODES as usize), scripts).prop_map(|(words, nodes, scripts)| {
         let (scenario, clock, seed, program, file, text) = words;
         // A plan's names are different from one another, and none of them is `outside`.
         let node = |(n, (name, kind)): (usize, (String, String))| HeaderNode {
@@ -234,7 +237,9 @@ fn header() -> impl Strategy<Value = Header> {
             kind,
         };
         let nodes = nodes.into_iter().enumerate().map(node).collect();
-        Header { scenario, clock, seed, program, nodes, file, text }
+        let script = |(n, text): (usize, String)| (format!("{n}.lua"), text);
+        let scripts = scripts.into_iter().enumerate().map(script).collect();
+        Header { scenario, clock, seed, program, nodes, file, text, scripts }
     })
 }
 
@@ -315,6 +320,7 @@ fn sample() -> (Header, Vec<Event>) {
         ],
         file: "größe.yaml".into(),
         text: "looplab: 1\n# \"größe\"\n".into(),
+        scripts: vec![("größe.lua".into(), "-- ß\n".into())],
     };
     let (app, alice, conn, span) = (NodeId(0), NodeId(1), ConnId(1), Span::new(3, 9));
     let text = || "größe".to_owned();

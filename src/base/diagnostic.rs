@@ -10,7 +10,7 @@ use std::sync::Arc;
 use annotate_snippets::{AnnotationKind, Group, Level, Renderer, Snippet};
 
 /// The text a scenario was read from, and the name to call it by.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     name: Arc<str>,
     text: Arc<str>,
@@ -38,6 +38,8 @@ pub struct Diagnostic {
     pub related: Option<(Span, String)>,
     /// Advice in a line of its own.
     pub help: Option<String>,
+    /// The text that `span` is in, if that is another one: a script's.
+    pub source: Option<Source>,
 }
 
 /// All that was found wrong with one file.
@@ -115,13 +117,23 @@ impl Diagnostic {
             label: None,
             related: None,
             help: None,
+            source: None,
         }
     }
 
     /// An error about the whole file.
     #[must_use]
     pub fn whole(message: impl Into<String>) -> Diagnostic {
-        Diagnostic { message: message.into(), span: None, label: None, related: None, help: None }
+        let message = message.into();
+        let (label, related, help) = (None, None, None);
+        Diagnostic { message, span: None, label, related, help, source: None }
+    }
+
+    /// Of a place in another text than the scenario's.
+    #[must_use]
+    pub fn in_source(mut self, source: Source) -> Diagnostic {
+        self.source = Some(source);
+        self
     }
 
     /// With a word beside the carets.
@@ -161,6 +173,7 @@ impl Diagnostic {
     /// Draws the message, the place and the carets, as rustc does; coloured on request.
     #[must_use]
     pub fn render(&self, source: &Source, color: bool) -> String {
+        let source = self.source.as_ref().unwrap_or(source);
         let title = Level::ERROR.primary_title(self.message.as_str());
         let clamp = |span: Span| {
             let floor = |byte: u32| {
@@ -204,7 +217,10 @@ impl Diagnostics {
     /// [`ERRORS_MAX`] told.
     #[must_use]
     pub fn new(source: Source, mut found: Vec<Diagnostic>) -> Diagnostics {
-        found.sort_by_key(|diagnostic| diagnostic.span.map_or(0, |span| span.start));
+        // Those of other texts come last.
+        found.sort_by_key(|diagnostic| {
+            (diagnostic.source.is_some(), diagnostic.span.map_or(0, |span| span.start))
+        });
         found.dedup();
         if found.len() > ERRORS_MAX {
             found.truncate(ERRORS_MAX);

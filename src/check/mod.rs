@@ -37,7 +37,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::base::{Span, Time};
 use crate::plan::Plan;
-use crate::trace::{Event, EventKind, Observer, Outcome, Recorder};
+use crate::trace::{Event, EventKind, Observer, Outcome, Recorder, placed};
 
 use judge::Judges;
 use unused::Unused;
@@ -183,6 +183,13 @@ impl State {
             EventKind::Crash { node, text, fault: None } => {
                 let name = self.judges.node_name(*node);
                 let _ = self.broken.get_or_insert_with(|| format!("{name} crashed: {text}"));
+            }
+            EventKind::Error { node, script, line, text } => {
+                let name = self.judges.node_name(*node);
+                let text = placed(script, *line, text);
+                let _ = self
+                    .broken
+                    .get_or_insert_with(|| format!("the script of {name} failed: {text}"));
             }
             EventKind::Fault(fault) => self.unused.event(fault),
             EventKind::Load(load) if load.failed > 0 => {

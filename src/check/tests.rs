@@ -62,6 +62,7 @@ fn plan(checks: Vec<Check>) -> Plan {
         about: None,
         port: None,
         connections_max: 1,
+        script: None,
         kind: ServerKind::Redis(RedisServer::default()),
     };
     let client = |name: &str, count: Option<u32>| Client {
@@ -89,6 +90,7 @@ fn plan(checks: Vec<Check>) -> Plan {
         flows: Vec::new(),
         clients: vec![client("alice", None), client("reader", Some(2))],
         checks: Vec::new(),
+        scripts: Vec::new(),
         trace: TraceOptions::default(),
     };
     // A plan refuses most checks that could not be decided; a judge must bear them all the same.

@@ -199,7 +199,8 @@ fn close(style: Style, teller: &Teller, text: &mut String) {
 /// Whether the scenario of a trace wants to know of faults that touched nothing. What cannot be read any
 /// more does.
 fn warns_unused(header: &Header) -> bool {
-    let plan = Plan::parse(&header.file, header.text.as_bytes(), None, Overrides::default());
+    let (text, overrides) = (header.text.as_bytes(), Overrides::default());
+    let plan = Plan::parse_kept(&header.file, text, &header.scripts, overrides);
     plan.map_or(true, |plan| plan.unused_faults != UnusedFaults::Ignore)
 }
 

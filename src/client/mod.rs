@@ -31,6 +31,7 @@
 mod fault;
 mod http;
 mod load;
+mod node;
 mod pool;
 mod program;
 mod progress;
@@ -49,7 +50,6 @@ use std::sync::Arc;
 pub use load::{FAILURES_TOLD, LOAD_DURATION};
 pub use progress::Progress;
 
-use self::pool::Pool;
 use self::progress::Ending;
 use self::runner::{Runner, Shared, Stop};
 use self::scope::Scope;
@@ -112,7 +112,7 @@ pub struct ClientEnd {
 pub async fn drive(plan: Arc<Plan>, instance: usize, context: Context) -> ClientEnd {
     let instance = plan.instances[instance].clone();
     let progress = context.progress.clone();
-    let shared = Arc::new(Shared { plan, instance, context, pool: Pool::default() });
+    let shared = Arc::new(Shared::new(plan, instance, context));
     let mut ending = Ending {
         progress: &progress,
         client: &shared.client().name.value,

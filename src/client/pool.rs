@@ -15,6 +15,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ::http::HeaderValue;
 
 use super::http;
+use super::node;
 use super::redis;
 use crate::base::NodeId;
 
@@ -27,6 +28,7 @@ pub(super) struct Seat {
     pub(super) host: HeaderValue,
     pub(super) http: Option<Box<http::Connection>>,
     pub(super) redis: Option<Box<redis::Connection>>,
+    pub(super) node: Option<Box<node::Connection>>,
 }
 
 /// The seats that nobody uses.
@@ -61,7 +63,7 @@ impl Lane {
                 let idle = pool.lock().get_mut(&server).and_then(Vec::pop);
                 let seat = match idle {
                     Some(seat) => seat,
-                    None => Seat { host: new()?, http: None, redis: None },
+                    None => Seat { host: new()?, http: None, redis: None, node: None },
                 };
                 self.seats.push((server, seat));
                 self.seats.len() - 1

@@ -3,6 +3,7 @@
 //! ```text
 //! status reason headers.x body text $.a.b   of an HTTP reply
 //! reply $.a.b                               of a Redis reply
+//! type node reply $.a.b                     of a node's reply
 //! body text $.a.b                           of what a raw connection received
 //! bytes hex                                 of the last two: how many bytes, and the bytes
 //! exit signal stdout stderr $.a              of a program that was run; $ leads into its standard output
@@ -36,6 +37,8 @@ pub(super) struct Reply {
     pub(super) content: Content,
     /// How long it took.
     pub(super) took: Duration,
+    /// The node that was asked, of those that were named.
+    pub(super) node: Option<String>,
 }
 
 /// What came back.
@@ -47,6 +50,8 @@ pub(super) enum Content {
     Http(Box<HttpReply>),
     /// A Redis reply.
     Redis(Value),
+    /// The body of a node's reply.
+    Node(Value),
     /// Bytes of a raw connection.
     Raw(Payload),
     /// A program that was run.
@@ -84,6 +89,8 @@ pub(super) struct OpError {
     pub(super) kind: ErrorKind,
     /// A clause that says more.
     pub(super) message: String,
+    /// The name of the error that a node replied; empty otherwise.
+    name: String,
 }
 
 /// The kinds of error.
@@ -103,6 +110,11 @@ pub(super) enum ErrorKind {
     Unreachable,
     /// A Redis error reply: a whole reply, of which `message` is the text.
     Redis,
+    /// An error that a node replied, and whether it says that the operation certainly did not happen.
+    Node {
+        /// It did not.
+        certain: bool,
+    },
     /// A program could not be started.
     Start,
     /// A program has not ended with exit code 0.
@@ -111,7 +123,12 @@ pub(super) enum ErrorKind {
 
 impl OpError {
     pub(super) fn new(kind: ErrorKind, message: impl Into<String>) -> OpError {
-        OpError { kind, message: message.into() }
+        OpError { kind, message: message.into(), name: String::new() }
+    }
+
+    /// The error that a node replied.
+    pub(super) fn of_node(name: String, message: String, certain: bool) -> OpError {
+        OpError { kind: ErrorKind::Node { certain }, message, name }
     }
 
     /// The value of the field `error`.
@@ -124,6 +141,7 @@ impl OpError {
             ErrorKind::Malformed => "malformed",
             ErrorKind::Unreachable => "unreachable",
             ErrorKind::Redis => &self.message,
+            ErrorKind::Node { .. } => &self.name,
             ErrorKind::Start => "start",
             ErrorKind::Exit => "exit",
         }
@@ -133,6 +151,10 @@ impl OpError {
     pub(super) fn clause(&self) -> String {
         match self.kind {
             ErrorKind::Redis => format!("the server answered {}", self.message),
+            ErrorKind::Node { .. } if self.message.is_empty() => {
+                format!("the node answered {}", self.name)
+            }
+            ErrorKind::Node { .. } => format!("the node answered {}: {}", self.name, self.message),
             ErrorKind::Start => format!("the program cannot be started: {}", self.message),
             ErrorKind::Exit => self.message.clone(),
             _ => format!("{}: {}", self.word(), self.message),
@@ -216,15 +238,15 @@ impl Payload {
 impl Reply {
     /// Nothing, and no error.
     pub(super) fn empty() -> Reply {
-        Reply { error: None, content: Content::None, took: Duration::ZERO }
+        Reply { error: None, content: Content::None, took: Duration::ZERO, node: None }
     }
 
     pub(super) fn of(content: Content) -> Reply {
-        Reply { error: None, content, took: Duration::ZERO }
+        Reply { error: None, content, took: Duration::ZERO, node: None }
     }
 
     pub(super) fn failed(error: OpError) -> Reply {
-        Reply { error: Some(error), content: Content::None, took: Duration::ZERO }
+        Reply { error: Some(error), content: Content::None, took: Duration::ZERO, node: None }
     }
 
     /// The value of a field, if there is one.
@@ -248,9 +270,14 @@ impl Reply {
             "status" => self.http().map(|http| Value::from(http.status)),
             "reason" => self.http().map(|http| Value::from(http.reason.as_ref())),
             "reply" => match &self.content {
-                Content::Redis(value) => return Some(Cow::Borrowed(value)),
+                Content::Redis(value) | Content::Node(value) => return Some(Cow::Borrowed(value)),
                 _ => None,
             },
+            "type" => match &self.content {
+                Content::Node(value) => return value.get("type").map(Cow::Borrowed),
+                _ => None,
+            },
+            "node" => self.node.as_deref().map(Value::from),
             "body" | "text" => self.payload().map(Payload::text),
             "bytes" => self.payload().map(|payload| Value::from(payload.bytes.len())),
             "hex" => self.payload().map(Payload::hex),
@@ -276,7 +303,7 @@ impl Reply {
     fn json(&self) -> Option<&Value> {
         match &self.content {
             Content::None => None,
-            Content::Redis(value) => Some(value),
+            Content::Redis(value) | Content::Node(value) => Some(value),
             Content::Http(_) | Content::Raw(_) => self.payload()?.json(),
             Content::Program(ran) => ran.stdout.json(),
         }
@@ -293,7 +320,7 @@ impl Reply {
         match &self.content {
             Content::Http(http) => Some(&http.body),
             Content::Raw(payload) => Some(payload),
-            Content::None | Content::Redis(_) | Content::Program(_) => None,
+            Content::None | Content::Redis(_) | Content::Node(_) | Content::Program(_) => None,
         }
     }
 }

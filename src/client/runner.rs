@@ -9,6 +9,7 @@
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -46,9 +47,26 @@ pub(super) struct Shared {
     pub(super) instance: Instance,
     pub(super) context: Context,
     pub(super) pool: Pool,
+    /// Which of several nodes is asked next.
+    turn: AtomicUsize,
 }
 
 impl Shared {
+    pub(super) fn new(plan: Arc<Plan>, instance: Instance, context: Context) -> Shared {
+        let turn = usize::try_from(instance.number).unwrap_or(1).saturating_sub(1);
+        let (pool, turn) = (Pool::default(), AtomicUsize::new(turn));
+        Shared { plan, instance, context, pool, turn }
+    }
+
+    /// Which of several nodes is asked next; it may be more than there are.
+    pub(super) fn turn(&self) -> usize {
+        self.turn.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn turn_to(&self, turn: usize) {
+        self.turn.store(turn, Ordering::Relaxed);
+    }
+
     pub(super) fn client(&self) -> &Client {
         &self.plan.clients[self.instance.client]
     }

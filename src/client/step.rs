@@ -10,7 +10,8 @@
 //! - A step whose operation ends with an error has failed, unless it says what it expects of
 //!   `error`. An HTTP status is no error, whatever its number; a Redis error reply is one.
 //! - An operation *happened* (`ok`) if its reply came; it certainly *did not* (`fail`) if it was never
-//!   sent, or if it was turned down: a Redis error, an HTTP status from 400 to 499. Otherwise nobody
+//!   sent, or if it was turned down: a Redis error, an HTTP status from 400 to 499, an error of a node that
+//!   says so by its code. Otherwise nobody
 //!   knows (`unknown`): a timeout, a reset, a status from 500 up, which a server also sends after half
 //!   the work. What is expected of the reply has no say in this. Each attempt is an operation.
 //! - Variables are captured when everything holds that is expected, never before.
@@ -162,6 +163,7 @@ impl Runner<'_> {
         let in_time = match &step.action {
             Action::Http(call) => clock.timeout(limit, pin!(self.http(call, sent))).await,
             Action::Redis(call) => clock.timeout(limit, pin!(self.redis(call, sent))).await,
+            Action::Call(call) => clock.timeout(limit, pin!(self.call(call, sent))).await,
             Action::Connect(connect) => clock.timeout(limit, pin!(self.connect(connect))).await,
             Action::Send(send) => {
                 clock.timeout(limit, pin!(self.send(send, step.span, sent))).await
@@ -322,6 +324,7 @@ fn place(step: &Step) -> Span {
     match &step.action {
         Action::Http(call) => call.server.span,
         Action::Redis(call) => call.server.span,
+        Action::Call(call) => call.nodes.first().map_or(step.span, |node| node.span),
         Action::Connect(connect) => connect.server.span,
         _ => step.span,
     }
@@ -334,7 +337,11 @@ fn phase(reply: &Reply, sent: bool) -> OpPhase {
         (None, Some(http)) if http.status >= 400 => OpPhase::Fail,
         (None, _) => OpPhase::Ok,
         (Some(error), _) => match error.kind {
-            ErrorKind::Redis | ErrorKind::Refused | ErrorKind::Unreachable => OpPhase::Fail,
+            ErrorKind::Node { certain: false } => OpPhase::Unknown,
+            ErrorKind::Node { .. }
+            | ErrorKind::Redis
+            | ErrorKind::Refused
+            | ErrorKind::Unreachable => OpPhase::Fail,
             _ if sent => OpPhase::Unknown,
             _ => OpPhase::Fail,
         },

@@ -7,8 +7,8 @@ use std::fmt::Write as _;
 use super::scope::Scope;
 use crate::base::units::show_duration;
 use crate::scenario::model::{
-    Action, Body, Command, Expectation, Field, HttpCall, PathPart, RedisCall, Setting, Step, Text,
-    TextPart, Until,
+    Action, Body, Command, Expectation, Field, HttpCall, NodeCall, PathPart, RedisCall, Setting,
+    Step, Text, TextPart, Until,
 };
 
 /// The longest summary, in characters; a longer one is cut, and ends with `…`.
@@ -19,6 +19,7 @@ pub(super) fn summarize(step: &Step, scope: &Scope) -> String {
     let text = match &step.action {
         Action::Http(call) => http(call, scope),
         Action::Redis(call) => redis(call, scope),
+        Action::Call(call) => node(call, scope),
         Action::Run(run) => program(&run.command, scope),
         Action::Connect(connect) => {
             named(format!("connect {}", connect.server.value), " as ", &connect.name)
@@ -63,6 +64,22 @@ fn http(call: &HttpCall, scope: &Scope) -> String {
 fn redis(call: &RedisCall, scope: &Scope) -> String {
     let mut out = format!("redis {}", call.server.value);
     words(&mut out, &call.words, scope);
+    out
+}
+
+fn node(call: &NodeCall, scope: &Scope) -> String {
+    let names: Vec<&str> = call.nodes.iter().map(|node| node.value.as_str()).collect();
+    let mut out = format!("call {}", names.join("|"));
+    let value = call.message.resolve(scope).unwrap_or_default();
+    let Some(fields) = value.as_object() else { return out };
+    if let Some(kind) = fields.get("type").and_then(|kind| kind.as_str()) {
+        out.push(' ');
+        out.push_str(kind);
+    }
+    for (name, value) in fields.iter().filter(|(name, _)| *name != "type") {
+        let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        out.push_str(&format!(" {name}={text}"));
+    }
     out
 }
 

@@ -311,6 +311,7 @@ impl Told {
             label: self.label,
             related: self.related.map(|(place, label)| (span(place), label)),
             help: self.help,
+            source: None,
         }
     }
 }

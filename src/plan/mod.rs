@@ -17,6 +17,7 @@ mod programs;
 mod proxies;
 mod read;
 mod routes;
+mod scripts;
 mod vars;
 mod walk;
 
@@ -31,6 +32,7 @@ use crate::scenario::model::{
     Check, Client, Dynamic, Flow, Scenario, Server, TraceOptions, UnusedFaults, World,
 };
 use crate::scenario::{Lookup, Outline};
+use crate::script::Scripts;
 
 /// What the command line may say over the scenario.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -39,7 +41,7 @@ pub struct Overrides {
     pub clock: Option<World>,
     /// `--seed`.
     pub seed: Option<u64>,
-    /// `--no-exec`: a scenario that starts programs is refused.
+    /// `--no-exec`: a scenario that starts programs or runs scripts is refused.
     pub no_exec: bool,
 }
 
@@ -70,6 +72,8 @@ pub struct Plan {
     pub flows: Vec<Flow>,
     /// The checks.
     pub checks: Vec<Check>,
+    /// The texts of all scripts.
+    scripts: Arc<Scripts>,
     /// What the trace keeps.
     pub trace: TraceOptions,
     /// All faults of the file, in its order: of links, of the timeline (chaos expanded), of steps.
@@ -178,6 +182,7 @@ impl Plan {
             instances,
             flows: scenario.flows,
             checks: scenario.checks,
+            scripts: Arc::new(scripts::gathered(&scenario.scripts)),
             trace: scenario.trace,
             vars: scenario.vars.into_iter().map(|(name, value)| (name.value, value)).collect(),
             faults: Vec::new(),
@@ -325,6 +330,7 @@ fn check(scenario: &Scenario, outline: &Outline, overrides: Overrides) -> Vec<Di
     let checker = vars::Checker::new(&names);
     routes::check(scenario, &names, &checker, &mut findings);
     programs::check(scenario, overrides, &checker, &mut findings);
+    scripts::check(scenario, &names, overrides, &checker, &mut findings);
     faults::check(scenario, &names, &checker, &mut findings);
     if bounds::check(scenario, &names, &mut findings) {
         vars::check(scenario, &names, &checker, &mut findings);

@@ -3,7 +3,8 @@
 //! ```text
 //! a client's steps, with its flows ─> the servers they name
 //! a server's routes                ─> the servers they ask
-//! a program of the user's own      ─> whatever it likes, and so does whoever comes from outside
+//! a node                           ─> the other nodes
+//! a script, a program of the user's ─> whatever it likes, and so does whoever comes from outside
 //! ```
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -31,6 +32,15 @@ impl<'a> Paths<'a> {
         paths.programs.insert(NodeId::OUTSIDE_NAME);
         for server in servers {
             let name = server.name.value.as_str();
+            if server.script.is_some() {
+                paths.programs.insert(name);
+                let nodes = servers.iter().filter(|other| {
+                    matches!(other.kind, ServerKind::Node(_)) && other.name.value != name
+                });
+                if matches!(server.kind, ServerKind::Node(_)) {
+                    paths.pairs.extend(nodes.map(|other| (name, other.name.value.as_str())));
+                }
+            }
             let ServerKind::Http(http) = &server.kind else {
                 paths.programs.extend(server.kind.foreign().map(|_| name));
                 continue;
@@ -97,6 +107,7 @@ fn named_by<'a>(
     each_step(steps, &mut |step| match &step.action {
         Action::Http(call) => drop(named.insert(&call.server.value)),
         Action::Redis(call) => drop(named.insert(&call.server.value)),
+        Action::Call(call) => named.extend(call.nodes.iter().map(|node| node.value.as_str())),
         Action::Connect(connect) => drop(named.insert(&connect.server.value)),
         Action::Use { flow, .. } => used.push(flow.value.as_str()),
         _ => {}

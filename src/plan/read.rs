@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::{Overrides, Plan, check};
 use crate::base::Diagnostics;
-use crate::scenario::{self, ReadError};
+use crate::scenario::{self, Beside, ReadError};
 
 impl Plan {
     /// Reads and binds a scenario from the bytes of a file called `name`. Bodies that it takes from
@@ -33,7 +33,29 @@ impl Plan {
         folder: Option<&Path>,
         overrides: Overrides,
     ) -> Result<Plan, Diagnostics> {
-        match scenario::parse(name, bytes, folder) {
+        Plan::parse_beside(name, bytes, Beside { folder, ..Beside::default() }, overrides)
+    }
+
+    /// Reads and binds a scenario whose scripts are given, by name: one that a trace has kept.
+    ///
+    /// # Errors
+    /// As [`Plan::parse`].
+    pub fn parse_kept(
+        name: &str,
+        bytes: &[u8],
+        scripts: &[(String, String)],
+        overrides: Overrides,
+    ) -> Result<Plan, Diagnostics> {
+        Plan::parse_beside(name, bytes, Beside { scripts, ..Beside::default() }, overrides)
+    }
+
+    fn parse_beside(
+        name: &str,
+        bytes: &[u8],
+        beside: Beside<'_>,
+        overrides: Overrides,
+    ) -> Result<Plan, Diagnostics> {
+        match scenario::parse(name, bytes, beside) {
             Ok(scenario) => Plan::new(scenario, overrides),
             Err(unread) => {
                 Err(unread.diagnostics(|scenario, outline| check(scenario, outline, overrides)))

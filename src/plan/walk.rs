@@ -143,6 +143,7 @@ impl<'a> Walk<'a> {
         match &step.action {
             Action::Http(call) => self.http(call),
             Action::Redis(call) => call.words.iter().for_each(|word| self.text(word)),
+            Action::Call(call) => self.value(&call.message),
             Action::Run(run) => run.texts().for_each(|text| self.text(text)),
             Action::Connect(connect) => self.connections.add(&connect.name),
             Action::Send(send) => {

@@ -8,6 +8,7 @@
 
 mod http;
 mod http_edit;
+mod json;
 mod redis;
 pub mod resp;
 mod tap;
@@ -17,6 +18,7 @@ mod text;
 mod told;
 
 pub use http_edit::{HttpEdit, edit_http, http_body, http_header};
+pub use json::{Envelope, JSON_LINE_MAX};
 pub use tap::{Asked, Seen, Tap};
 pub use text::{SUMMARY_CHARS_MAX, excerpt};
 pub use told::{asked, http_request_line, http_status, summarize};
@@ -32,6 +34,8 @@ pub enum Protocol {
     Http,
     /// RESP2 and RESP3.
     Redis,
+    /// Messages of nodes: JSON, a line each.
+    Json,
 }
 
 impl Protocol {
@@ -43,6 +47,7 @@ impl Protocol {
             Protocol::Line => "line",
             Protocol::Http => "http",
             Protocol::Redis => "redis",
+            Protocol::Json => "json",
         }
     }
 }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use bytes::{Bytes, BytesMut};
 
+use super::json::Json;
 use super::text::{Line, Raw};
 use super::{Protocol, http, redis, told};
 use crate::base::{Direction, Seq};
@@ -48,6 +49,10 @@ pub(super) enum Pairing {
     Closes,
     /// A reply to the oldest open request that is not the last of it (HTTP 1xx).
     Precedes,
+    /// A request that its reply will name by this number.
+    Asks(u64),
+    /// A reply to the request of that number.
+    Answers(u64),
     /// Neither: it was pushed.
     Free,
 }
@@ -58,6 +63,8 @@ pub(super) struct Open {
     pub(super) seq: Seq,
     pub(super) replies: u32,
     pub(super) bodiless: bool,
+    /// The number by which its reply names it.
+    id: Option<u64>,
     /// What it asked for, if that is remembered.
     asked: Option<Arc<Asked>>,
     /// It is a copy that somebody sent besides.
@@ -67,7 +74,7 @@ pub(super) struct Open {
 impl Open {
     /// A request of which no more is known than what its reply must know.
     pub(super) fn with(bodiless: bool) -> Open {
-        Open { seq: Seq(0), replies: 1, bodiless, asked: None, copy: None }
+        Open { seq: Seq(0), replies: 1, bodiless, id: None, asked: None, copy: None }
     }
 }
 
@@ -343,6 +350,7 @@ fn cutter(protocol: Protocol, direction: Direction) -> Box<dyn Cutter> {
         (Protocol::Http, Direction::Response) => Box::new(http::response()),
         (Protocol::Redis, Direction::Request) => Box::<redis::Requests>::default(),
         (Protocol::Redis, Direction::Response) => Box::<redis::Replies>::default(),
+        (Protocol::Json, direction) => Box::new(Json::new(direction)),
     }
 }
 
@@ -426,7 +434,12 @@ impl Pair {
         remember: Option<(&str, &[u8])>,
     ) -> (Option<Answers>, bool) {
         match (self.direction, self.pairing) {
-            (Direction::Request, Pairing::Opens { replies, bodiless }) => {
+            (Direction::Request, Pairing::Opens { .. } | Pairing::Asks(_)) => {
+                let (replies, bodiless, id) = match self.pairing {
+                    Pairing::Opens { replies, bodiless } => (replies, bodiless, None),
+                    Pairing::Asks(id) => (1, false, Some(id)),
+                    _ => (1, false, None),
+                };
                 if self.protocol == Protocol::Raw {
                     // Bytes have no borders: whatever comes back answers what was sent last.
                     open.clear();
@@ -439,12 +452,17 @@ impl Pair {
                     seq: self.seq,
                     replies,
                     bodiless,
+                    id,
                     asked: asked.map(Arc::new),
                     copy: None,
                 });
                 (None, false)
             }
             (_, Pairing::Free) | (Direction::Request, _) => (None, false),
+            (Direction::Response, Pairing::Answers(id)) => {
+                let at = open.iter().position(|open| open.id == Some(id));
+                (at.and_then(|at| open.remove(at)).as_ref().map(Answers::to), false)
+            }
             (Direction::Response, Pairing::Precedes) => {
                 (open.front().map(Answers::to), open.front().is_some_and(|open| open.bodiless))
             }

@@ -48,7 +48,8 @@ pub fn http_status(summary: &str) -> Option<u16> {
     if digits { word.parse().ok() } else { None }
 }
 
-/// What a request asks for: an HTTP request its method and path, a Redis command its name, in capitals.
+/// What a request asks for: an HTTP request its method and path, a Redis command its name, in
+/// capitals, a node's message its type.
 #[must_use]
 pub fn asked(protocol: Protocol, summary: &str, bytes: &[u8]) -> Option<Asked> {
     match protocol {
@@ -59,6 +60,10 @@ pub fn asked(protocol: Protocol, summary: &str, bytes: &[u8]) -> Option<Asked> {
         }
         Protocol::Redis => {
             let method = summary.split(' ').next()?.to_ascii_uppercase();
+            Some(Asked { method, path: String::new(), summary: summary.to_owned() })
+        }
+        Protocol::Json => {
+            let method = summary.split(' ').next()?.to_owned();
             Some(Asked { method, path: String::new(), summary: summary.to_owned() })
         }
         Protocol::Line | Protocol::Raw => None,

@@ -136,7 +136,7 @@ impl<'a> Document<'a> {
             EventKind::Step(_) => self.line(0, &event),
             EventKind::Load(_) => self.line(1, &event),
             EventKind::Op(_) => self.line(2, &event),
-            EventKind::Log { .. } => self.line(3, &event),
+            EventKind::Log { .. } | EventKind::Error { .. } => self.line(3, &event),
             EventKind::Crash { .. }
             | EventKind::Restart { .. }
             | EventKind::Pause { .. }

@@ -31,6 +31,7 @@ pub(super) fn header() -> Header {
         ],
         file: "stale-cache.yaml".into(),
         text: "looplab: 1\n".into(),
+        scripts: Vec::new(),
     }
 }
 

@@ -281,7 +281,7 @@ impl<'h> Log<'h> {
 /// The faults of the scenario that are about the messages that let them loose.
 fn caused(header: &Header) -> BTreeSet<String> {
     let overrides = Overrides { seed: Some(header.seed), ..Overrides::default() };
-    match Plan::parse(&header.file, header.text.as_bytes(), None, overrides) {
+    match Plan::parse_kept(&header.file, header.text.as_bytes(), &header.scripts, overrides) {
         Ok(plan) => plan.faults_about_their_cause().map(str::to_owned).collect(),
         Err(_) => BTreeSet::new(),
     }

@@ -54,6 +54,7 @@ impl Endpoint {
         let scheme = match &server.kind {
             ServerKind::Http(_) => "http",
             ServerKind::Redis(_) => "redis",
+            ServerKind::Node(_) => "tcp",
             kind => match kind.foreign() {
                 Some(Speaks::Http) => "http",
                 Some(Speaks::Redis) => "redis",
@@ -227,6 +228,7 @@ pub fn header(plan: &Plan) -> Header {
         nodes: plan.nodes.iter().map(node).collect(),
         file: file.into_owned(),
         text: plan.source.text().to_owned(),
+        scripts: plan.scripts().iter().map(|(name, text)| (name.into(), text.into())).collect(),
     }
 }
 

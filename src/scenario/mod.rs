@@ -30,6 +30,7 @@ mod template;
 mod tree;
 mod yaml;
 
+pub(crate) use form::Beside;
 pub(crate) use outline::{Mention, Outline, Role, Section, each_step};
 pub use predicate::Mismatch;
 pub use read::ReadError;

@@ -4,6 +4,7 @@
 //! on a hash.
 
 mod fault;
+mod node;
 mod process;
 
 use std::time::Duration;
@@ -15,6 +16,7 @@ pub use fault::{
     Flap, Harm, LinkFault, Moment, Named, NodeFault, NodeHarm, Partition, Shape, Trigger,
     TriggerEvent, UnusedFaults, When,
 };
+pub use node::{NodeServer, ScriptText, Scripted};
 pub use process::{Command, ExternalServer, Invocation, ProcessServer, Ready, Sign, Speaks};
 
 /// A whole scenario file.
@@ -48,6 +50,8 @@ pub struct Scenario {
     pub clients: Vec<Client>,
     /// `checks:`.
     pub checks: Vec<Check>,
+    /// All scripts that it uses, of `scripts:` and of files.
+    pub scripts: Vec<ScriptText>,
     /// `trace:`, what is kept.
     pub trace: TraceOptions,
 }
@@ -222,6 +226,8 @@ pub struct Server {
     pub port: Option<Located<u16>>,
     /// `connections:`, how many it serves at once; more wait to be accepted. Default 20,000.
     pub connections_max: u32,
+    /// `script:` with `env:`; a node has one always.
+    pub script: Option<Scripted>,
     /// What it is.
     pub kind: ServerKind,
 }
@@ -235,6 +241,8 @@ pub enum ServerKind {
     Http(HttpServer),
     /// `redis`.
     Redis(RedisServer),
+    /// `node`: nothing but its script.
+    Node(NodeServer),
     /// `closed`: an address at which nothing listens, so that connecting is refused.
     Closed,
     /// `silent`: accepts, reads and never answers.
@@ -253,6 +261,7 @@ impl ServerKind {
             ServerKind::Echo(_) => "echo",
             ServerKind::Http(_) => "http",
             ServerKind::Redis(_) => "redis",
+            ServerKind::Node(_) => "node",
             ServerKind::Closed => "closed",
             ServerKind::Silent => "silent",
             ServerKind::Process(_) => "process",
@@ -635,6 +644,8 @@ pub enum Action {
     Http(HttpCall),
     /// `redis: cache SET item 9`.
     Redis(RedisCall),
+    /// `call: n1`, a message to a node.
+    Call(NodeCall),
     /// `connect: echo`.
     Connect(Connect),
     /// `send: text`.
@@ -701,6 +712,15 @@ pub struct RedisCall {
     pub server: Located<String>,
     /// The command's words.
     pub words: Vec<Text>,
+}
+
+/// A message of a client to a node, and its reply.
+#[derive(Debug, Clone)]
+pub struct NodeCall {
+    /// The node; of several the next one after a failure.
+    pub nodes: Vec<Located<String>>,
+    /// `json:`, the message.
+    pub message: Dynamic,
 }
 
 /// `connect: echo`, `as: second`: a raw connection.

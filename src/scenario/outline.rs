@@ -121,6 +121,9 @@ impl Outline {
 
     fn of_servers(&mut self, scenario: &Scenario) {
         for server in &scenario.servers {
+            if let ServerKind::Node(node) = &server.kind {
+                node.peers.iter().flatten().for_each(|peer| self.mention(Role::Server, peer));
+            }
             let ServerKind::Http(http) = &server.kind else { continue };
             for route in &http.routes {
                 match &route.action {
@@ -150,6 +153,7 @@ impl Outline {
         match &step.action {
             Action::Http(call) => self.mention(Role::Server, &call.server),
             Action::Redis(call) => self.mention(Role::Server, &call.server),
+            Action::Call(call) => self.all(Role::Server, &call.nodes),
             Action::Connect(connect) => self.mention(Role::Server, &connect.server),
             Action::Use { flow, .. } => self.mention(Role::Flow, flow),
             Action::Fault(doing) => self.of_doing(doing),
@@ -296,7 +300,8 @@ checks:
     fn what_is_noted_while_reading_is_what_a_scenario_has() {
         for text in [EVERYTHING, MORE] {
             let document = yaml::read("x.yaml", text.as_bytes());
-            let mut reading = Reading::new(&document.source, None, document.found);
+            let mut reading =
+                Reading::new(&document.source, crate::scenario::Beside::default(), document.found);
             let root = document.root.expect("a tree");
             let scenario = lower::lower(&root, &mut reading).expect("a scenario");
             let (found, noted) = reading.finish();

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::flow;
 use super::form::Form;
-use super::form::Reading;
+use super::form::{Beside, Reading};
 use super::lower;
 use super::model::{Doing, Fault, Scenario};
 use super::outline::Outline;
@@ -63,7 +63,8 @@ impl Scenario {
     /// assert!(error.to_string().contains("did you mean `servers`?"));
     /// ```
     pub fn parse(name: &str, bytes: &[u8], folder: Option<&Path>) -> Result<Scenario, Diagnostics> {
-        parse(name, bytes, folder).map_err(|unread| unread.diagnostics(|_, _| Vec::new()))
+        let beside = Beside { folder, ..Beside::default() };
+        parse(name, bytes, beside).map_err(|unread| unread.diagnostics(|_, _| Vec::new()))
     }
 
     /// Reads a scenario from a file, of which no more than [`FILE_MAX`] bytes are looked at.
@@ -100,10 +101,10 @@ impl Unread {
 }
 
 /// Reads a scenario; see [`Scenario::parse`].
-pub(crate) fn parse(name: &str, bytes: &[u8], folder: Option<&Path>) -> Result<Scenario, Unread> {
+pub(crate) fn parse(name: &str, bytes: &[u8], beside: Beside<'_>) -> Result<Scenario, Unread> {
     let document = yaml::read(name, bytes);
     let source = document.source.clone();
-    let mut reading = Reading::new(&source, folder, document.found);
+    let mut reading = Reading::new(&source, beside, document.found);
     let lowered = document.root.and_then(|root| lower::lower(&root, &mut reading));
     let (found, outline) = reading.finish();
     match lowered {
@@ -158,7 +159,7 @@ pub(crate) fn in_yaml(text: &str) -> String {
 fn asked<F: Form>(name: &str, text: &str, form: &F) -> Result<Asked<F::Value>, Diagnostics> {
     let document = yaml::read(name, text.as_bytes());
     let source = document.source.clone();
-    let mut reading = Reading::new(&source, None, document.found);
+    let mut reading = Reading::new(&source, Beside::default(), document.found);
     let value = document.root.and_then(|root| form.read(&root, &mut reading));
     let (mut found, outline) = reading.finish();
     match value {

@@ -45,6 +45,9 @@ impl Context {
         self.recorder.record(self.clock.run_now(), kind);
     }
 
+    /// Shows a part of the server's state.
+    pub fn expose(&self, _name: &str, _value: crate::base::Value) {}
+
     /// Connects to another server, over the link that the scenario declares.
     ///
     /// # Errors

@@ -14,8 +14,10 @@ mod disk;
 mod echo;
 mod http;
 mod input;
+mod node;
 pub mod process;
 pub mod redis;
+mod script;
 mod silent;
 
 use std::future::Future;
@@ -33,6 +35,7 @@ use crate::base::units::show_duration;
 use crate::net::{Listener, Stream};
 use crate::plan::Plan;
 use crate::scenario::model::{Server, ServerKind};
+use crate::script::Datum;
 use crate::trace::Level;
 
 /// The future of one connection.
@@ -61,6 +64,7 @@ pub struct Kept(KeptOf);
 enum KeptOf {
     Http(http::Kept),
     Redis(redis::Kept),
+    Script(Datum),
 }
 
 /// A server that is a program of its own, which looplab starts and stops. Nothing here waits for anything
@@ -91,7 +95,7 @@ pub type Starting = Pin<Box<dyn Future<Output = Result<SocketAddr, String>> + Se
 /// A variable in what the server holds at the start that has no value.
 pub fn handler(
     server: &Server,
-    plan: &Plan,
+    plan: &Arc<Plan>,
     context: &Context,
     kept: Option<Kept>,
 ) -> Result<Arc<dyn Handler>, Diagnostic> {
@@ -100,16 +104,26 @@ pub fn handler(
         ServerKind::Http(http) => {
             let kept = kept.and_then(|Kept(kept)| match kept {
                 KeptOf::Http(kept) => Some(kept),
-                KeptOf::Redis(_) => None,
+                _ => None,
             });
             Arc::new(http::Http::new(http, plan, context, kept)?)
         }
         ServerKind::Redis(redis) => {
             let kept = kept.and_then(|Kept(kept)| match kept {
                 KeptOf::Redis(kept) => Some(kept),
-                KeptOf::Http(_) => None,
+                _ => None,
             });
             Arc::new(redis::Redis::new(redis, context, kept)?)
+        }
+        ServerKind::Node(_) => {
+            let kept = kept.and_then(|Kept(kept)| match kept {
+                KeptOf::Script(kept) => Some(kept),
+                _ => None,
+            });
+            let what = "a node has a script";
+            let scripted = server.script.as_ref();
+            let scripted = scripted.ok_or_else(|| Diagnostic::new(what, server.name.span))?;
+            Arc::new(node::Node::new(server, scripted, plan, context, kept)?)
         }
         ServerKind::Silent | ServerKind::Closed => Arc::new(silent::Silent),
         // What comes to them goes on to the program, and no handler ever sees it.

@@ -25,6 +25,8 @@ pub struct Header {
     pub file: String,
     /// The scenario's text, so that a trace can be drawn and checked again by itself.
     pub text: String,
+    /// The names and texts of its scripts, in the order of the names.
+    pub scripts: Vec<(String, String)>,
 }
 
 impl Header {
@@ -154,6 +156,17 @@ pub enum EventKind {
         /// How serious.
         level: Level,
         /// The line.
+        text: String,
+    },
+    /// A script of a node has failed: one request of it, or one of its timers or tasks.
+    Error {
+        /// The node.
+        node: NodeId,
+        /// The script; empty if it is not known.
+        script: String,
+        /// The line, from 1; 0 if it is not known.
+        line: u32,
+        /// One lower-case clause.
         text: String,
     },
     /// A check's verdict.
@@ -344,6 +357,16 @@ pub enum Outcome {
     Failed,
     /// Could not be decided.
     Unknown,
+}
+
+/// An error of a script in one line: `raft.lua:12: attempt to index a nil value`.
+#[must_use]
+pub fn placed(script: &str, line: u32, text: &str) -> String {
+    match (script, line) {
+        ("", _) => text.to_owned(),
+        (script, 0) => format!("{script}: {text}"),
+        (script, line) => format!("{script}:{line}: {text}"),
+    }
 }
 
 impl Outcome {

@@ -21,7 +21,7 @@ mod write;
 pub use clocks::{Clocks, Stamp, Stamps, VECTOR_ENTRIES_MAX};
 pub use event::{
     Arrived, Event, EventKind, Fate, FaultEvent, FaultPhase, Header, HeaderNode, Level, LoadEvent,
-    LoadLatency, Message, OpEvent, OpPhase, Outcome, StepEvent,
+    LoadLatency, Message, OpEvent, OpPhase, Outcome, StepEvent, placed,
 };
 pub use fault::FaultUnit;
 pub use read::{ReadError, Reader, joining};

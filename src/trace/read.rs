@@ -225,6 +225,15 @@ fn header(value: &Value) -> Option<Header> {
         nodes: nodes.collect::<Option<_>>()?,
         file: text("file")?,
         text: text("text")?,
+        scripts: match &value["scripts"] {
+            Value::Null => Vec::new(),
+            scripts => {
+                let script = |(name, text): (&String, &Value)| {
+                    Some((name.clone(), text.as_str()?.to_owned()))
+                };
+                scripts.as_object()?.iter().map(script).collect::<Option<_>>()?
+            }
+        },
     })
 }
 
@@ -292,6 +301,12 @@ impl Line<'_> {
                     &[Level::Info, Level::Warn, Level::Error],
                     Level::as_str,
                 )?,
+                text: self.text("text")?,
+            },
+            "error" => EventKind::Error {
+                node: self.node("node")?,
+                script: self.text("script")?,
+                line: u32::try_from(self.number("line")?).map_err(|_| "line")?,
                 text: self.text("text")?,
             },
             "check" => EventKind::Check {
@@ -501,6 +516,7 @@ mod tests {
             nodes: vec![node],
             file: "load.yaml".into(),
             text: String::new(),
+            scripts: Vec::new(),
         };
         let us = Duration::from_micros;
         let latency = LoadLatency {

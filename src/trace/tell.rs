@@ -29,6 +29,9 @@ pub(super) fn tell(kind: &EventKind) {
         EventKind::Log { level: Level::Error, text, .. } => {
             tracing::error!(target: "looplab::log", "{text}");
         }
+        EventKind::Error { script, line, text, .. } => {
+            tracing::error!(target: "looplab::node", "{}", super::placed(script, *line, text));
+        }
         EventKind::Check { check, outcome, text, .. } => tracing::info!(
             target: "looplab::check", %check, outcome = outcome.as_str(), "{text}"
         ),

@@ -29,7 +29,7 @@ pub fn write_header(header: &Header, out: &mut Vec<u8>) {
         .iter()
         .map(|node| serde_json::json!({ "name": node.name, "kind": node.kind }))
         .collect();
-    let line = serde_json::json!({
+    let mut line = serde_json::json!({
         "looplab": "trace",
         "version": FORMAT_VERSION,
         "program": header.program,
@@ -40,6 +40,10 @@ pub fn write_header(header: &Header, out: &mut Vec<u8>) {
         "file": header.file,
         "text": header.text,
     });
+    if !header.scripts.is_empty() {
+        let scripts = header.scripts.iter().map(|(name, text)| (name.clone(), text.clone().into()));
+        line["scripts"] = serde_json::Value::Object(scripts.collect());
+    }
     out.extend_from_slice(line.to_string().as_bytes());
     out.push(b'\n');
 }
@@ -137,6 +141,13 @@ impl Line<'_> {
                     self.node("node", *node);
                 }
                 self.text("level", level.as_str());
+                self.text("text", text);
+            }
+            EventKind::Error { node, script, line, text } => {
+                self.event("error");
+                self.node("node", *node);
+                self.text("script", script);
+                self.number("line", u64::from(*line));
                 self.text("text", text);
             }
             EventKind::Check { check, span, outcome, text } => {

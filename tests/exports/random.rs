@@ -40,6 +40,7 @@ fn header() -> impl Strategy<Value = Header> {
             nodes: nodes.collect(),
             file: String::new(),
             text: String::new(),
+            scripts: Vec::new(),
         }
     })
 }

@@ -34,6 +34,7 @@ impl Story {
             nodes: vec![node("app", "http"), node("db", "redis"), node("alice", "client")],
             file: "story.yaml".into(),
             text: String::new(),
+            scripts: Vec::new(),
         };
         let mut story = Story { header, events: Vec::new(), now: 0, seq: 0 };
         for (node, port) in [(APP, 40_001), (DB, 40_002)] {

@@ -92,6 +92,7 @@ fn looplab_file(path: &Path) -> io::Result<()> {
         nodes: vec![node("app", "http"), node("alice", "client")],
         file: "bench.yaml".into(),
         text: String::new(),
+        scripts: Vec::new(),
     };
     let writer = Writer::new(&header, File::create(path)?);
     let failure = writer.failure();

@@ -6,7 +6,7 @@ use std::cell::OnceCell;
 use super::edit::Message;
 use crate::base::{Direction, Value};
 use crate::protocol::resp::RespDecoder;
-use crate::protocol::{Protocol, asked, http_body, http_header, http_status};
+use crate::protocol::{Envelope, Protocol, asked, http_body, http_header, http_status};
 use crate::scenario::Lookup;
 use crate::scenario::model::{Field, PathPart};
 
@@ -56,6 +56,10 @@ impl<'m> Fields<'m> {
     fn body(&self) -> Vec<u8> {
         match self.message.protocol {
             Protocol::Http => http_body(self.message.bytes).unwrap_or_default(),
+            Protocol::Json => {
+                let line = self.message.bytes.trim_ascii();
+                Envelope::parse(line).map_or(line, |envelope| envelope.body).to_vec()
+            }
             Protocol::Redis | Protocol::Line | Protocol::Raw => self.message.bytes.to_vec(),
         }
     }

@@ -39,6 +39,9 @@ pub(super) fn check(
                 }
                 Protocol::Redis => "as it is on the wire: \"+OK\\r\\n\"",
                 Protocol::Line => "a line ends with \"\\n\"",
+                Protocol::Json => {
+                    "one object with a `type`, on a line: \"{\\\"body\\\":{\\\"type\\\":\\\"ping\\\"}}\\n\""
+                }
                 Protocol::Raw => "a message has at least one byte",
             };
             findings.push(error.help(help));
@@ -63,6 +66,7 @@ fn one_message(
             Protocol::Http => b"GET / HTTP/1.1\r\nhost: x\r\n\r\n",
             Protocol::Redis => b"*1\r\n$4\r\nPING\r\n",
             Protocol::Line | Protocol::Raw => b"\n",
+            Protocol::Json => b"{\"body\":{\"type\":\"ping\",\"msg_id\":1}}\n",
         };
         tap.push(Direction::Request, &bytes::Bytes::from_static(request), &seq, &mut |_| {});
     }

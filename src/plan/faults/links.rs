@@ -18,6 +18,7 @@ pub fn protocol_of(kind: &ServerKind) -> Protocol {
         ServerKind::Http(_) => Protocol::Http,
         ServerKind::Redis(_) => Protocol::Redis,
         ServerKind::Echo(echo) if echo.line => Protocol::Line,
+        ServerKind::Node(_) => Protocol::Json,
         _ => Protocol::Raw,
     };
     match kind.foreign() {
@@ -56,7 +57,7 @@ pub(super) fn check(
     let of = |of: &'static str| Part { of, targets: &targets };
     let choice = &link.choice;
     for (predicate, what, spoken) in [
-        (&choice.method, "a method", &[Protocol::Http, Protocol::Redis][..]),
+        (&choice.method, "a method", &[Protocol::Http, Protocol::Redis, Protocol::Json][..]),
         (&choice.path, "a path", &[Protocol::Http]),
         (&choice.status, "a status", &[Protocol::Http]),
     ] {
@@ -181,7 +182,7 @@ pub(super) fn sent(site: &Site<'_>, filter: &Filter, findings: &mut Findings) {
     }
     let targets = [(server.value.as_str(), protocol_of(&site.servers[at].kind))];
     for (predicate, what, spoken) in [
-        (&filter.method, "a method", &[Protocol::Http, Protocol::Redis][..]),
+        (&filter.method, "a method", &[Protocol::Http, Protocol::Redis, Protocol::Json][..]),
         (&filter.path, "a path", &[Protocol::Http]),
         (&filter.status, "a status", &[Protocol::Http]),
     ] {
@@ -243,6 +244,7 @@ impl Part<'_> {
             Protocol::Line => "lines",
             Protocol::Http => "HTTP",
             Protocol::Redis => "redis",
+            Protocol::Json => "messages of nodes",
         };
         let (what, label) = match self.targets {
             [_] => {

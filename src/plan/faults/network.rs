@@ -128,6 +128,7 @@ fn server(kind: &ServerKind, harm: NodeHarm, name: &Located<String>, findings: &
     let durable = match kind {
         ServerKind::Http(http) => Some(http.durable.is_any()),
         ServerKind::Redis(redis) => Some(redis.durable.is_any()),
+        ServerKind::Node(_) => Some(true),
         _ => None,
     };
     let (verb, node) = (harm.verb(), &name.value);

@@ -16,7 +16,8 @@ use super::text::{escape, plural};
 use crate::base::{ConnId, Direction, NodeId, Time};
 use crate::render::harm;
 use crate::trace::{
-    Event, EventKind, Fate, Header, Level, LoadEvent, Message, OpEvent, OpPhase, Outcome, StepEvent,
+    Event, EventKind, Fate, Header, Level, LoadEvent, Message, OpEvent, OpPhase, Outcome,
+    StepEvent, placed,
 };
 
 /// What is told of an event.
@@ -103,6 +104,10 @@ impl<'a> Scene<'a> {
             EventKind::Step(step) => self.step(event.at, step),
             EventKind::Load(load) => {
                 Some(self.note(load.client, &load_words(load, event.at), PLAIN))
+            }
+            EventKind::Error { node, script, line, text } => {
+                let cross = self.style.glyphs().cross;
+                Some(self.note(*node, &format!("{cross} {}", placed(script, *line, text)), BAD))
             }
             EventKind::Log { node, level, text } => self.log(*node, *level, text),
             _ if self.everything => self.other(event),

@@ -7,7 +7,9 @@ use super::tally::Groups;
 use super::text::escape;
 use crate::base::NodeId;
 use crate::render::harm;
-use crate::trace::{Event, EventKind, FaultPhase, Header, Level, Message, Outcome, StepEvent};
+use crate::trace::{
+    Event, EventKind, FaultPhase, Header, Level, Message, Outcome, StepEvent, placed,
+};
 
 /// Kinds of lines, so that their shapes differ.
 const NOTE: u8 = 2;
@@ -52,6 +54,9 @@ impl Kinds<'_> {
                 _ => shape::of_text(NOTE, group(step.client), &step.summary),
             },
             EventKind::Load(load) => shape::of_text(NOTE, load.client.index(), "load"),
+            EventKind::Error { node, script, text, .. } => {
+                shape::of_text(NOTE, group(*node), &format!("{script} {text}"))
+            }
             EventKind::Log { node, level, text } => {
                 let node = node.unwrap_or(NodeId::OUTSIDE);
                 let server = self.header.nodes.get(node.index()).is_some_and(|n| n.kind != CLIENT);
@@ -89,6 +94,9 @@ impl Kinds<'_> {
                     FaultPhase::End => "over",
                 };
                 format!("{} {what}", shape::general(&fault.name))
+            }
+            EventKind::Error { node, script, line, text } => {
+                format!("{}: {}", self.who(*node), placed(script, *line, text))
             }
             EventKind::Log { node, text, .. } => {
                 format!("{}: {text}", self.who(node.unwrap_or(NodeId::OUTSIDE)))

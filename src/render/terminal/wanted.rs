@@ -3,7 +3,7 @@
 use super::columns::base;
 use super::connections::Connections;
 use crate::base::{ConnId, NodeId, Time, glob};
-use crate::trace::{Event, EventKind, FaultEvent, Header};
+use crate::trace::{Event, EventKind, FaultEvent, Header, placed};
 
 /// What somebody asks to see; the default is everything.
 #[derive(Debug, Clone, Default)]
@@ -90,6 +90,7 @@ impl Wanted {
         };
         match &event.kind {
             EventKind::Listen { node, .. }
+            | EventKind::Error { node, .. }
             | EventKind::Crash { node, .. }
             | EventKind::Restart { node }
             | EventKind::Pause { node }
@@ -173,6 +174,7 @@ impl Wanted {
             EventKind::Crash { text, fault, .. } => {
                 says(text) || fault.as_deref().is_some_and(says)
             }
+            EventKind::Error { script, line, text, .. } => says(&placed(script, *line, text)),
             EventKind::Log { text, .. }
             | EventKind::Check { text, .. }
             | EventKind::End { text, .. } => says(text),

@@ -310,6 +310,14 @@ impl<'f, 'a> Fields<'f, 'a> {
         }
     }
 
+    /// The scripts that the file names, as `gather` finds them.
+    pub(crate) fn scripts<T: Default>(&mut self, gather: impl FnOnce(&mut Reading<'_>) -> T) -> T {
+        match &mut self.mode {
+            Mode::Read { reading, .. } => gather(reading),
+            Mode::Describe { .. } => T::default(),
+        }
+    }
+
     /// True if more may have been meant for `key` than stands there: it is given twice, or it is not
     /// there and some other key may be meant for it. To be asked when all keys have been.
     pub(crate) fn is_doubtful(&self, key: &str) -> bool {

@@ -25,7 +25,7 @@ pub(crate) use collections::{Keys, kept, list, named, one_or_many, pairs};
 pub(crate) use fields::{Fields, MERGE, Record, record};
 pub(crate) use places::Places;
 pub(crate) use quantity::{BANDWIDTH, DURATION, RATE, SHARE, SIZE, bytes};
-pub(crate) use reading::Reading;
+pub(crate) use reading::{Beside, Reading};
 pub(crate) use scalars::{
     BOOLEAN, DYNAMIC, NAME, PROSE, STRING, TEXT, bad_name, decimal, integer, located, name_of,
     plain_text, read_text, setting, word,

@@ -5,13 +5,26 @@ use std::path::Path;
 use super::super::outline::Outline;
 use super::super::tree::{Content, Node, Scalar};
 use super::Places;
-use crate::base::{Diagnostic, Source, Span};
+use crate::base::{Diagnostic, Located, Source, Span};
+
+/// What a scenario may take from beside itself.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Beside<'a> {
+    /// The folder of its file.
+    pub(crate) folder: Option<&'a Path>,
+    /// The texts of scripts, by name: those that a trace has kept.
+    pub(crate) scripts: &'a [(String, String)],
+}
 
 /// The state of one reading.
 pub(crate) struct Reading<'a> {
     source: &'a Source,
     /// The folder that `file:` is relative to.
     pub(crate) folder: Option<&'a Path>,
+    /// Scripts that need no file, by name.
+    given: &'a [(String, String)],
+    /// The scripts that were named.
+    pub(crate) scripts: Vec<Located<String>>,
     /// How many regular expressions have been compiled.
     pub(crate) regexes: usize,
     /// How many bytes have been read from files.
@@ -24,11 +37,22 @@ pub(crate) struct Reading<'a> {
 impl<'a> Reading<'a> {
     pub(crate) fn new(
         source: &'a Source,
-        folder: Option<&'a Path>,
+        beside: Beside<'a>,
         found: Vec<Diagnostic>,
     ) -> Reading<'a> {
-        let outline = Outline::default();
-        Reading { source, folder, regexes: 0, file_bytes: 0, outline, found }
+        let (outline, scripts) = (Outline::default(), Vec::new());
+        let Beside { folder, scripts: given } = beside;
+        Reading { source, folder, given, scripts, regexes: 0, file_bytes: 0, outline, found }
+    }
+
+    /// The text of a script that needs no file.
+    pub(crate) fn given_script(&self, name: &str) -> Option<&'a str> {
+        self.given.iter().find(|(given, _)| given == name).map(|(_, text)| text.as_str())
+    }
+
+    /// True if nothing wrong was found so far.
+    pub(crate) fn is_sound(&self) -> bool {
+        self.found.is_empty()
     }
 
     /// Records what is wrong.

@@ -132,7 +132,29 @@ impl Form for FileForm {
     }
 }
 
-type FileError = (String, Option<&'static str>);
+/// The text of a script from a file.
+///
+/// # Errors
+/// Why there is none, and what to do.
+pub(super) fn script_file(
+    name: &str,
+    bytes_max: usize,
+    reading: &mut Reading<'_>,
+) -> Result<String, FileError> {
+    let Some(folder) = reading.folder else {
+        let help = "write it under `scripts:`, or give the scenario a file of its own";
+        return Err((format!("there is no script `{}` here", shortened(name)), Some(help)));
+    };
+    let left = FILE_BODIES_MAX.saturating_sub(reading.file_bytes);
+    let bytes = read_file(folder, name, left)?;
+    if bytes.len() > bytes_max {
+        return Err((format!("`{}` is longer than 1 MiB", shortened(name)), None));
+    }
+    reading.file_bytes += bytes.len() as u64;
+    String::from_utf8(bytes).map_err(|_| (format!("`{}` is not UTF-8 text", shortened(name)), None))
+}
+
+pub(super) type FileError = (String, Option<&'static str>);
 
 fn read_file(folder: &Path, name: &str, left: u64) -> Result<Vec<u8>, FileError> {
     let shown = shortened(name);

@@ -64,6 +64,25 @@ pub(super) const REDIS_REPLY: FieldSet = FieldSet {
     json: Some("the reply"),
 };
 
+/// The reply of a node.
+pub(super) const NODE_REPLY: FieldSet = FieldSet {
+    of: "node's reply",
+    words: &[
+        ("type", "the reply's `type`"),
+        ("reply", "the whole reply"),
+        ("node", "the node that was asked"),
+        (
+            "error",
+            "what went wrong: as for HTTP, or the name of the error that the node replied: `temporarily-unavailable`, \
+             `precondition-failed`, ... or `error 1000`",
+        ),
+        MESSAGE,
+        TOOK,
+    ],
+    prefixes: &[VARS],
+    json: Some("the reply"),
+};
+
 /// What a raw connection received.
 pub(super) const RECEIVED: FieldSet = FieldSet {
     of: "receive step",
@@ -146,8 +165,8 @@ pub(super) const ON_LINK: FieldSet = FieldSet {
 };
 
 /// All sets, for telling where a field would fit.
-const ALL: [&FieldSet; 7] =
-    [&HTTP_REPLY, &REDIS_REPLY, &RECEIVED, &DONE, &PROGRAM, &REQUEST, &ON_LINK];
+const ALL: [&FieldSet; 8] =
+    [&HTTP_REPLY, &REDIS_REPLY, &NODE_REPLY, &RECEIVED, &DONE, &PROGRAM, &REQUEST, &ON_LINK];
 
 impl FieldSet {
     /// The pattern of its fields, for the schema.
@@ -316,7 +335,16 @@ pub(super) fn fields_chapter(book: &mut Book) -> &'static str {
 
 /// For everything that has fields, what it is called and its fields with what they are.
 pub(in super::super) fn field_tables() -> Vec<(&'static str, Vec<(String, String)>)> {
-    let sets =
-        [&HTTP_REPLY, &REDIS_REPLY, &RECEIVED, &DONE, &PROGRAM, &VARIABLES, &REQUEST, &ON_LINK];
+    let sets = [
+        &HTTP_REPLY,
+        &REDIS_REPLY,
+        &NODE_REPLY,
+        &RECEIVED,
+        &DONE,
+        &PROGRAM,
+        &VARIABLES,
+        &REQUEST,
+        &ON_LINK,
+    ];
     sets.iter().map(|set| (set.of, set.listed())).collect()
 }

@@ -15,6 +15,7 @@ use super::super::model::{
 use super::super::outline::Section;
 use super::super::tree::Node;
 use super::fault::moments;
+use super::script;
 use super::step::steps;
 use crate::base::{Diagnostic, Source};
 
@@ -110,7 +111,8 @@ impl Record for Scenario {
         let checks = f.optional("checks", doc, kept(variants::<Check>())).unwrap_or_default();
         let doc = "What the trace keeps.";
         let trace = f.optional("trace", doc, record::<TraceOptions>()).unwrap_or_default();
-        f.reserved(&[("script", "scripts come with a later version")]);
+        let inline = script::inline(f);
+        let scripts = f.scripts(|reading| script::gather(inline, reading));
         if f.has("looplab") {
             // Another version may mean anything.
             version?;
@@ -130,6 +132,7 @@ impl Record for Scenario {
             flows,
             clients,
             checks,
+            scripts,
             trace,
         })
     }

@@ -4,16 +4,16 @@ use super::super::form::{
     BOOLEAN, DYNAMIC, Entry, Fields, Keys, PROSE, STRING, Select, Variant, Variants, integer,
     located, pairs, word,
 };
-use super::super::model::{Durable, EchoServer, RedisServer, Server, ServerKind};
+use super::super::model::{Durable, EchoServer, RedisServer, Scripted, Server, ServerKind};
 use super::distribution::DISTRIBUTION;
 use super::http::http;
 use super::process;
+use super::script::{node, scripted};
 use crate::base::{Located, Span};
 
 /// How many connections a server serves at once unless it says otherwise.
 pub(super) const CONNECTIONS_DEFAULT: u32 = 20_000;
 
-const SCRIPT: &str = "scripts come with a later version";
 const DATABASE: &str = "databases other than redis come with a later version";
 
 impl Variants for Server {
@@ -30,17 +30,11 @@ impl Variants for Server {
     }
 
     fn reserved() -> &'static [(&'static str, &'static str)] {
-        &[
-            ("node", "nodes come with a later version"),
-            ("script", SCRIPT),
-            ("postgres", DATABASE),
-            ("mysql", DATABASE),
-            ("mongodb", DATABASE),
-        ]
+        &[("postgres", DATABASE), ("mysql", DATABASE), ("mongodb", DATABASE)]
     }
 }
 
-static SERVERS: [Variant<Server>; 7] = [
+static SERVERS: [Variant<Server>; 8] = [
     Variant {
         keys: &["echo"],
         last: false,
@@ -62,7 +56,10 @@ static SERVERS: [Variant<Server>; 7] = [
                       - { on: GET /hits, add: { hits: 1 }, respond: { json: { hits: \"${hits}\" } } }\n      \
                       - { on: \"* /items\", collection: items }",
         },
-        fields: |f, _| finish(f, |f| http(f).map(ServerKind::Http)),
+        fields: |f, _| {
+            let script = scripted(f, false);
+            finish(f, script, |f| http(f).map(ServerKind::Http))
+        },
     },
     Variant {
         keys: &["redis"],
@@ -76,6 +73,21 @@ static SERVERS: [Variant<Server>; 7] = [
         fields: redis,
     },
     Variant {
+        keys: &["node"],
+        last: false,
+        entry: Entry {
+            name: "node",
+            doc: "Nothing but its script: it speaks JSON messages, a line each, in Maelstrom's envelope.",
+            example: "servers:\n  n1: &node { type: node, script: gossip.lua, env: { fanout: 2 } }\n  \
+                      n2: *node\nscripts:\n  gossip.lua: |\n    function on.ping() return { type = \"pong\" } end",
+        },
+        fields: |f, _| {
+            let script = scripted(f, true);
+            let server = finish(f, script, node)?;
+            server.script.is_some().then_some(server)
+        },
+    },
+    Variant {
         keys: &["closed"],
         last: false,
         entry: Entry {
@@ -83,7 +95,7 @@ static SERVERS: [Variant<Server>; 7] = [
             doc: "An address at which nothing listens: connecting to it is refused.",
             example: "servers:\n  nobody: { type: closed }",
         },
-        fields: |f, _| finish(f, |_| Some(ServerKind::Closed)),
+        fields: |f, _| finish(f, None, |_| Some(ServerKind::Closed)),
     },
     Variant {
         keys: &["silent"],
@@ -93,7 +105,7 @@ static SERVERS: [Variant<Server>; 7] = [
             doc: "Accepts connections, reads, and never answers.",
             example: "servers:\n  blackhole: { type: silent }",
         },
-        fields: |f, _| finish(f, |_| Some(ServerKind::Silent)),
+        fields: |f, _| finish(f, None, |_| Some(ServerKind::Silent)),
     },
     Variant {
         keys: &["process"],
@@ -129,9 +141,9 @@ fn foreign(
 ) -> Option<Server> {
     let (about, port) = common(f);
     let kind = kind(f);
-    f.reserved(&[("script", SCRIPT)]);
     let name = Located::new(String::new(), Span::default());
-    Some(Server { name, about, port, connections_max: CONNECTIONS_DEFAULT, kind: kind? })
+    let connections_max = CONNECTIONS_DEFAULT;
+    Some(Server { name, about, port, connections_max, script: None, kind: kind? })
 }
 
 /// The keys of all servers.
@@ -146,6 +158,7 @@ fn common(f: &mut Fields<'_, '_>) -> (Option<String>, Option<Located<u16>>) {
 /// The keys of every server of looplab's own, and those of its kind.
 fn finish(
     f: &mut Fields<'_, '_>,
+    script: Option<Scripted>,
     kind: impl FnOnce(&mut Fields<'_, '_>) -> Option<ServerKind>,
 ) -> Option<Server> {
     let (about, port) = common(f);
@@ -153,16 +166,12 @@ fn finish(
     let limit = integer(1..=1_000_000_u32);
     let connections_max = f.or("connections", doc, limit, "20000", CONNECTIONS_DEFAULT);
     let kind = kind(f);
-    f.reserved(&[
-        ("script", SCRIPT),
-        ("env", "it belongs to scripts, which come with a later version"),
-    ]);
     let name = Located::new(String::new(), Span::default());
-    Some(Server { name, about, port, connections_max, kind: kind? })
+    Some(Server { name, about, port, connections_max, script, kind: kind? })
 }
 
 fn echo(f: &mut Fields<'_, '_>, _: &'static str) -> Option<Server> {
-    finish(f, |f| {
+    finish(f, None, |f| {
         let doc = "`stream` sends back bytes as they come, `line` whole lines only.";
         let line = f.or("mode", doc, word(&[("stream", false), ("line", true)]), "stream", false);
         let delay = f.optional("delay", "The pause before each answer.", DISTRIBUTION);
@@ -176,7 +185,8 @@ fn echo(f: &mut Fields<'_, '_>, _: &'static str) -> Option<Server> {
 }
 
 fn redis(f: &mut Fields<'_, '_>, _: &'static str) -> Option<Server> {
-    finish(f, |f| {
+    let script = scripted(f, false);
+    finish(f, script, |f| {
         let doc = "What it holds at the start: text and numbers as strings, lists as lists, \
                    mappings as hashes.";
         let data = f.optional("data", doc, pairs(Keys::Any, DYNAMIC)).unwrap_or_default();

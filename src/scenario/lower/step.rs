@@ -15,7 +15,7 @@ use super::fault::{doing_step, is_verb};
 use super::field::{FieldForm, FieldSet, HTTP_REPLY, VARIABLES};
 use super::predicate::ExpectationsForm;
 use super::target::{AFTER, TARGET};
-use super::{redis, socket};
+use super::{node, redis, socket};
 use crate::base::{Diagnostic, Located, Span};
 
 /// A list of steps.
@@ -55,7 +55,7 @@ const fn variant(
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
 
-static STEPS: [Variant<Step>; 19] = [
+static STEPS: [Variant<Step>; 20] = [
     variant(
         METHODS,
         Entry {
@@ -77,6 +77,19 @@ static STEPS: [Variant<Step>; 19] = [
                       - redis: [cache, GET, \"item:42\"]\n  capture: { qty: reply }",
         },
         redis::redis,
+    ),
+    variant(
+        &["call"],
+        Entry {
+            name: "call step",
+            doc: "Sends a JSON message to a node and waits for the reply. Of several nodes the first one is \
+                  asked by the client's first instance, the second by its second, and so on; after a failure \
+                  the next attempt and the next step turn to the next node. A reply of `type: error` is an error.",
+            example: "- call: n1\n  json: { type: write, key: x, value: 1 }\n  op: { f: write, key: x, value: 1 }\n\
+                      - call: [n1, n2, n3]\n  json: { type: read, key: x }\n  retry: { every: 10ms, times: 5 }\n  \
+                      expect: { type: read_ok }\n  capture: { x: $.value }",
+        },
+        node::call,
     ),
     variant(
         &["connect"],

@@ -1,0 +1,55 @@
+//! Scripts: Lua 5.4 in a sandbox, as a machine without I/O.
+//!
+//! ```text
+//! Scripts (texts, by name) -> Machine: a state of Lua, the functions that its script declares
+//!   entry (a message, a timer, a task)  -> coroutine -> Step::Wait(request)  | Step::Done | Step::Failed
+//!   what came of the request (Answer)   -> resumed   -> Step::...
+//!   what needs no waiting (send, log, arm a timer)   -> Host, at once
+//! ```
+//!
+//! A handler is written straight through; where it waits, its coroutine yields a [`Request`] and whoever
+//! drives the machine resumes it with an [`Answer`]. So the machine knows no network, no clock and no task,
+//! runs alike in both worlds, and is tested without any of them.
+//!
+//! # What makes it repeatable
+//! Every source of time and chance is the [`Host`]'s. Tables are walked in the order of their keys, nothing
+//! shows an address, nothing depends on when memory is collected, logarithms and the like come from `libm`.
+//!
+//! # What makes it safe
+//! No files, no processes, no bytecode, no `load`, no `debug`. Memory and the instructions between two waits
+//! are bounded ([`Limits`]), in patterns too; an error that has used them up cannot be caught. An error
+//! names script and line, ends its own coroutine and nothing else.
+
+mod datum;
+mod error;
+mod json;
+mod library;
+mod machine;
+mod pattern;
+mod sandbox;
+mod scripts;
+#[cfg(test)]
+mod tests;
+
+pub use datum::Datum;
+pub use error::ScriptError;
+pub use machine::{
+    Answer, Entry, Facts, Host, HttpRequest, Machine, Output, Request, Running, Step,
+};
+pub use scripts::{SCRIPT_MAX, SCRIPTS_MAX, Script, Scripts};
+
+/// What a script may use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The most memory of one state of Lua, in bytes.
+    pub memory_bytes: usize,
+    /// The most instructions of one coroutine between two waits.
+    pub instructions: u64,
+}
+
+impl Default for Limits {
+    /// 64 MiB, and 20,000,000 instructions, about a second.
+    fn default() -> Limits {
+        Limits { memory_bytes: 64 * 1024 * 1024, instructions: 20_000_000 }
+    }
+}

@@ -1,0 +1,327 @@
+-- What every script sees in the place of Lua's own library: the same names, bounded and in a fixed order.
+-- Called once, with what the host gives, before any script is loaded.
+local host = ...
+
+local getmetatable, ipairs, next, rawget, select, type = getmetatable, ipairs, next, rawget, select, type
+local error, raw_pcall, raw_xpcall, raw_setmetatable, raw_tostring = error, pcall, xpcall, setmetatable, tostring
+local sort, concat = table.sort, table.concat
+local format, rep, sub = string.format, string.rep, string.sub
+local exhausted = host.exhausted
+
+-- An error that has used up the run's patience passes through every pcall: it cannot be caught and gone on from.
+local function caught(ok, ...)
+  if not ok and exhausted() then error((...), 0) end
+  return ok, ...
+end
+
+function pcall(f, ...) return caught(raw_pcall(f, ...)) end
+
+function xpcall(f, handler, ...)
+  return caught(raw_xpcall(f, function(e)
+    if exhausted() then return e end
+    return handler(e)
+  end, ...))
+end
+
+-- Addresses differ from run to run, so nothing shows one.
+local function has_address(v)
+  local t = type(v)
+  if t == "table" or t == "userdata" then
+    local mt = getmetatable(v)
+    return not (type(mt) == "table" and (rawget(mt, "__tostring") ~= nil or rawget(mt, "__name") ~= nil))
+  end
+  return t == "function" or t == "thread"
+end
+
+function tostring(v)
+  if v == host.null then return "null" end
+  if has_address(v) then return type(v) end
+  return raw_tostring(v)
+end
+local tostring = tostring
+
+-- ---- order ----------------------------------------------------------------------------------------------
+
+local rank = { number = 1, string = 2, boolean = 3 }
+
+local function less(a, b)
+  local ta, tb = type(a), type(b)
+  if ta == tb then
+    if ta == "boolean" then return not a and b end
+    return a < b
+  end
+  return rank[ta] < rank[tb]
+end
+
+-- The keys of a table in the order of numbers, strings, false, true.
+local function keys_of(t, level)
+  local keys, n, plain, first = {}, 0, true, nil
+  for k in next, t do
+    local kind = type(k)
+    if kind ~= first then
+      if first ~= nil then plain = false end
+      first = first or kind
+      if not rank[kind] then
+        error("a table whose keys are a " .. kind .. " has no order that is the same in every run: use names or numbers as keys", level + 1)
+      end
+    end
+    n = n + 1
+    keys[n] = k
+  end
+  if n > 1 then
+    if plain and first ~= "boolean" then sort(keys) else sort(keys, less) end
+  end
+  return keys, n
+end
+
+function pairs(t)
+  local mt = getmetatable(t)
+  if type(mt) == "table" and mt.__pairs then return mt.__pairs(t) end
+  if type(t) ~= "table" then
+    error("bad argument #1 to 'pairs' (table expected, got " .. (t == nil and "nil" or type(t)) .. ")", 2)
+  end
+  local keys, n = keys_of(t, 2)
+  local i = 0
+  return function()
+    while i < n do
+      i = i + 1
+      local k = keys[i]
+      local v = rawget(t, k)
+      if v ~= nil then return k, v end
+    end
+  end, t, nil
+end
+
+function _G.next(t, key)
+  local keys, n = keys_of(t, 2)
+  if key == nil then return keys[1], rawget(t, keys[1]) end
+  for i = 1, n do
+    if keys[i] == key then
+      if i == n then return nil end
+      return keys[i + 1], rawget(t, keys[i + 1])
+    end
+  end
+  error("invalid key to 'next'", 2)
+end
+
+-- ---- metatables -----------------------------------------------------------------------------------------
+
+function setmetatable(t, mt)
+  if type(mt) == "table" and (rawget(mt, "__gc") ~= nil or rawget(mt, "__mode") ~= nil) then
+    error("`__gc` and `__mode` depend on when memory is collected, which no run can repeat", 2)
+  end
+  return raw_setmetatable(t, mt)
+end
+
+-- ---- tables ---------------------------------------------------------------------------------------------
+-- Those that loop in C would not be counted, and `__len` can make them loop for ever.
+
+local function length(t, name)
+  if type(t) ~= "table" then
+    error("bad argument #1 to '" .. name .. "' (table expected, got " .. (t == nil and "no value" or type(t)) .. ")", 3)
+  end
+  return #t
+end
+
+function table.insert(t, ...)
+  local n = length(t, "insert") + 1
+  local given = select("#", ...)
+  if given == 1 then
+    t[n] = (...)
+  elseif given == 2 then
+    local at, v = ...
+    at = host.integer(at)
+    if not at then error("bad argument #2 to 'insert' (number expected)", 2) end
+    if at < 1 or at > n then error("bad argument #2 to 'insert' (position out of bounds)", 2) end
+    for i = n, at + 1, -1 do t[i] = t[i - 1] end
+    t[at] = v
+  else
+    error("wrong number of arguments to 'insert'", 2)
+  end
+end
+
+function table.remove(t, at)
+  local n = length(t, "remove")
+  if at == nil then
+    if n == 0 then return nil end
+    at = n
+  else
+    at = host.integer(at)
+    if not at then error("bad argument #2 to 'remove' (number expected)", 2) end
+    if n + 1 == at or (n == 0 and at == 0) then
+      local v = t[at]
+      t[at] = nil
+      return v
+    end
+    if at < 1 or at > n + 1 then error("bad argument #2 to 'remove' (position out of bounds)", 2) end
+  end
+  local v = t[at]
+  for i = at, n - 1 do t[i] = t[i + 1] end
+  t[n] = nil
+  return v
+end
+
+function table.move(a, from, to, at, b)
+  b = b or a
+  if from > to then return b end
+  if at > to or at <= from or b ~= a then
+    for i = 0, to - from do b[at + i] = a[from + i] end
+  else
+    for i = to - from, 0, -1 do b[at + i] = a[from + i] end
+  end
+  return b
+end
+
+function table.concat(t, sep, i, j)
+  local n = j or length(t, "concat")
+  i = i or 1
+  if n - i > 10000000 then error("'concat' of more than 10000000 elements", 2) end
+  local ok, text = raw_pcall(concat, t, sep, i, n)
+  if not ok then error(text, 2) end
+  return text
+end
+
+-- ---- strings --------------------------------------------------------------------------------------------
+
+function string.rep(s, n, sep)
+  s, n, sep = host.text(s), host.integer(n), sep == nil and "" or host.text(sep)
+  if not s then error("bad argument #1 to 'rep' (string expected)", 2) end
+  if not n then error("bad argument #2 to 'rep' (number expected)", 2) end
+  if not sep then error("bad argument #3 to 'rep' (string expected)", 2) end
+  if n <= 0 or #s + #sep == 0 then return "" end
+  if (#s + #sep) * (n + 0.0) > host.memory_max then
+    error("a string of " .. format("%.0f", (#s + #sep) * (n + 0.0)) .. " bytes is more than the memory of a script, " .. host.memory_text, 2)
+  end
+  return rep(s, n, sep)
+end
+
+function string.format(text, ...)
+  local n = select("#", ...)
+  local values = { ... }
+  for i = 1, n do
+    local v = values[i]
+    if v == host.null or has_address(v) then values[i] = tostring(v) end
+  end
+  local ok, made = raw_pcall(format, text, table.unpack(values, 1, n))
+  if not ok then error(made, 2) end
+  if host.find(text, "%%%-?%d*p", 1, false) then error("`%p` shows an address, which differs from run to run", 2) end
+  return made
+end
+
+local function argument(v, at, name)
+  local text = host.text(v)
+  if not text then
+    error("bad argument #" .. at .. " to '" .. name .. "' (string expected, got " .. (v == nil and "nil" or type(v)) .. ")", 3)
+  end
+  return text
+end
+
+string.dump, string.pack, string.unpack, string.packsize = nil, nil, nil, nil
+
+function string.find(s, pattern, init, plain)
+  s, pattern = argument(s, 1, "find"), argument(pattern, 2, "find")
+  return host.find(s, pattern, init, plain and true or false)
+end
+
+function string.match(s, pattern, init)
+  s, pattern = argument(s, 1, "match"), argument(pattern, 2, "match")
+  return host.match(s, pattern, init)
+end
+
+function string.gmatch(s, pattern, init)
+  s, pattern = argument(s, 1, "gmatch"), argument(pattern, 2, "gmatch")
+  local at, behind = init or 1, nil
+  return function()
+    while true do
+      local found = { host.captures(s, pattern, at, false) }
+      if not found[1] then return nil end
+      local after = found[2] + 1
+      if after ~= behind then
+        at, behind = after, after
+        return table.unpack(found, 3)
+      end
+      -- An empty match right behind the one before it does not count.
+      at = found[1] + 1
+      if at > #s + 1 then return nil end
+    end
+  end
+end
+
+function string.gsub(s, pattern, repl, max)
+  s, pattern = argument(s, 1, "gsub"), argument(pattern, 2, "gsub")
+  local kind = type(repl)
+  if kind ~= "string" and kind ~= "number" and kind ~= "table" and kind ~= "function" then
+    error("bad argument #3 to 'gsub' (string/function/table expected, got " .. (repl == nil and "nil" or kind) .. ")", 2)
+  end
+  local anchored = sub(pattern, 1, 1) == "^"
+  if anchored then pattern = sub(pattern, 2) end
+  local out, at, count, behind = {}, 1, 0, nil
+  max = max or math.maxinteger
+  while count < max do
+    local found = { host.captures(s, pattern, at, true) }
+    local first, last = found[1], found[2]
+    if first and last + 1 ~= behind then
+      count = count + 1
+      local whole, with = sub(s, first, last), nil
+      if kind == "table" then
+        with = repl[found[3]]
+      elseif kind == "function" then
+        with = repl(table.unpack(found, 3))
+      else
+        with = host.expand(raw_tostring(repl), whole, table.unpack(found, 3))
+      end
+      if with == nil or with == false then
+        with = whole
+      elseif type(with) ~= "string" and type(with) ~= "number" then
+        error("invalid replacement value (a " .. type(with) .. ")", 2)
+      end
+      out[#out + 1] = with
+      at, behind = last + 1, last + 1
+    elseif at <= #s then
+      out[#out + 1] = sub(s, at, at)
+      at = at + 1
+    else
+      break
+    end
+    if anchored then break end
+  end
+  if at <= #s then out[#out + 1] = sub(s, at) end
+  return concat(out), count
+end
+
+-- ---- numbers --------------------------------------------------------------------------------------------
+
+math.randomseed, math.random = nil, host.random
+for name, f in next, host.math do math[name] = f end
+
+-- ---- the rest -------------------------------------------------------------------------------------------
+
+null = host.null
+json = {
+  encode = host.encode,
+  decode = host.decode,
+  array = function(t) return raw_setmetatable(t or {}, host.array) end,
+  object = function(t) return raw_setmetatable(t or {}, host.object) end,
+}
+
+function print(...)
+  local texts = {}
+  for i = 1, select("#", ...) do texts[i] = tostring((select(i, ...))) end
+  host.print(concat(texts, "\t"))
+end
+
+local loaded, loading = {}, {}
+function require(name)
+  if loaded[name] ~= nil then return loaded[name] end
+  if loading[name] then error("`" .. raw_tostring(name) .. "` requires itself", 2) end
+  loading[name] = true
+  local chunk, why = host.module(name)
+  if not chunk then error(why, 2) end
+  local value = chunk(name)
+  loading[name] = nil
+  if value == nil then value = true end
+  loaded[name] = value
+  return value
+end
+
+collectgarbage, dofile, loadfile, load, coroutine, warn = nil, nil, nil, nil, nil, nil

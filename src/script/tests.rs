@@ -1,0 +1,547 @@
+//! The machine without a world: a host that writes down what it is asked.
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+
+use super::*;
+
+/// A host of which the clock stands still.
+#[derive(Default)]
+struct Notes {
+    told: Mutex<Vec<String>>,
+}
+
+impl Notes {
+    fn tell(&self, text: String) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).push(text);
+    }
+
+    fn take(&self) -> Vec<String> {
+        std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Host for Notes {
+    fn now_ms(&self) -> f64 {
+        12.5
+    }
+    fn draw(&self) -> u64 {
+        1 << 63
+    }
+    fn log(&self, warn: bool, text: String) {
+        self.tell(format!("{}{text}", if warn { "warn: " } else { "" }));
+    }
+    fn expose(&self, name: &str, value: serde_json::Value) {
+        self.tell(format!("{name} = {value}"));
+    }
+    fn send(&self, to: &str, fields: Vec<u8>) {
+        self.tell(format!("send {to} {}", String::from_utf8_lossy(&fields)));
+    }
+    fn spawn(&self, task: u64) {
+        self.tell(format!("spawn {task}"));
+    }
+    fn cancel(&self, task: u64) {
+        self.tell(format!("cancel {task}"));
+    }
+    fn arm(&self, timer: u64, after_ms: f64) {
+        self.tell(format!("arm {timer} {after_ms}"));
+    }
+    fn disarm(&self, timer: u64) {
+        self.tell(format!("disarm {timer}"));
+    }
+    fn wake(&self, waiter: u64) {
+        self.tell(format!("wake {waiter}"));
+    }
+    fn sync(&self, durable: Datum) -> Result<(), String> {
+        self.tell(format!("sync {durable:?}"));
+        Ok(())
+    }
+    fn route(&self, _pattern: &str) -> Result<(), String> {
+        Err("this is no http server".into())
+    }
+    fn command(&self, _name: &str) -> Result<(), String> {
+        Err("this is no redis server".into())
+    }
+}
+
+/// A machine and its host.
+struct Bench {
+    machine: Machine,
+    notes: Arc<Notes>,
+}
+
+fn try_bench(text: &str, limits: Limits, durable: Option<&Datum>) -> Result<Bench, ScriptError> {
+    let script = Script { name: "app.lua".into(), text: text.into() };
+    let scripts = Arc::new(Scripts::new([script]));
+    let speaks = [("app", "node"), ("b", "node"), ("db", "redis"), ("alice", "client")];
+    let facts = Facts {
+        name: "app".into(),
+        nodes: vec!["app".into(), "b".into()],
+        peers: vec!["b".into()],
+        speaks: speaks.map(|(name, kind)| (name.to_owned(), kind)).into(),
+        ..Facts::default()
+    };
+    let notes = Arc::new(Notes::default());
+    let host: Arc<dyn Host> = notes.clone();
+    let weak: Weak<dyn Host> = Arc::downgrade(&host);
+    let machine = Machine::new(&scripts, "app.lua", facts, limits, durable, weak)?;
+    Ok(Bench { machine, notes })
+}
+
+fn bench(text: &str) -> Bench {
+    try_bench(text, Limits::default(), None).unwrap_or_else(|error| panic!("{error}"))
+}
+
+impl Bench {
+    fn message(&self, body: &str) -> Step {
+        self.machine.enter(Entry::Message { from: "alice", body: body.as_bytes(), asks: true })
+    }
+
+    fn reply(&self, body: &str) -> String {
+        match self.message(body) {
+            Step::Done(Output::Reply(fields)) => String::from_utf8(fields).expect("JSON is UTF-8"),
+            Step::Done(other) => panic!("{other:?}"),
+            Step::Failed(error) => panic!("{error}"),
+            Step::Wait(_, request) => panic!("waits for {request:?}"),
+        }
+    }
+
+    fn error(&self, body: &str) -> ScriptError {
+        match self.message(body) {
+            Step::Failed(error) => error,
+            Step::Done(other) => panic!("{other:?}"),
+            Step::Wait(_, request) => panic!("waits for {request:?}"),
+        }
+    }
+}
+
+/// What an expression comes to, as text.
+fn eval(expression: &str) -> String {
+    let text = format!("function on.go() return {{ type = 'ok', v = tostring({expression}) }} end");
+    let reply = bench(&text).reply(r#"{"type":"go"}"#);
+    let value: serde_json::Value = serde_json::from_str(&format!("{{{reply}}}")).expect("JSON");
+    value["v"].as_str().unwrap_or_default().to_owned()
+}
+
+fn load_error(text: &str) -> String {
+    match try_bench(text, Limits::default(), None) {
+        Err(error) => error.to_string(),
+        Ok(_) => panic!("it loads"),
+    }
+}
+
+#[test]
+fn a_handler_answers_with_its_fields_in_order_and_the_type_first() {
+    let bench = bench(
+        "function on.read(msg, from) return { z = 1, a = msg.key, type = 'read_ok', n = from } end",
+    );
+    let reply = bench.reply(r#"{"type":"read","key":"x"}"#);
+    assert_eq!(reply, r#""type":"read_ok","a":"x","n":"alice","z":1"#);
+}
+
+#[test]
+fn a_handler_waits_where_it_calls_and_goes_on_with_the_answer() {
+    let bench = bench(
+        "function on.go(msg)
+           local reply, err = ctx.call('b', { type = 'ping', n = msg.n }, { timeout = 50 })
+           if not reply then return { type = 'failed', kind = err.kind, text = tostring(err) } end
+           return { type = 'ok', n = reply.n + 1 }
+         end",
+    );
+    let Step::Wait(running, request) = bench.message(r#"{"type":"go","n":1}"#) else {
+        panic!("it does not wait");
+    };
+    let fields = br#""type":"ping","n":1"#.to_vec();
+    assert_eq!(request, Request::Call { to: "b".into(), fields, timeout_ms: Some(50.0) });
+    let answer = Answer::Json(bytes::Bytes::from_static(br#"{"type":"pong","n":41}"#));
+    match bench.machine.resume(running, answer) {
+        Step::Done(Output::Reply(fields)) => assert_eq!(fields, br#""type":"ok","n":42"#),
+        _ => panic!("it is not done"),
+    }
+    let Step::Wait(running, _) = bench.message(r#"{"type":"go","n":1}"#) else {
+        panic!("it does not wait");
+    };
+    let failed =
+        Answer::Failed { kind: "timeout", text: "no reply within 50ms".into(), code: None };
+    match bench.machine.resume(running, failed) {
+        Step::Done(Output::Reply(fields)) => {
+            let fields = String::from_utf8(fields).expect("JSON is UTF-8");
+            assert_eq!(
+                fields,
+                r#""type":"failed","kind":"timeout","text":"timeout: no reply within 50ms""#
+            );
+        }
+        _ => panic!("it is not done"),
+    }
+}
+
+#[test]
+fn handlers_that_wait_do_not_wait_for_each_other() {
+    let bench =
+        bench("function on.go(msg) ctx.sleep(msg.ms) return { type = 'ok', ms = msg.ms } end");
+    let Step::Wait(first, Request::Sleep { ms: 5.0 }) = bench.message(r#"{"type":"go","ms":5}"#)
+    else {
+        panic!("it does not sleep");
+    };
+    let Step::Wait(second, Request::Sleep { ms: 6.0 }) = bench.message(r#"{"type":"go","ms":6}"#)
+    else {
+        panic!("it does not sleep");
+    };
+    for (running, fields) in [(second, r#""type":"ok","ms":6"#), (first, r#""type":"ok","ms":5"#)] {
+        match bench.machine.resume(running, Answer::Passed) {
+            Step::Done(Output::Reply(reply)) => assert_eq!(reply, fields.as_bytes()),
+            _ => panic!("it is not done"),
+        }
+    }
+}
+
+#[test]
+fn an_error_names_script_and_line_and_ends_its_own_coroutine_only() {
+    let bench = bench(
+        "function on.bad(msg)\n  local t = nil\n  return t.x\nend\nfunction on.good() return { type = 'ok' } end",
+    );
+    let error = bench.error(r#"{"type":"bad"}"#);
+    assert_eq!((error.script.as_str(), error.line), ("app.lua", 3));
+    assert_eq!(error.message, "attempt to index a nil value (local 't')");
+    assert_eq!(bench.reply(r#"{"type":"good"}"#), r#""type":"ok""#);
+}
+
+#[test]
+fn an_error_in_a_function_of_looplab_is_told_where_it_was_called() {
+    for (call, says) in [
+        ("ctx.call('c', { type = 'x' })", "no server is called `c`; did you mean `b`?"),
+        ("ctx.send('db', { type = 'x' })", "`db` is no node: it speaks redis"),
+        (
+            "ctx.send('alice', { type = 'x' })",
+            "`alice` is a client: it can be answered, not sent to",
+        ),
+        ("ctx.call('b', { x = 1 })", "a message needs a `type`, such as { type = \"ping\" }"),
+        (
+            "ctx.call('b', { type = 'x', f = print })",
+            "cannot be written: a function has no form in JSON",
+        ),
+        (
+            "ctx.send('b', { type = 'x', f = print })",
+            "cannot be written: a function has no form in JSON",
+        ),
+        ("ctx.cahe:get('x')", "no server is called `cahe`"),
+        (
+            "ctx.sleep('x')",
+            "argument #1 of ctx.sleep must be a number of milliseconds, not a string",
+        ),
+        ("ctx.spawn(1)", "argument #1 of ctx.spawn must be a function, not a number"),
+        (
+            "string.rep('x', 1e9)",
+            "a string of 1000000000 bytes is more than the memory of a script, 64 MiB",
+        ),
+        ("json.encode({ f = print })", "a function has no form in JSON"),
+        ("json.decode('{')", "not JSON"),
+        ("math.random(2, 1)", "`random` finds nothing between 2 and 1"),
+        ("require 'quorun'", "there is no module `quorun`; did you mean `quorum`?"),
+        ("pairs({ [{}] = 1 })", "a table whose keys are a table has no order"),
+        ("setmetatable({}, { __gc = print })", "`__gc` and `__mode` depend on"),
+    ] {
+        let error = bench(&format!("function on.go()\n\n  {call}\nend")).error(r#"{"type":"go"}"#);
+        assert_eq!((error.script.as_str(), error.line), ("app.lua", 3), "{call}: {error}");
+        assert!(error.message.contains(says), "{call}: {error}");
+    }
+}
+
+#[test]
+fn an_endless_loop_ends_with_an_error_even_where_errors_are_caught() {
+    let limits = Limits { instructions: 100_000, ..Limits::default() };
+    for body in [
+        "while true do end",
+        "while true do pcall(function() while true do end end) end",
+        "while true do xpcall(function() while true do end end, function() while true do end end) end",
+        "ctx.all({}) table.sort({ 3, 2, 1 }, function() while true do pcall(error) end end)",
+        "local t = setmetatable({}, { __index = function(t, k) return t[k + 1] end }) while true do pcall(function() return t[1] end) end",
+        "local t = setmetatable({}, { __len = function() return 1e15 end }) table.insert(t, 1, 1)",
+        "table.move({ 1 }, 1, 1e15, 2)",
+        "('x'):gsub('x*', function() while true do end end)",
+        "for k in pairs(setmetatable({}, { __pairs = function() return function() return 1 end end })) do end",
+        "local t <close> = setmetatable({}, { __close = function() while true do end end })",
+    ] {
+        let text = format!("function on.go()\n  {body}\nend");
+        let bench = try_bench(&text, limits, None).unwrap_or_else(|error| panic!("{error}"));
+        let error = bench.error(r#"{"type":"go"}"#);
+        let says = "more than 100000 instructions without a pause: an endless loop?";
+        assert_eq!(error.message, says, "{body}");
+        assert_eq!((error.script.as_str(), error.line), ("app.lua", 2), "{body}");
+        assert!(matches!(bench.message(r#"{"type":"other"}"#), Step::Done(_)), "{body}");
+    }
+    let error = try_bench("while true do end", limits, None).err().map(|error| error.to_string());
+    let says = "app.lua:1: more than 100000 instructions without a pause: an endless loop?";
+    assert_eq!(error.as_deref(), Some(says));
+}
+
+#[test]
+fn a_script_that_uses_up_its_memory_ends_with_an_error_and_the_next_one_goes_on() {
+    let limits = Limits { memory_bytes: 4 * 1024 * 1024, ..Limits::default() };
+    for body in [
+        "local s = 'x' while true do s = s .. s end",
+        "local t = {} while true do t[#t + 1] = {} end",
+        "return { type = 'ok', s = ('x'):rep(3e6) .. ('y'):rep(3e6) }",
+        "return { type = 'ok', s = ('x'):rep(1000):gsub('', ('y'):rep(100000)) }",
+        "local t = {} for i = 1, 100 do t[i] = ('x'):rep(1e6) end return table.concat(t)",
+    ] {
+        let text = format!("\nfunction on.go()\n  {body}\nend");
+        let bench = try_bench(&text, limits, None).unwrap_or_else(|error| panic!("{error}"));
+        let error = bench.error(r#"{"type":"go"}"#);
+        assert!(error.message.contains("memory"), "{body}: {error}");
+        assert_eq!(error.script, "app.lua", "{body}");
+        assert!(error.line > 0, "{body}: {error}");
+        assert!(matches!(bench.message(r#"{"type":"other"}"#), Step::Done(_)), "{body}");
+    }
+}
+
+#[test]
+fn nothing_of_the_system_can_be_reached() {
+    for name in [
+        "os",
+        "io",
+        "debug",
+        "package",
+        "load",
+        "loadfile",
+        "dofile",
+        "collectgarbage",
+        "coroutine",
+        "loadstring",
+        "string.dump",
+        "warn",
+        "math.randomseed",
+    ] {
+        assert_eq!(eval(name), "nil", "{name}");
+    }
+    assert_eq!(eval("pcall(require, 'os')"), "false");
+}
+
+#[test]
+fn tables_are_walked_in_the_order_of_their_keys() {
+    let walk = "(function() local s = '' for k, v in pairs({ b = 1, a = 2, [10] = 3, [2] = 4, [1.5] = 5, [true] = 6, \
+                [false] = 7, c = 8 }) do s = s .. tostring(k) .. '=' .. v .. ' ' end return s end)()";
+    assert_eq!(eval(walk), "1.5=5 2=4 10=3 a=2 b=1 c=8 false=7 true=6 ");
+    let removing = "(function() local t, s = { a = 1, b = 2, c = 3 }, '' for k in pairs(t) do s = s .. k t.b = nil end return s end)()";
+    assert_eq!(eval(removing), "ac");
+    assert_eq!(eval("next({ b = 1, a = 2 })"), "a");
+    assert_eq!(eval("next({})"), "nil");
+    assert_eq!(
+        eval("tostring({}) .. tostring(print) .. string.format('%s', {})"),
+        "tablefunctiontable"
+    );
+}
+
+#[test]
+fn patterns_do_what_those_of_lua_do() {
+    // Each worked out by the manual's section 6.4.1.
+    for (expression, value) in [
+        ("('hello world'):find('o w')", "5"),
+        ("('hello'):find('l+')", "3"),
+        ("('hello'):match('^(h)(.)')", "h"),
+        ("('key = value'):match('^(%w+)%s*=%s*(%w+)$')", "key"),
+        ("select(2, ('key = value'):match('^(%w+)%s*=%s*(%w+)$'))", "value"),
+        ("('  trim  '):match('^%s*(.-)%s*$')", "trim"),
+        ("('a.b'):find('.', 1, true)", "2"),
+        ("('f(a(b)c)d'):match('%b()')", "(a(b)c)"),
+        ("('THE (quick) fox'):find('%f[%a]%a+%f[%A]')", "1"),
+        ("('abab'):match('(ab)%1')", "ab"),
+        ("('hello'):match('()ll()')", "3"),
+        ("('x^2'):match('[%^x]+')", "x^"),
+        ("('a]b'):match('[]]')", "]"),
+        ("('a-b'):match('[a%-]+')", "a-"),
+        ("('hello world'):gsub('o', '0')", "hell0 w0rld"),
+        ("select(2, ('hello world'):gsub('o', '0'))", "2"),
+        ("('abc'):gsub('%w', '%0%0')", "aabbcc"),
+        ("('abc'):gsub('%w*', 'x')", "x"),
+        ("('abc'):gsub('', '-')", "-a-b-c-"),
+        ("('hello'):gsub('^h', 'H')", "Hello"),
+        ("('$name is $age'):gsub('%$(%w+)', { name = 'Ann', age = 7 })", "Ann is 7"),
+        ("('abc'):gsub('b', function(c) return nil end)", "abc"),
+        ("('aaa'):gsub('a', 'b', 2)", "bba"),
+        (
+            "(function() local s = '' for w in ('one two'):gmatch('%a+') do s = s .. '<' .. w .. '>' end return s end)()",
+            "<one><two>",
+        ),
+        (
+            "(function() local s = '' for k, v in ('a=1, b=2'):gmatch('(%w+)=(%w+)') do s = s .. k .. v end return s end)()",
+            "a1b2",
+        ),
+        (
+            "(function() local n = 0 for _ in ('abc'):gmatch('') do n = n + 1 end return n end)()",
+            "4",
+        ),
+        ("('hello'):find('l', -2)", "4"),
+        ("('hello'):find('xyz')", "nil"),
+        ("('hello'):find('', 10)", "nil"),
+        ("('äö'):find('ö', 1, true)", "3"),
+    ] {
+        assert_eq!(eval(expression), value, "{expression}");
+    }
+    let slow = bench("function on.go() return ('a'):rep(200):match(('a*'):rep(30) .. 'b') end");
+    let error = slow.error(r#"{"type":"go"}"#);
+    assert!(error.message.contains("the pattern takes more than"), "{error}");
+}
+
+#[test]
+fn tables_are_changed_as_lua_does_it() {
+    for (expression, value) in [
+        (
+            "(function() local t = { 1, 2, 3 } table.insert(t, 2, 9) return table.concat(t, ',') end)()",
+            "1,9,2,3",
+        ),
+        (
+            "(function() local t = { 1, 2, 3 } return table.remove(t) .. table.remove(t, 1) .. #t end)()",
+            "311",
+        ),
+        ("table.remove({})", "nil"),
+        ("table.concat(table.move({ 1, 2, 3 }, 1, 3, 2), ',')", "1,1,2,3"),
+        ("table.concat(table.move({ 1, 2, 3 }, 2, 3, 1), ',')", "2,3,3"),
+        ("table.concat({ 1, 2, 3 }, '-', 2, 3)", "2-3"),
+        ("select('#', table.unpack({ 1, nil, 3 }, 1, 3))", "3"),
+        ("pcall(table.insert, { 1 }, 5, 1)", "false"),
+        ("math.floor(2.5) + math.max(1, 2)", "4"),
+        ("7 // 2 .. ' ' .. 7 / 2", "3 3.5"),
+    ] {
+        assert_eq!(eval(expression), value, "{expression}");
+    }
+}
+
+#[test]
+fn json_goes_both_ways() {
+    for (given, back) in [
+        (
+            r#"{"a":[1,2.5,"x",true,null,{"b":[]}],"c":{}}"#,
+            r#"{"a":[1,2.5,"x",true,null,{"b":[]}],"c":{}}"#,
+        ),
+        (r#"{"gone":null}"#, "{}"),
+        ("[]", "[]"),
+        ("9007199254740993", "9007199254740993"),
+        ("1e3", "1000.0"),
+        (r#""ä\n\u0000""#, r#""ä\n\u0000""#),
+    ] {
+        let text =
+            "function on.go(msg) return { type = 'ok', v = json.encode(json.decode(msg.v)) } end";
+        let body = serde_json::json!({ "type": "go", "v": given }).to_string();
+        let reply = bench(text).reply(&body);
+        let reply: serde_json::Value = serde_json::from_str(&format!("{{{reply}}}")).expect("JSON");
+        assert_eq!(reply["v"], back, "{given}");
+    }
+    for (table, says) in [
+        ("{ 1, 2, x = 3 }", "positions and names"),
+        ("{ [5] = 1 }", "a name in JSON is text, and this is 5"),
+        ("{ 0/0 }", "has no form in JSON"),
+        ("(function() local t = {} t.t = t return t end)()", "a part of itself"),
+        ("'\\xff'", "not UTF-8"),
+    ] {
+        let text =
+            format!("function on.go() return {{ type = 'ok', v = json.encode({table}) }} end");
+        let error = bench(&text).error(r#"{"type":"go"}"#);
+        assert!(error.message.contains(says), "{table}: {error}");
+    }
+}
+
+#[test]
+fn what_is_durable_comes_back_in_another_machine() {
+    let text = "ctx.durable.log = ctx.durable.log or {}
+        function on.add(msg) table.insert(ctx.durable.log, msg.v) return { type = 'ok', n = #ctx.durable.log } end
+        function on.sync() ctx.sync() return { type = 'ok' } end";
+    let first = bench(text);
+    assert_eq!(first.reply(r#"{"type":"add","v":"a"}"#), r#""type":"ok","n":1"#);
+    assert_eq!(first.reply(r#"{"type":"add","v":{"x":[1,2]}}"#), r#""type":"ok","n":2"#);
+    let kept = first.machine.durable().unwrap_or_else(|error| panic!("{error}"));
+    let second = try_bench(text, Limits::default(), Some(&kept));
+    let second = second.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(second.reply(r#"{"type":"add","v":"c"}"#), r#""type":"ok","n":3"#);
+    let Step::Wait(..) = second.message(r#"{"type":"sync"}"#) else { panic!("it does not wait") };
+    assert_eq!(second.notes.take().len(), 1);
+    let wrong = bench("ctx.durable.f = print");
+    let error = wrong.machine.durable().err().map(|error| error.message);
+    assert_eq!(error.as_deref(), Some("ctx.durable: a function cannot be kept"));
+}
+
+#[test]
+fn tasks_timers_and_queues_are_asked_of_the_host() {
+    let bench = bench(
+        "local q = ctx.queue()
+         function on.go()
+           local timer = ctx.after(30, function() ctx.log('timer') end)
+           timer:cancel()
+           local task = ctx.spawn(function(a) q:put(a) return a, 2 end, 7)
+           local v = q:take(100)
+           local a, b = task:join()
+           ctx.expose('v', { v, a, b })
+           ctx.send('b', { type = 'note', v = v })
+           return { type = 'ok', v = v }
+         end",
+    );
+    let Step::Wait(handler, Request::Wait { waiter, timeout_ms }) =
+        bench.message(r#"{"type":"go"}"#)
+    else {
+        panic!("it does not wait");
+    };
+    assert_eq!(timeout_ms, Some(100.0));
+    assert_eq!(bench.notes.take(), ["arm 1 30", "disarm 1", "spawn 2"]);
+    assert!(matches!(bench.machine.enter(Entry::Task(2)), Step::Done(Output::Nothing)));
+    assert_eq!(bench.notes.take(), [format!("wake {waiter}")]);
+    match bench.machine.resume(handler, Answer::Woken(true)) {
+        Step::Done(Output::Reply(fields)) => assert_eq!(fields, br#""type":"ok","v":7"#),
+        _ => panic!("it is not done"),
+    }
+    assert_eq!(bench.notes.take(), ["v = [7,7,2]", r#"send b "type":"note","v":7"#]);
+    assert!(matches!(bench.machine.enter(Entry::Timer(1)), Step::Done(Output::Nothing)));
+    assert!(bench.notes.take().is_empty());
+}
+
+#[test]
+fn chance_is_that_of_the_host() {
+    assert_eq!(eval("ctx.random()"), "0.5");
+    assert_eq!(eval("math.random(10)"), "6");
+    assert_eq!(eval("math.random(-3, 3)"), "0");
+    assert_eq!(eval("ctx.now()"), "12.5");
+}
+
+#[test]
+fn a_script_that_is_wrong_says_where_when_it_is_loaded() {
+    assert_eq!(load_error("x = = 1"), "app.lua:1: unexpected symbol near '='");
+    assert!(load_error("\n\nlocal x <const> = 1\nx = 2").starts_with("app.lua:4: "), "");
+    assert_eq!(load_error("error('no')"), "app.lua:1: no");
+    assert!(load_error("\nctx.sleep(1)").starts_with("app.lua:2: "));
+    assert!(load_error("route('GET /', print)").contains("this is no http server"));
+}
+
+#[test]
+fn a_message_without_a_handler_is_answered_and_names_those_there_are() {
+    let bench = bench("function on.start() end function on.write() end");
+    let reply = bench.reply(r#"{"type":"wrote"}"#);
+    assert_eq!(
+        reply,
+        r#""type":"error","code":10,"text":"no handler for `wrote`: there are write""#
+    );
+}
+
+#[test]
+fn scripts_may_require_each_other_and_the_library() {
+    let scripts = [
+        (
+            "app.lua",
+            "local add = require 'sums' function on.go() return { type = 'ok', v = add(1, 2) } end",
+        ),
+        ("sums.lua", "return function(a, b) return a + b end"),
+    ];
+    let scripts = scripts.map(|(name, text)| Script { name: name.into(), text: text.into() });
+    let scripts = Arc::new(Scripts::new(scripts));
+    let host: Arc<dyn Host> = Arc::new(Notes::default());
+    let machine = Machine::new(
+        &scripts,
+        "app.lua",
+        Facts::default(),
+        Limits::default(),
+        None,
+        Arc::downgrade(&host),
+    );
+    let machine = machine.unwrap_or_else(|error| panic!("{error}"));
+    let step = machine.enter(Entry::Message { from: "a", body: br#"{"type":"go"}"#, asks: true });
+    assert!(matches!(step, Step::Done(Output::Reply(fields)) if fields == br#""type":"ok","v":3"#));
+    assert_eq!(eval("require('quorum').majority(5)"), "3");
+    assert_eq!(eval("#require('ring')({ 'a', 'b', 'c' }):nodes('x', 5)"), "3");
+}

@@ -1,0 +1,209 @@
+//! `node`: JSON messages, a line each, for a script.
+//!
+//! ```text
+//! {"src":"c1","dest":"n1","body":{"type":"read","key":"x","msg_id":1}}
+//! {"src":"n1","dest":"c1","body":{"type":"read_ok","value":3,"in_reply_to":1}}
+//! ```
+//!
+//! A connection's messages begin in their order, each in a coroutine of its own; replies go back as they are
+//! made. A line that is no message is answered with an error and does no harm to those behind it.
+
+use std::io;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncWriteExt, ReadHalf};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+
+use super::input::read_half;
+use super::script::{Engine, envelope};
+use super::{Context, Handler, Kept, KeptOf, Serving};
+use crate::base::Diagnostic;
+use crate::net::Stream;
+use crate::plan::Plan;
+use crate::protocol::{Envelope, JSON_LINE_MAX};
+use crate::scenario::model::{Scripted, Server};
+use crate::script::{Datum, Entry, Output, ScriptError, Step};
+
+/// The most messages of one connection that are being handled or wait for their reply to be taken; the next
+/// ones wait in the connection.
+const AT_ONCE_MAX: usize = 1_000;
+
+/// A node.
+pub(super) struct Node {
+    engine: Arc<Engine>,
+}
+
+impl Node {
+    pub(super) fn new(
+        server: &Server,
+        scripted: &Scripted,
+        plan: &Arc<Plan>,
+        context: &Context,
+        kept: Option<Datum>,
+    ) -> Result<Node, Diagnostic> {
+        Ok(Node { engine: Engine::new(server, scripted, plan, context, kept)? })
+    }
+}
+
+impl Handler for Node {
+    fn logs_requests(&self) -> bool {
+        true
+    }
+
+    fn keep(&self) -> Option<Kept> {
+        self.engine.keep().map(|kept| Kept(KeptOf::Script(kept)))
+    }
+
+    fn serve(self: Arc<Self>, stream: Stream, context: Context) -> Serving {
+        Box::pin(async move {
+            let (reading, mut writing) = tokio::io::split(stream);
+            let (replies, mut made) = mpsc::unbounded_channel::<Reply>();
+            let talk = Talk { engine: self.engine.clone(), context, replies };
+            let reads = async {
+                // An error means that the other side is gone, and there is nobody to tell.
+                let _ = talk.read(reading).await;
+                drop(talk);
+            };
+            let writes = async {
+                while let Some(reply) = made.recv().await {
+                    if writing.write_all(&reply.line).await.is_err() {
+                        break;
+                    }
+                }
+            };
+            let ((), ()) = tokio::join!(reads, writes);
+        })
+    }
+}
+
+/// A reply that is to be written, and its place among those at once.
+struct Reply {
+    line: Vec<u8>,
+    _place: OwnedSemaphorePermit,
+}
+
+/// One connection.
+struct Talk {
+    engine: Arc<Engine>,
+    context: Context,
+    replies: mpsc::UnboundedSender<Reply>,
+}
+
+/// To whom a reply goes.
+struct Return {
+    name: Arc<str>,
+    to: String,
+    id: u64,
+}
+
+impl Talk {
+    async fn read(&self, mut reading: ReadHalf<Stream>) -> io::Result<()> {
+        let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
+        let mut input = BytesMut::new();
+        let mut searched = 0;
+        loop {
+            let read = tokio::select! {
+                biased;
+                read = read_half(&mut reading, &mut input) => read?,
+                () = self.context.stopping() => return Ok(()),
+            };
+            if read == 0 {
+                return Ok(());
+            }
+            while let Some(end) = input[searched..].iter().position(|&byte| byte == b'\n') {
+                let line = input.split_to(searched + end + 1).freeze();
+                searched = 0;
+                let Ok(place) = places.clone().acquire_owned().await else { return Ok(()) };
+                if let Some(done) = self.context.clock.work(std::time::Duration::ZERO) {
+                    done.await;
+                }
+                self.engine.breathe().await;
+                self.message(&line, place);
+            }
+            searched = input.len();
+            if searched > JSON_LINE_MAX {
+                let text = format!("a message is longer than {JSON_LINE_MAX} bytes: closed");
+                self.context.log(crate::trace::Level::Warn, text);
+                return Ok(());
+            }
+        }
+    }
+
+    /// Handles one line.
+    fn message(&self, line: &Bytes, place: OwnedSemaphorePermit) {
+        let Some(envelope) = Envelope::parse(line.trim_ascii()) else {
+            if !line.trim_ascii().is_empty() {
+                self.answer(place, &self.back("", None), malformed());
+            }
+            return;
+        };
+        let from = envelope.src.unwrap_or("outside");
+        let back = self.back(from, envelope.msg_id);
+        let asks = envelope.msg_id.is_some();
+        let step = self.engine.enter(Entry::Message { from, body: envelope.body, asks });
+        match step {
+            Step::Done(output) => self.reply(place, &back, Ok(output)),
+            Step::Failed(error) => self.reply(place, &back, Err(error)),
+            step @ Step::Wait(..) => {
+                let talk = self.share();
+                self.context.tasks.spawn(self.context.node, async move {
+                    let output = talk.engine.drive(step).await;
+                    talk.reply(place, &back, output);
+                });
+            }
+        }
+    }
+
+    fn share(&self) -> Talk {
+        let (engine, context) = (self.engine.clone(), self.context.clone());
+        Talk { engine, context, replies: self.replies.clone() }
+    }
+
+    fn back(&self, to: &str, id: Option<u64>) -> Option<Return> {
+        id.map(|id| Return { name: self.context.name.clone(), to: to.to_owned(), id })
+    }
+
+    fn reply(
+        &self,
+        place: OwnedSemaphorePermit,
+        back: &Option<Return>,
+        output: Result<Output, ScriptError>,
+    ) {
+        let fields = match output {
+            Ok(Output::Reply(fields)) => fields,
+            Ok(_) => return,
+            Err(error) => {
+                self.engine.report(&error);
+                crash(&error)
+            }
+        };
+        if back.is_some() {
+            self.answer(place, back, fields);
+        }
+    }
+
+    fn answer(&self, place: OwnedSemaphorePermit, back: &Option<Return>, fields: Vec<u8>) {
+        let line = match back {
+            Some(Return { name, to, id }) => {
+                envelope(name, to, &fields, Some(("in_reply_to", *id)))
+            }
+            None => envelope(&self.context.name, "", &fields, None),
+        };
+        // Who is gone needs no reply.
+        let _ = self.replies.send(Reply { line, _place: place });
+    }
+}
+
+/// The fields of the reply to what is no message.
+fn malformed() -> Vec<u8> {
+    let text = "a message is a JSON object with a `type`, on a line of its own";
+    format!("\"type\":\"error\",\"code\":12,\"text\":{}", serde_json::Value::from(text))
+        .into_bytes()
+}
+
+/// The fields of the reply to a message of which the handler has died.
+fn crash(error: &ScriptError) -> Vec<u8> {
+    let text = serde_json::Value::from(error.to_string());
+    format!("\"type\":\"error\",\"code\":13,\"text\":{text}").into_bytes()
+}

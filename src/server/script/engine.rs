@@ -1,0 +1,380 @@
+//! A script at work.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+
+use super::acts::duration;
+use super::peer::Peer;
+use super::timers::Timers;
+use super::waits::Waits;
+use crate::base::units::show_duration;
+use crate::base::{Diagnostic, NodeId, Rng, Time};
+use crate::plan::Plan;
+use crate::scenario::model::{Scripted, Server, ServerKind};
+use crate::script::{
+    Answer, Datum, Entry, Facts, Host, Limits, Machine, Output, Request, ScriptError, Step,
+};
+use crate::server::Context;
+use crate::trace::{EventKind, Level};
+
+/// How long a call waits for its answer unless the script says otherwise.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// The most errors of one script that are told.
+const ERRORS_TOLD: u32 = 100;
+
+/// So many entries may happen without time passing; then a little passes, so that messages that take no
+/// time and cause each other do not stop the clock.
+const AT_ONCE_MAX: u32 = 10_000;
+
+/// How long that is.
+const BREATH: Duration = Duration::from_micros(1);
+
+/// A script at work. It belongs to its tasks.
+pub(in crate::server) struct Engine {
+    machine: OnceLock<Machine>,
+    itself: Weak<Engine>,
+    pub(super) plan: Arc<Plan>,
+    pub(super) context: Context,
+    pub(super) rng: Mutex<Rng>,
+    pub(super) timers: Timers,
+    pub(super) waits: Waits,
+    pub(super) cancels: Cancels,
+    /// What is durable as of the last sync, or as the last crash left it.
+    pub(super) synced: Mutex<Option<Datum>>,
+    unsynced_lost: bool,
+    peers: Mutex<BTreeMap<NodeId, Peer>>,
+    last_call: AtomicU64,
+    errors: AtomicU32,
+    /// When the last entry was, and how many there were without time passing.
+    breath: Mutex<(Time, u32)>,
+}
+
+impl Engine {
+    /// Loads the script of `server`. `kept` is what a crash has left.
+    ///
+    /// # Errors
+    /// What is wrong with it, at its place.
+    pub(in crate::server) fn new(
+        server: &Server,
+        scripted: &Scripted,
+        plan: &Arc<Plan>,
+        context: &Context,
+        kept: Option<Datum>,
+    ) -> Result<Arc<Engine>, Diagnostic> {
+        let (unsynced_lost, sync) = match &server.kind {
+            ServerKind::Node(node) => (node.unsynced_lost, node.sync),
+            _ => (false, Duration::ZERO),
+        };
+        let facts = facts(server, scripted, plan, context, sync)?;
+        let engine = Arc::new_cyclic(|itself| Engine {
+            machine: OnceLock::new(),
+            itself: itself.clone(),
+            plan: plan.clone(),
+            context: context.clone(),
+            rng: Mutex::new(context.rng.fork("script")),
+            timers: Timers::default(),
+            waits: Waits::default(),
+            cancels: Cancels::default(),
+            synced: Mutex::new(kept.clone()),
+            unsynced_lost,
+            peers: Mutex::default(),
+            last_call: AtomicU64::new(0),
+            errors: AtomicU32::new(0),
+            breath: Mutex::default(),
+        });
+        let host: Arc<dyn Host> = engine.clone();
+        let machine = Machine::new(
+            plan.scripts(),
+            &scripted.script.value,
+            facts,
+            Limits::default(),
+            kept.as_ref(),
+            Arc::downgrade(&host),
+        );
+        let machine = machine.map_err(|error| plan.script_error(&error))?;
+        let _ = engine.machine.set(machine);
+        engine.begin();
+        Ok(engine)
+    }
+
+    /// Starts what runs by itself: `on.start`, and the timers.
+    fn begin(self: &Arc<Engine>) {
+        let engine = self.clone();
+        self.context.tasks.spawn(self.context.node, async move {
+            let step = engine.enter(Entry::Start);
+            engine.finish(step).await;
+        });
+        let engine = self.clone();
+        self.context.tasks.spawn(self.context.node, async move {
+            loop {
+                let id = tokio::select! {
+                    biased;
+                    () = engine.context.stopping() => return,
+                    id = engine.timers.next(&engine.context.clock) => id,
+                };
+                engine.breathe().await;
+                let step = engine.enter(Entry::Timer(id));
+                engine.clone().go_on(step);
+            }
+        });
+    }
+
+    /// Lets time pass if too much has happened without.
+    pub(in crate::server) async fn breathe(&self) {
+        let now = self.context.clock.run_now();
+        let wait = {
+            let mut breath = lock(&self.breath);
+            if breath.0 != now {
+                *breath = (now, 0);
+            }
+            breath.1 += 1;
+            breath.1 > AT_ONCE_MAX
+        };
+        if wait {
+            self.context.clock.sleep(BREATH).await;
+        }
+    }
+
+    /// Begins a coroutine.
+    pub(in crate::server) fn enter(&self, entry: Entry<'_>) -> Step {
+        match self.machine.get() {
+            Some(machine) => machine.enter(entry),
+            None => Step::Done(Output::Nothing),
+        }
+    }
+
+    /// Drives a coroutine to its end in a task of its own, if it is not there yet.
+    fn go_on(self: Arc<Engine>, step: Step) {
+        match step {
+            Step::Done(_) => {}
+            Step::Failed(error) => self.report(&error),
+            step @ Step::Wait(..) => {
+                let (node, tasks) = (self.context.node, self.context.tasks.clone());
+                tasks.spawn(node, async move { self.finish(step).await });
+            }
+        }
+    }
+
+    /// Drives a coroutine to its end, and tells its error.
+    async fn finish(&self, step: Step) {
+        if let Err(error) = self.drive(step).await {
+            self.report(&error);
+        }
+    }
+
+    /// Drives a coroutine to its end.
+    ///
+    /// # Errors
+    /// The error it died of.
+    pub(in crate::server) async fn drive(&self, mut step: Step) -> Result<Output, ScriptError> {
+        loop {
+            match step {
+                Step::Done(output) => return Ok(output),
+                Step::Failed(error) => return Err(error),
+                Step::Wait(running, request) => {
+                    let answer = self.perform(request).await;
+                    self.breathe().await;
+                    let Some(machine) = self.machine.get() else { return Ok(Output::Nothing) };
+                    step = machine.resume(running, answer);
+                }
+            }
+        }
+    }
+
+    async fn perform(&self, request: Request) -> Answer {
+        let clock = &self.context.clock;
+        match request {
+            Request::Sleep { ms } => {
+                clock.sleep(duration(ms).max(BREATH)).await;
+                Answer::Passed
+            }
+            Request::Wait { waiter, timeout_ms } => {
+                let woken = self.waits.begin(waiter);
+                let woken = match timeout_ms {
+                    Some(ms) => clock.timeout(duration(ms), woken).await.is_ok(),
+                    None => woken.await.is_ok(),
+                };
+                self.waits.end(waiter);
+                Answer::Woken(woken)
+            }
+            Request::Call { to, fields, timeout_ms } => self.call(&to, &fields, timeout_ms).await,
+            Request::Redis { .. } | Request::Http(_) => {
+                let text = "scripts of nodes call nodes".to_owned();
+                Answer::Failed { kind: "unreachable", text, code: None }
+            }
+        }
+    }
+
+    async fn call(&self, to: &str, fields: &[u8], timeout_ms: Option<f64>) -> Answer {
+        let Some(node) = self.plan.server_named(to) else {
+            let text = format!("no server is called `{to}`");
+            return Answer::Failed { kind: "unreachable", text, code: None };
+        };
+        let id = self.last_call.fetch_add(1, Ordering::Relaxed) + 1;
+        let line = self.line(to, fields, Some(id));
+        let peer = self.peer(node);
+        let limit = timeout_ms.map_or(CALL_TIMEOUT, duration);
+        let answer = peer.call(id, line);
+        match self.context.clock.timeout(limit, answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => {
+                let text = "the connection is gone".to_owned();
+                Answer::Failed { kind: "reset", text, code: None }
+            }
+            Err(_) => {
+                peer.forget(id);
+                let text = format!("no reply within {}", show_duration(limit));
+                Answer::Failed { kind: "timeout", text, code: None }
+            }
+        }
+    }
+
+    /// A message to `to` as a line.
+    pub(super) fn line(&self, to: &str, fields: &[u8], asks: Option<u64>) -> Vec<u8> {
+        let number = asks.map(|id| ("msg_id", id));
+        envelope(&self.context.name, to, fields, number)
+    }
+
+    /// The way to another node.
+    pub(super) fn peer(&self, node: NodeId) -> Peer {
+        let mut peers = lock(&self.peers);
+        peers.entry(node).or_insert_with(|| Peer::new(node, &self.context)).clone()
+    }
+
+    pub(super) fn itself(&self) -> Option<Arc<Engine>> {
+        self.itself.upgrade()
+    }
+
+    /// Tells an error of the script.
+    pub(in crate::server) fn report(&self, error: &ScriptError) {
+        let told = self.errors.fetch_add(1, Ordering::Relaxed);
+        if told == ERRORS_TOLD {
+            let text = "further errors of this script are not told".to_owned();
+            return self.context.log(Level::Warn, text);
+        }
+        if told > ERRORS_TOLD {
+            return;
+        }
+        let ScriptError { script, line, message } = error.clone();
+        let kind = EventKind::Error { node: self.context.node, script, line, text: message };
+        self.context.recorder.record(self.context.clock.run_now(), kind);
+    }
+
+    /// What a crash leaves.
+    pub(in crate::server) fn keep(&self) -> Option<Datum> {
+        let synced = lock(&self.synced).clone();
+        if self.unsynced_lost {
+            return synced;
+        }
+        match self.machine.get()?.durable() {
+            Ok(durable) => Some(durable),
+            Err(error) => {
+                self.report(&error);
+                synced
+            }
+        }
+    }
+}
+
+/// A message as a line: the envelope, the fields, and a number that pairs it.
+pub(in crate::server) fn envelope(
+    from: &str,
+    to: &str,
+    fields: &[u8],
+    number: Option<(&str, u64)>,
+) -> Vec<u8> {
+    let mut line = Vec::with_capacity(fields.len() + from.len() + to.len() + 64);
+    line.extend_from_slice(b"{\"src\":\"");
+    line.extend_from_slice(from.as_bytes());
+    line.extend_from_slice(b"\",\"dest\":\"");
+    line.extend_from_slice(to.as_bytes());
+    line.extend_from_slice(b"\",\"body\":{");
+    line.extend_from_slice(fields);
+    if let Some((name, number)) = number {
+        line.extend_from_slice(b",\"");
+        line.extend_from_slice(name.as_bytes());
+        line.extend_from_slice(b"\":");
+        line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+    line.extend_from_slice(b"}}\n");
+    line
+}
+
+/// What the script is told about the scenario.
+fn facts(
+    server: &Server,
+    scripted: &Scripted,
+    plan: &Plan,
+    context: &Context,
+    sync: Duration,
+) -> Result<Facts, Diagnostic> {
+    let scope = |name: &str| context.vars.lookup(name);
+    let mut env = serde_json::Map::new();
+    for (name, value) in &scripted.env {
+        env.insert(name.value.clone(), value.resolve(&scope)?);
+    }
+    let is_node = |server: &&Server| matches!(server.kind, ServerKind::Node(_));
+    let nodes = plan.servers.iter().filter(is_node).map(|server| server.name.value.clone());
+    let mut speaks = BTreeMap::new();
+    for instance in &plan.instances {
+        speaks.insert(plan.node_name(instance.node).to_owned(), "client");
+    }
+    for server in &plan.servers {
+        let kind = match crate::plan::protocol_of(&server.kind) {
+            crate::protocol::Protocol::Json => "node",
+            other => other.as_str(),
+        };
+        speaks.insert(server.name.value.clone(), kind);
+    }
+    Ok(Facts {
+        name: server.name.value.clone(),
+        env,
+        nodes: nodes.collect(),
+        peers: plan.peers(server),
+        speaks,
+        sync_ms: sync.as_secs_f64() * 1e3,
+    })
+}
+
+/// Tasks that may be cancelled.
+#[derive(Default)]
+pub(super) struct Cancels {
+    tasks: Mutex<BTreeMap<u64, (oneshot::Sender<()>, Option<oneshot::Receiver<()>>)>>,
+}
+
+impl Cancels {
+    pub(super) fn add(&self, id: u64) {
+        let (sender, receiver) = oneshot::channel();
+        lock(&self.tasks).insert(id, (sender, Some(receiver)));
+    }
+
+    /// What completes when the task is cancelled; `None` if that is so already.
+    pub(super) fn wait(&self, id: u64) -> Option<impl Future<Output = ()> + use<>> {
+        let receiver = lock(&self.tasks).get_mut(&id)?.1.take()?;
+        Some(async move {
+            if receiver.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        })
+    }
+
+    pub(super) fn cancel(&self, id: u64) {
+        if let Some((sender, _)) = lock(&self.tasks).remove(&id) {
+            // Who is gone needs no cancelling.
+            let _ = sender.send(());
+        }
+    }
+
+    pub(super) fn remove(&self, id: u64) {
+        lock(&self.tasks).remove(&id);
+    }
+}
+
+pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

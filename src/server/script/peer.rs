@@ -1,0 +1,218 @@
+//! The connection to another node, on which calls and messages go out and replies come back.
+//!
+//! It is made when the first message is sent, kept, and made anew when it has broken. Replies come in any
+//! order. What was called when it breaks has failed: nobody knows whether it happened.
+
+use std::collections::BTreeMap;
+use std::io;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::{Bytes, BytesMut};
+use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::base::NodeId;
+use crate::net::Stream;
+use crate::protocol::{Envelope, JSON_LINE_MAX};
+use crate::script::Answer;
+use crate::server::Context;
+use crate::server::input::read_half;
+
+/// The most messages that wait to be sent to one node.
+pub(super) const WAITING_MAX: usize = 10_000;
+
+/// The way to another node. Cheap to clone.
+#[derive(Clone)]
+pub(super) struct Peer {
+    out: mpsc::Sender<Outgoing>,
+    pending: Pending,
+}
+
+/// A line that is to be sent.
+struct Outgoing {
+    line: Vec<u8>,
+    /// The number by which it wants an answer.
+    asks: Option<u64>,
+}
+
+/// Calls that wait for their reply.
+#[derive(Clone, Default)]
+struct Pending {
+    calls: Arc<Mutex<BTreeMap<u64, oneshot::Sender<Answer>>>>,
+}
+
+impl Peer {
+    /// The way to `to`; its task is one of the node's own.
+    pub(super) fn new(to: NodeId, context: &Context) -> Peer {
+        let (out, outgoing) = mpsc::channel(WAITING_MAX);
+        let pending = Pending::default();
+        let way = Way { to, context: context.clone(), pending: pending.clone() };
+        context.tasks.spawn(context.node, way.run(outgoing));
+        Peer { out, pending }
+    }
+
+    /// Sends a line that wants no answer; false if too many wait already.
+    pub(super) fn send(&self, line: Vec<u8>) -> bool {
+        self.out.try_send(Outgoing { line, asks: None }).is_ok()
+    }
+
+    /// Sends a line that asks under the number `id`; the answer comes through what is returned.
+    pub(super) fn call(&self, id: u64, line: Vec<u8>) -> oneshot::Receiver<Answer> {
+        let (sender, answer) = oneshot::channel();
+        self.pending.lock().insert(id, sender);
+        if self.out.try_send(Outgoing { line, asks: Some(id) }).is_err() {
+            let text = format!("{WAITING_MAX} messages wait to be sent already");
+            self.pending.answer(id, failed("overloaded", text));
+        }
+        answer
+    }
+
+    /// Nobody waits for that answer any more.
+    pub(super) fn forget(&self, id: u64) {
+        self.pending.lock().remove(&id);
+    }
+}
+
+impl Pending {
+    fn answer(&self, id: u64, answer: Answer) {
+        if let Some(sender) = self.lock().remove(&id) {
+            // Who is gone needs no answer.
+            let _ = sender.send(answer);
+        }
+    }
+
+    /// None of the calls that were sent will be answered.
+    fn fail(&self, sent: &mut Vec<u64>, kind: &'static str, text: &str) {
+        for id in sent.drain(..) {
+            self.answer(id, failed(kind, text.to_owned()));
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, oneshot::Sender<Answer>>> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn failed(kind: &'static str, text: String) -> Answer {
+    Answer::Failed { kind, text, code: None }
+}
+
+/// What drives a connection, one after the other.
+struct Way {
+    to: NodeId,
+    context: Context,
+    pending: Pending,
+}
+
+impl Way {
+    async fn run(self, mut outgoing: mpsc::Receiver<Outgoing>) {
+        while let Some(first) = outgoing.recv().await {
+            let mut sent: Vec<u64> = first.asks.into_iter().collect();
+            match self.context.connect(self.to).await {
+                Ok(stream) => {
+                    let (kind, text) = self.carry(stream, first, &mut outgoing, &mut sent).await;
+                    self.pending.fail(&mut sent, kind, text);
+                }
+                Err(error) => {
+                    // Whatever else waits would fare alike.
+                    while let Ok(next) = outgoing.try_recv() {
+                        sent.extend(next.asks);
+                    }
+                    let (kind, text) = reason(&error);
+                    self.pending.fail(&mut sent, kind, text);
+                }
+            }
+        }
+    }
+
+    /// Sends what is to be sent and takes replies until the connection has ended, and says how.
+    async fn carry(
+        &self,
+        stream: Stream,
+        first: Outgoing,
+        outgoing: &mut mpsc::Receiver<Outgoing>,
+        sent: &mut Vec<u64>,
+    ) -> (&'static str, &'static str) {
+        let (reading, mut writing) = tokio::io::split(stream);
+        let mut replies = std::pin::pin!(self.replies(reading));
+        let writes = async {
+            let mut next = Some(first);
+            while let Some(message) = next {
+                if let Some(id) = message.asks {
+                    sent.retain(|id| self.pending.lock().contains_key(id));
+                    if !sent.contains(&id) {
+                        sent.push(id);
+                    }
+                }
+                if let Err(error) = write(&mut writing, &message.line).await {
+                    return reason(&error);
+                }
+                next = outgoing.recv().await;
+            }
+            std::future::pending().await
+        };
+        tokio::select! {
+            biased;
+            ended = &mut replies => ended,
+            ended = writes => ended,
+        }
+    }
+
+    async fn replies(&self, mut reading: ReadHalf<Stream>) -> (&'static str, &'static str) {
+        let mut input = BytesMut::new();
+        let mut searched = 0;
+        loop {
+            match read_half(&mut reading, &mut input).await {
+                Ok(0) => return ("reset", "the connection was closed before the reply came"),
+                Ok(_) => {}
+                Err(error) => return reason(&error),
+            }
+            while let Some(end) = input[searched..].iter().position(|&byte| byte == b'\n') {
+                let line = input.split_to(searched + end + 1).freeze();
+                searched = 0;
+                self.reply(&line);
+            }
+            searched = input.len();
+            if searched > JSON_LINE_MAX {
+                return ("malformed", "the reply is longer than 4 MiB");
+            }
+        }
+    }
+
+    fn reply(&self, line: &Bytes) {
+        let trimmed = line.trim_ascii();
+        let Some(envelope) = Envelope::parse(trimmed) else { return };
+        let Some(id) = envelope.in_reply_to else { return };
+        let body = line.slice_ref(envelope.body);
+        let answer = match envelope.kind {
+            "error" => error_of(&body),
+            _ => Answer::Json(body),
+        };
+        self.pending.answer(id, answer);
+    }
+}
+
+async fn write(writing: &mut WriteHalf<Stream>, line: &[u8]) -> io::Result<()> {
+    writing.write_all(line).await
+}
+
+/// What an error reply comes to.
+fn error_of(body: &[u8]) -> Answer {
+    let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
+    let text = value.get("text").and_then(serde_json::Value::as_str).unwrap_or_default();
+    let code = value.get("code").and_then(serde_json::Value::as_i64);
+    Answer::Failed { kind: "error", text: text.to_owned(), code }
+}
+
+/// What connecting, reading or writing says, in the words of scripts.
+pub(super) fn reason(error: &io::Error) -> (&'static str, &'static str) {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => ("refused", "nothing listens there"),
+        io::ErrorKind::TimedOut => ("timeout", "the connection timed out"),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => ("reset", "the other side broke the connection off"),
+        io::ErrorKind::UnexpectedEof => ("reset", "the other side closed the connection"),
+        _ => ("unreachable", "there is no way there"),
+    }
+}
