@@ -26,6 +26,7 @@ const PARTS: [(&str, &str, &[&str]); 7] = [
             "readiness",
             "stop",
             "address",
+            "script",
         ],
     ),
     ("Links", "`links:` is a list.", &["link", "nodes"]),

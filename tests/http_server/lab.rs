@@ -65,7 +65,7 @@ where
     Fut: Future + Send + 'static,
     Fut::Output: Send + 'static,
 {
-    let plan = plan(servers);
+    let plan = Arc::new(plan(servers));
     let run = |net: Net, clock: Clock| async move {
         let lab = Lab::start(&net, &clock, &plan).expect("the servers start");
         let output = body(lab.clone()).await;
@@ -82,7 +82,7 @@ where
     F: FnOnce(Lab) -> Fut,
     Fut: Future,
 {
-    let plan = plan(servers);
+    let plan = Arc::new(plan(servers));
     let run = |net: Net, clock: Clock| async move {
         let lab = Lab::start(&net, &clock, &plan).expect("the servers start");
         let output = body(lab.clone()).await;
@@ -136,7 +136,7 @@ pub(crate) fn json(status: &str, headers: &str, body: &str) -> String {
 }
 
 impl Lab {
-    fn start(net: &Net, clock: &Clock, plan: &Plan) -> io::Result<Lab> {
+    fn start(net: &Net, clock: &Clock, plan: &Arc<Plan>) -> io::Result<Lab> {
         let listen = |server: &Server| -> io::Result<(Listener, (String, SocketAddr))> {
             let outside = Arc::new(|_, _| Conduits::direct());
             let listener = match server.kind {
