@@ -111,9 +111,9 @@ fn fault() -> impl Strategy<Value = EventKind> {
 
 fn step() -> impl Strategy<Value = EventKind> {
     let who = (node(), option::of(text()), span(), text(), time(), any::<u32>());
-    let how = (outcome(), option::of(text()), vec((span(), text()), 0..3));
+    let how = (outcome(), any::<bool>(), option::of(text()), vec((span(), text()), 0..3));
     (who, how).prop_map(
-        |((client, name, span, summary, began, attempts), (outcome, error, failures))| {
+        |((client, name, span, summary, began, attempts), (outcome, forgiven, error, failures))| {
             EventKind::Step(Box::new(StepEvent {
                 client,
                 name,
@@ -122,6 +122,7 @@ fn step() -> impl Strategy<Value = EventKind> {
                 began,
                 attempts,
                 outcome,
+                forgiven,
                 error,
                 failures,
             }))
@@ -152,9 +153,9 @@ fn load() -> impl Strategy<Value = EventKind> {
             max,
         },
     );
-    let counts = [(); 4].map(|()| any::<u64>());
+    let counts = [(); 5].map(|()| any::<u64>());
     (node(), span(), time(), counts, option::of(latency)).prop_map(
-        |(client, span, began, [started, done, failed, shed], latency)| {
+        |(client, span, began, [started, done, failed, forgiven, shed], latency)| {
             EventKind::Load(Box::new(LoadEvent {
                 client,
                 span,
@@ -162,6 +163,7 @@ fn load() -> impl Strategy<Value = EventKind> {
                 started,
                 done,
                 failed,
+                forgiven,
                 shed,
                 latency,
             }))
@@ -359,6 +361,7 @@ fn sample() -> (Header, Vec<Event>) {
         began: Time::ZERO,
         attempts: 2,
         outcome: Outcome::Failed,
+        forgiven: true,
         error: Some("timeout".into()),
         failures: vec![(span, text())],
     };
@@ -380,6 +383,7 @@ fn sample() -> (Header, Vec<Event>) {
         started: 1,
         done: 1,
         failed: 0,
+        forgiven: 3,
         shed: 0,
         latency: Some(latency),
     };

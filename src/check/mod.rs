@@ -47,7 +47,7 @@ use unused::Unused;
 pub struct Verdict {
     /// One for each of the scenario's checks, in the order of the file.
     pub checks: Vec<CheckVerdict>,
-    /// [`Outcome::Ok`] only if every step and every check went as it should and the run came to its
+    /// [`Outcome::Ok`] only if every step (but those that may fail) and every check went as it should and the run came to its
     /// end; [`Outcome::Failed`] if any did not; [`Outcome::Unknown`] if one could not be decided.
     pub outcome: Outcome,
     /// Why not, if it was neither a step nor a check: the run's own failure, a server's crash,
@@ -179,7 +179,7 @@ impl State {
     fn event(&mut self, event: &Event) {
         match &event.kind {
             EventKind::Message(message) => self.judges.message(message, event.at),
-            EventKind::Step(step) => self.steps = worse(self.steps, step.outcome),
+            EventKind::Step(step) => self.steps = worse(self.steps, step.verdict()),
             EventKind::Crash { node, text, fault: None } => {
                 let name = self.judges.node_name(*node);
                 let _ = self.broken.get_or_insert_with(|| format!("{name} crashed: {text}"));

@@ -16,7 +16,8 @@
 //!
 //! **Errors are values.** A refused connection, a timeout or a malformed reply is the field `error` of
 //! a step's result. A step that does not speak of `error` fails by it, and a client ends with its first
-//! failed step; the rest is skipped, which a line in the trace says. A variable without a value at
+//! failed step; the rest is skipped, which a line in the trace says. A step with `may_fail` that fails is
+//! told, and forgiven: it captures nothing, and the next one comes as if it had not failed. A variable without a value at
 //! run time fails the step too, and the step's event points at the place in the scenario.
 //!
 //! **An operation that times out is unknown, never failed**, and ends its connection, because the reply
@@ -189,6 +190,7 @@ fn tell_failure(shared: &Shared, span: crate::base::Span, summary: String, why: 
         began: now,
         attempts: 0,
         outcome: Outcome::Failed,
+        forgiven: false,
         error: None,
         failures: vec![(span, why)],
     };

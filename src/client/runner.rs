@@ -93,6 +93,8 @@ pub(super) struct Runner<'a> {
     pub(super) rng: Rng,
     /// Where failures are counted that are not told one by one.
     pub(super) tally: Option<&'a Tally>,
+    /// Whether steps that do not say it themselves may fail, here.
+    pub(super) may_fail: bool,
     depth: u32,
     /// Steps since the last breath, and when that was.
     steps: u32,
@@ -111,10 +113,12 @@ impl<'a> Runner<'a> {
     ) -> Runner<'a> {
         let raws = Arc::default();
         let lane = Lane::default();
-        Runner { shared, scope, lane, raws, rng, tally, depth: 0, steps: 0, breathed: Time::ZERO }
+        let may_fail = shared.client().may_fail;
+        let (depth, steps, breathed) = (0, 0, Time::ZERO);
+        Runner { shared, scope, lane, raws, rng, tally, may_fail, depth, steps, breathed }
     }
 
-    /// Runs `steps` until one fails.
+    /// Runs `steps` until one fails that may not.
     pub(super) fn steps<'s>(&'s mut self, steps: &'s [Step]) -> Nested<'s> {
         Box::pin(async move {
             self.depth += 1;
@@ -149,20 +153,10 @@ impl<'a> Runner<'a> {
 
     async fn step(&mut self, step: &Step) -> Result<(), Stop> {
         self.breathe().await;
-        for after in &step.after {
-            if let Err(missed) = self.shared.context.progress.wait(after).await {
-                return self.fail(step, after.span, missed.0);
-            }
-        }
-        match &step.action {
-            Action::Repeat(times, steps) => self.repeat(step, times, steps).await?,
-            Action::ForEach { var, items, steps } => {
-                self.for_each(step, var, items, steps).await?;
-            }
-            Action::Parallel(branches) => self.parallel(branches).await?,
-            Action::Use { flow, with } => self.use_flow(step, flow, with).await?,
-            _ => self.leaf(step).await?,
-        }
+        let around = self.may_fail;
+        self.may_fail = step.may_fail.unwrap_or(around);
+        self.act(step).await?;
+        self.may_fail = around;
         if let Some(name) = &step.name {
             let client = &self.shared.client().name.value;
             let number = self.shared.instance.number;
@@ -171,6 +165,21 @@ impl<'a> Runner<'a> {
             self.shared.context.progress.done(client, number, name);
         }
         Ok(())
+    }
+
+    async fn act(&mut self, step: &Step) -> Result<(), Stop> {
+        for after in &step.after {
+            if let Err(missed) = self.shared.context.progress.wait(after).await {
+                return self.fail(step, after.span, missed.0);
+            }
+        }
+        match &step.action {
+            Action::Repeat(times, steps) => self.repeat(step, times, steps).await,
+            Action::ForEach { var, items, steps } => self.for_each(step, var, items, steps).await,
+            Action::Parallel(branches) => self.parallel(branches).await,
+            Action::Use { flow, with } => self.use_flow(step, flow, with).await,
+            _ => self.leaf(step).await,
+        }
     }
 
     async fn repeat(
@@ -306,6 +315,7 @@ impl<'a> Runner<'a> {
             raws: self.raws.clone(),
             rng: Rng::new(self.rng.next_u64()),
             tally: self.tally,
+            may_fail: self.may_fail,
             depth: self.depth,
             steps: 0,
             breathed: Time::ZERO,

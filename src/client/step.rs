@@ -255,17 +255,21 @@ impl Runner<'_> {
         failures
     }
 
-    /// Sets the variables that the step takes from its result, or says what it has not.
+    /// Sets the variables that the step takes from its result; or none, and says what it has not.
     fn capture(&mut self, step: &Step, reply: &Reply) -> Vec<(Span, String)> {
+        let mut taken = Vec::with_capacity(step.capture.len());
         let mut failures = Vec::new();
         for (name, field) in &step.capture {
             match reply.get(field, &self.scope).map(|value| value.into_owned()) {
-                Some(value) => self.scope.set(name, value),
+                Some(value) => taken.push((name, value)),
                 None => {
                     let what = format!("there is no `{}` to capture", summary::field(field));
                     failures.push((field.span, what));
                 }
             }
+        }
+        if failures.is_empty() {
+            taken.into_iter().for_each(|(name, value)| self.scope.set(name, value));
         }
         failures
     }
@@ -301,7 +305,8 @@ impl Runner<'_> {
         attempt: Attempt,
     ) -> Result<(), Stop> {
         let failed = !attempt.failures.is_empty();
-        if self.tally.is_none_or(|tally| failed && tally.may_tell_failure()) {
+        let forgiven = failed && self.may_fail;
+        if self.tally.is_none_or(|tally| failed && tally.may_tell_failure(forgiven)) {
             let event = StepEvent {
                 client: self.shared.context.node,
                 name: step.name.as_ref().map(|name| name.value.clone()),
@@ -310,12 +315,13 @@ impl Runner<'_> {
                 began,
                 attempts,
                 outcome: if failed { Outcome::Failed } else { Outcome::Ok },
+                forgiven,
                 error: attempt.error,
                 failures: attempt.failures,
             };
             self.shared.context.recorder.record(self.run_now(), EventKind::Step(Box::new(event)));
         }
-        if failed { Err(Stop { skipped: 0 }) } else { Ok(()) }
+        if failed && !forgiven { Err(Stop { skipped: 0 }) } else { Ok(()) }
     }
 }
 

@@ -98,9 +98,8 @@ impl<'a> Diagram<'a> {
             EventKind::Fault(fault) => self.fault(fault),
             EventKind::Step(step) if step.outcome != Outcome::Ok => {
                 let why: Vec<&str> = step.failures.iter().map(|(_, why)| why.as_str()).collect();
-                let text =
-                    format!("{} {}: {}", step.summary, step.outcome.as_str(), why.join("; "));
-                self.note(step.client, &text);
+                let outcome = if step.forgiven { "forgiven" } else { step.outcome.as_str() };
+                self.note(step.client, &format!("{} {outcome}: {}", step.summary, why.join("; ")));
             }
             EventKind::Check { check, outcome, text, .. } if *outcome != Outcome::Ok => {
                 self.note_over_all(&format!("{check} {}: {text}", outcome.as_str()));
@@ -323,6 +322,7 @@ sequenceDiagram
             "Note over n1: crashed by power-cut",
             "n0-xn1: GET item:7 [lost to power-cut]",
             "Note over n2: paused",
+            "Note over n3: get app/items/8 forgiven: status: expected 200, got 502",
             "Note over n2: resumed",
             "Note over n3,n2: gc over, 1 node touched",
             "Note over n1: restarted",

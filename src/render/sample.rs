@@ -208,6 +208,21 @@ fn down_and_still(run: &mut Run) {
         EventKind::Refused { conn: ConnId(5), from: APP, to: DB, reason: "refused".into() };
     run.event(36_000, refused);
     run.message((35_300, 36_500), 1, (APP, ALICE), "502 Bad Gateway", Some(11));
+    run.event(
+        36_500,
+        EventKind::Step(Box::new(StepEvent {
+            client: ALICE,
+            name: None,
+            span: Span::new(0, 10),
+            summary: "get app/items/8".into(),
+            began: Time::from_nanos(35_100_000),
+            attempts: 1,
+            outcome: Outcome::Failed,
+            forgiven: true,
+            error: None,
+            failures: vec![(Span::new(0, 10), "status: expected 200, got 502".into())],
+        })),
+    );
     run.event(50_000, EventKind::Resume { node: CACHE });
     run.fault(50_000, "gc", FaultPhase::End, 1);
     run.event(54_000, EventKind::Restart { node: DB });
@@ -253,6 +268,7 @@ pub(super) fn events() -> Vec<Event> {
             began: Time::from_nanos(102_900_000),
             attempts: 1,
             outcome: Outcome::Failed,
+            forgiven: false,
             error: None,
             failures: vec![(Span::new(0, 1), "$.qty: expected 9, got 10".into())],
         })),

@@ -564,6 +564,8 @@ pub struct Client {
     pub timeout: Option<Duration>,
     /// `vars:` of its own.
     pub vars: Vec<(Located<String>, Dynamic)>,
+    /// `may_fail:`, what counts for those of its steps that do not say it themselves. Default false.
+    pub may_fail: bool,
     /// `steps:`.
     pub steps: Vec<Step>,
     /// `load:`.
@@ -590,6 +592,9 @@ pub struct Step {
     pub action: Action,
     /// `after:`.
     pub after: Vec<Located<After>>,
+    /// `may_fail:`, whether it ends nothing if it fails; otherwise what holds where it stands counts:
+    /// of the steps around it the innermost that says it, then its client.
+    pub may_fail: Option<bool>,
     /// `timeout:`, of the one operation.
     pub timeout: Option<Setting<Duration>>,
     /// `expect:`.

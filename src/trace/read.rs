@@ -388,6 +388,10 @@ impl Line<'_> {
             began: self.time("began")?,
             attempts: u32::try_from(self.number("attempts")?).map_err(|_| "attempts")?,
             outcome: self.outcome()?,
+            forgiven: match self.value.get("forgiven") {
+                Some(forgiven) => forgiven.as_bool().ok_or("forgiven")?,
+                None => false,
+            },
             error: self.optional("error")?,
             failures,
         })
@@ -428,6 +432,7 @@ impl Line<'_> {
             started: self.number("started")?,
             done: self.number("done")?,
             failed: self.number("failed")?,
+            forgiven: if self.has("forgiven") { self.number("forgiven")? } else { 0 },
             shed: self.number("shed")?,
             latency: latency.transpose()?,
         })
@@ -537,6 +542,7 @@ mod tests {
                 started: 10,
                 done: 8,
                 failed: 2,
+                forgiven: latency.map_or(0, |_| 4),
                 shed: 3,
                 latency,
             };

@@ -230,6 +230,10 @@ impl Line<'_> {
         step.began.write_micros(self.out);
         self.number("attempts", u64::from(step.attempts));
         self.text("outcome", step.outcome.as_str());
+        if step.forgiven {
+            self.key("forgiven");
+            self.out.extend_from_slice(b"true");
+        }
         if let Some(error) = &step.error {
             self.text("error", error);
         }
@@ -271,6 +275,9 @@ impl Line<'_> {
         self.number("started", load.started);
         self.number("done", load.done);
         self.number("failed", load.failed);
+        if load.forgiven > 0 {
+            self.number("forgiven", load.forgiven);
+        }
         self.number("shed", load.shed);
         if let Some(latency) = &load.latency {
             self.key("latency");

@@ -3,6 +3,7 @@
 mod flow;
 mod http;
 mod load;
+mod may_fail;
 mod raw;
 mod real;
 mod redis;
@@ -258,10 +259,14 @@ impl Ran {
         })
     }
 
-    /// `client: summary`, with `!` before it if the step failed, in the order of the trace.
+    /// `client: summary`, with `!` before it if the step failed and `~` if it was forgiven, in the order of the trace.
     fn told(&self) -> Vec<String> {
         let tell = |step: &StepEvent| {
-            let bang = if step.outcome == Outcome::Failed { "! " } else { "" };
+            let bang = match (step.outcome, step.forgiven) {
+                (Outcome::Failed, false) => "! ",
+                (Outcome::Failed, true) => "~ ",
+                _ => "",
+            };
             format!("{bang}{}: {}", self.plan.node_name(step.client), step.summary)
         };
         self.steps().map(|(_, step)| tell(step)).collect()

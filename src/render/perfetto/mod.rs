@@ -144,6 +144,9 @@ impl<'a> Document<'a> {
 
     fn step(&mut self, at: Time, step: &StepEvent) -> io::Result<()> {
         let mut args = json!({ "outcome": step.outcome.as_str(), "attempts": step.attempts });
+        if step.forgiven {
+            args["forgiven"] = json!(true);
+        }
         if let Some(error) = &step.error {
             args["error"] = json!(cut(error));
         }

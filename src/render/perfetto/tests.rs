@@ -108,6 +108,17 @@ fn faults_and_what_they_do_are_instants() {
 }
 
 #[test]
+fn a_step_that_was_forgiven_says_so() {
+    let events = events(&exported_faulty(Format::Perfetto));
+    let step = events.iter().find(|event| event["cat"] == "step").expect("a step");
+    assert_eq!(step["name"], "get app/items/8");
+    assert_eq!(
+        (&step["args"]["outcome"], &step["args"]["forgiven"]),
+        (&json!("failed"), &json!(true))
+    );
+}
+
+#[test]
 fn every_document_is_well_formed() {
     for text in [exported(Format::Perfetto), exported_faulty(Format::Perfetto)] {
         let events = events(&text);

@@ -115,6 +115,8 @@ pub(super) struct Note {
 pub(super) enum NoteKind {
     /// Something that should not have happened.
     Wrong,
+    /// Something that is said, and neither good nor bad.
+    Said,
     /// The node's program is gone; `wanted` if a fault did it.
     Crash {
         /// True if a fault did it.
@@ -199,7 +201,12 @@ impl<'a> Scene<'a> {
                 let why: Vec<&str> = step.failures.iter().map(|(_, why)| why.as_str()).collect();
                 let why =
                     if why.is_empty() { step.outcome.as_str().into() } else { why.join("; ") };
-                self.note(event.at, step.client, &format!("{}: {why}", step.summary));
+                let (kind, forgiven) = match step.forgiven {
+                    true => (NoteKind::Said, "forgiven: "),
+                    false => (NoteKind::Wrong, ""),
+                };
+                let text = format!("{forgiven}{}: {why}", step.summary);
+                self.noted(event.at, step.client, &text, kind);
             }
             EventKind::Check { check, outcome, text, .. } => {
                 if self.checks.len() == CHECKS_MAX {
@@ -266,9 +273,10 @@ impl<'a> Scene<'a> {
         }
         self.has_faults |= match &kind {
             ItemKind::Arrow(arrow) => arrow.harmed,
-            ItemKind::Note(note) => {
-                !matches!(note.kind, NoteKind::Wrong | NoteKind::Crash { wanted: false })
-            }
+            ItemKind::Note(note) => !matches!(
+                note.kind,
+                NoteKind::Wrong | NoteKind::Said | NoteKind::Crash { wanted: false }
+            ),
             ItemKind::Band(_) => true,
         };
         let item = Item { at, kind };

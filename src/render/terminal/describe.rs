@@ -302,6 +302,10 @@ impl<'a> Scene<'a> {
         let glyphs = self.style.glyphs();
         let summary = &step.summary;
         let words = match (step.outcome, &step.error) {
+            (Outcome::Failed, _) if step.forgiven => {
+                let words = format!("{} forgiven: {summary}: {}", glyphs.cross, step.why());
+                return Some(self.note(step.client, &words, WARN));
+            }
             (Outcome::Failed, _) => return Some(Told::Failure(step)),
             (Outcome::Unknown, _) => {
                 let words = format!("{} {summary}: unknown", glyphs.unknown);
@@ -414,6 +418,10 @@ pub(super) fn load_words(load: &LoadEvent, at: Time) -> String {
         super::text::thousands(load.done),
         super::text::thousands(load.failed),
     );
+    if load.forgiven > 0 {
+        let steps = plural(load.forgiven, "step", "steps");
+        words.push_str(&format!(", {steps} failed and forgiven"));
+    }
     if load.shed > 0 {
         words.push_str(&format!(", {} shed", super::text::thousands(load.shed)));
     }

@@ -49,7 +49,7 @@ impl Kinds<'_> {
                 shape::of_text(FAULT, usize::from(fault.phase == FaultPhase::End), &fault.name)
             }
             EventKind::Step(step) => match step.outcome {
-                Outcome::Failed => of_failure(step),
+                Outcome::Failed => of_failure(step) ^ u64::from(step.forgiven),
                 Outcome::Ok if is_plain(step) && !self.everything => return None,
                 _ => shape::of_text(NOTE, group(step.client), &step.summary),
             },

@@ -256,6 +256,7 @@ static STEPS: [Variant<Step>; 20] = [
 pub(super) struct Common {
     name: Option<Located<String>>,
     after: Vec<Located<After>>,
+    may_fail: Option<bool>,
     timeout: Option<Setting<Duration>>,
     expect: Vec<Expectation>,
     capture: Vec<(Located<String>, Located<Field>)>,
@@ -268,7 +269,12 @@ impl Common {
     pub(super) fn plain(f: &mut Fields<'_, '_>) -> Common {
         let name = f.optional("name", "Its name, for `after` and for the diagram.", NAME);
         let after = f.optional("after", "What it waits for before it begins.", one_or_many(AFTER));
-        Common { name, after: after.unwrap_or_default(), ..Common::default() }
+        let doc = "Whether it ends nothing if it fails: the failure is told, it counts neither \
+                   against the client nor against the run, nothing is captured, and the next step \
+                   comes. Said of a step that holds others it counts for those; by default what the \
+                   step around it says counts, or the client.";
+        let may_fail = f.optional("may_fail", doc, BOOLEAN);
+        Common { name, after: after.unwrap_or_default(), may_fail, ..Common::default() }
     }
 
     /// The keys of steps that have a result with the fields of `set`.
@@ -296,6 +302,7 @@ impl Common {
             name: self.name,
             action,
             after: self.after,
+            may_fail: self.may_fail,
             timeout: self.timeout,
             expect: self.expect,
             capture: self.capture,
