@@ -57,8 +57,8 @@ use self::scope::Scope;
 use crate::base::{NodeId, Rng, Time, Value};
 use crate::exec::Programs;
 use crate::net::{Clock, Dial, Gate};
-use crate::plan::Plan;
 use crate::plan::fault::Stage;
+use crate::plan::{Plan, chance};
 use crate::scenario::Lookup;
 use crate::trace::{EventKind, Level, Outcome, Recorder, StepEvent};
 
@@ -140,7 +140,8 @@ async fn run(shared: &Arc<Shared>) -> ClientEnd {
         let outcome = if load_failed == 0 { Outcome::Ok } else { Outcome::Failed };
         return ClientEnd { outcome, skipped: 0, load_failed };
     }
-    let mut runner = Runner::new(shared, scope, shared.context.rng.fork("steps"), None);
+    let root = &shared.context.rng;
+    let mut runner = Runner::new(shared, scope, root.fork("steps"), chance::draws(root), None);
     if let Err(Stop { skipped }) = runner.steps(&client.steps).await {
         let steps = if skipped == 1 { "step was" } else { "steps were" };
         if skipped > 0 {

@@ -24,7 +24,7 @@ use super::scope::Scope;
 use crate::base::{Diagnostic, Located, NodeId, Rng, Span, Time, Value};
 use crate::net::Stream;
 use crate::plan::limits::OPERATIONS_MAX;
-use crate::plan::{Instance, Plan};
+use crate::plan::{Instance, Plan, chance};
 use crate::scenario::model::{Action, Client, Dynamic, Setting, Step};
 use crate::trace::{EventKind, Level};
 
@@ -91,6 +91,8 @@ pub(super) struct Runner<'a> {
     pub(super) lane: Lane,
     pub(super) raws: Arc<Raws>,
     pub(super) rng: Rng,
+    /// What `draw:` and `choose:` draw from, and nothing else.
+    pub(super) draws: Rng,
     /// Where failures are counted that are not told one by one.
     pub(super) tally: Option<&'a Tally>,
     /// Whether steps that do not say it themselves may fail, here.
@@ -109,13 +111,14 @@ impl<'a> Runner<'a> {
         shared: &'a Shared,
         scope: Scope,
         rng: Rng,
+        draws: Rng,
         tally: Option<&'a Tally>,
     ) -> Runner<'a> {
         let raws = Arc::default();
         let lane = Lane::default();
         let may_fail = shared.client().may_fail;
         let (depth, steps, breathed) = (0, 0, Time::ZERO);
-        Runner { shared, scope, lane, raws, rng, tally, may_fail, depth, steps, breathed }
+        Runner { shared, scope, lane, raws, rng, draws, tally, may_fail, depth, steps, breathed }
     }
 
     /// Runs `steps` until one fails that may not.
@@ -177,6 +180,10 @@ impl<'a> Runner<'a> {
             Action::Repeat(times, steps) => self.repeat(step, times, steps).await,
             Action::ForEach { var, items, steps } => self.for_each(step, var, items, steps).await,
             Action::Parallel(branches) => self.parallel(branches).await,
+            Action::Choose(alternatives) => {
+                let chosen = chance::choose(alternatives, &mut self.draws);
+                self.steps(&alternatives[chosen].steps).await
+            }
             Action::Use { flow, with } => self.use_flow(step, flow, with).await,
             _ => self.leaf(step).await,
         }
@@ -314,6 +321,7 @@ impl<'a> Runner<'a> {
             lane: Lane::default(),
             raws: self.raws.clone(),
             rng: Rng::new(self.rng.next_u64()),
+            draws: chance::branch(&mut self.draws),
             tally: self.tally,
             may_fail: self.may_fail,
             depth: self.depth,
@@ -370,7 +378,8 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// How many steps there are, as they are written; those that only hold others do not count.
+/// How many steps there are, as they are written; those that only hold others do not count, and of a
+/// choice that nobody has made one does.
 fn count(steps: &[Step]) -> usize {
     let inner = |step: &Step| match &step.action {
         Action::Repeat(_, steps) | Action::ForEach { steps, .. } => count(steps),

@@ -3,6 +3,7 @@
 //! Lists of pairs stand where YAML has mappings, in the order of the file, so that nothing depends
 //! on a hash.
 
+mod chance;
 mod fault;
 mod node;
 mod process;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use crate::base::{Distribution, Located, Source, Span, Value};
 
+pub use chance::{Alternative, Draw};
 pub use fault::{
     Chaos, Choice, Condition, Corruption, Directions, Doing, Edit, EditValue, Fault, FaultKind,
     Flap, Harm, LinkFault, Moment, Named, NodeFault, NodeHarm, Partition, Shape, Trigger,
@@ -681,6 +683,10 @@ pub enum Action {
         /// Variables for it.
         with: Vec<(Located<String>, Dynamic)>,
     },
+    /// `choose:`, one of these alternatives, by weight.
+    Choose(Vec<Alternative>),
+    /// `draw:`, variables whose values are left to chance.
+    Draw(Vec<(Located<String>, Draw)>),
     /// `set:`.
     Set(Vec<(Located<String>, Dynamic)>),
     /// `log: text`, a line in the trace.

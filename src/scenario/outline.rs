@@ -261,6 +261,9 @@ pub(crate) fn each_step<'a>(steps: &'a [Step], visit: &mut dyn FnMut(&'a Step)) 
             Action::Parallel(branches) => {
                 branches.iter().for_each(|branch| each_step(branch, visit));
             }
+            Action::Choose(alternatives) => {
+                alternatives.iter().for_each(|one| each_step(&one.steps, visit));
+            }
             _ => {}
         }
     }

@@ -1,5 +1,6 @@
 //! Clients against tiny servers of the tests' own, without links.
 
+mod chance;
 mod flow;
 mod http;
 mod load;
@@ -199,7 +200,7 @@ async fn play(plan: Arc<Plan>, servers: Vec<(String, Server)>, net: Net, clock: 
             number: instance.number,
             clock: clock.clone(),
             gate: crate::net::Gate::default(),
-            rng: Rng::new(plan.seed).fork(&format!("client:{name}")),
+            rng: crate::plan::chance::of_client(plan.seed, &name),
             recorder: recorder.clone(),
             dial: direct.clone(),
             vars: Arc::new(move |name: &str| variable(&named, &dial, name)),

@@ -4,6 +4,7 @@
 //! [`super::form::Variants`] with the sentences that the reference shows. Names are not bound here.
 
 mod body;
+mod chance;
 mod check;
 mod client;
 mod distribution;

@@ -15,7 +15,7 @@ use super::fault::{doing_step, is_verb};
 use super::field::{FieldForm, FieldSet, HTTP_REPLY, VARIABLES};
 use super::predicate::ExpectationsForm;
 use super::target::{AFTER, TARGET};
-use super::{node, redis, socket};
+use super::{chance, node, redis, socket};
 use crate::base::{Diagnostic, Located, Span};
 
 /// A list of steps.
@@ -55,7 +55,7 @@ const fn variant(
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
 
-static STEPS: [Variant<Step>; 20] = [
+static STEPS: [Variant<Step>; 22] = [
     variant(
         METHODS,
         Entry {
@@ -175,6 +175,29 @@ static STEPS: [Variant<Step>; 20] = [
             example: "- use: checkout\n  with: { item: 42 }",
         },
         use_flow,
+    ),
+    variant(
+        &["choose"],
+        Entry {
+            name: "choose step",
+            doc: "Runs one of its alternatives, drawn by their weights. Which one is a function of \
+                  the run's seed and of the steps that the client has run before. Nobody can wait \
+                  for a step inside of it, which may never come.",
+            example: "- choose:\n    - weight: 3\n      steps: [{ get: app/items/1 }]\n    \
+                      - steps: [{ delete: app/items/1 }]",
+        },
+        chance::choose,
+    ),
+    variant(
+        &["draw"],
+        Entry {
+            name: "draw step",
+            doc: "Sets variables of the client to values that are left to chance. They are a \
+                  function of the run's seed and of the steps that the client has run before, but \
+                  for `unique`, which is counted over the whole run.",
+            example: "- draw: { key: [x, y, z], value: { int: [0, 4] }, share: { float: [0, 1] }, id: unique }",
+        },
+        chance::draw,
     ),
     variant(
         &["set"],
