@@ -208,6 +208,11 @@ fn kind() -> impl Strategy<Value = EventKind> {
         node().prop_map(|node| EventKind::Restart { node }),
         node().prop_map(|node| EventKind::Pause { node }),
         node().prop_map(|node| EventKind::Resume { node }),
+        (node(), text(), value()).prop_map(|(node, name, value)| EventKind::State {
+            node,
+            name,
+            value
+        }),
         fault(),
         step(),
         op(),
@@ -309,6 +314,11 @@ proptest! {
     }
 }
 
+fn op_of(client: NodeId) -> OpEvent {
+    let (f, key, value) = ("write".into(), Value::from("x"), Value::Null);
+    OpEvent { client, id: 1, phase: OpPhase::Invoke, f, key, value }
+}
+
 /// A trace with an event of each kind, in letters of more than one byte.
 fn sample() -> (Header, Vec<Event>) {
     let header = Header {
@@ -365,14 +375,7 @@ fn sample() -> (Header, Vec<Event>) {
         error: Some("timeout".into()),
         failures: vec![(span, text())],
     };
-    let op = OpEvent {
-        client: alice,
-        id: 1,
-        phase: OpPhase::Invoke,
-        f: "write".into(),
-        key: Value::from("x"),
-        value: Value::Null,
-    };
+    let op = op_of(alice);
     let us = Duration::from_micros(1);
     let latency =
         LoadLatency { min: us, mean: us, p50: us, p90: us, p95: us, p99: us, p999: us, max: us };
@@ -399,6 +402,7 @@ fn sample() -> (Header, Vec<Event>) {
         EventKind::Restart { node: app },
         EventKind::Pause { node: app },
         EventKind::Resume { node: app },
+        EventKind::State { node: app, name: text(), value: Value::from(vec![Value::Null]) },
         EventKind::Fault(Box::new(fault)),
         EventKind::Step(Box::new(step)),
         EventKind::Op(Box::new(op)),

@@ -141,6 +141,16 @@ pub enum EventKind {
         /// The node.
         node: NodeId,
     },
+    /// A node exposes a part of its state: from here on it has this value. A crash of the node ends what
+    /// it has exposed.
+    State {
+        /// The node.
+        node: NodeId,
+        /// What the part is called: `role`.
+        name: String,
+        /// Its value, which differs from the one before.
+        value: Value,
+    },
     /// A fault is let loose, or is over.
     Fault(Box<FaultEvent>),
     /// A step of a client is done.

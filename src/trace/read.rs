@@ -289,6 +289,11 @@ impl Line<'_> {
             "restart" => EventKind::Restart { node: self.node("node")? },
             "pause" => EventKind::Pause { node: self.node("node")? },
             "resume" => EventKind::Resume { node: self.node("node")? },
+            "state" => EventKind::State {
+                node: self.node("node")?,
+                name: self.text("name")?,
+                value: self.value.get("value").cloned().ok_or("value")?,
+            },
             "fault" => EventKind::Fault(Box::new(self.fault()?)),
             "step" => EventKind::Step(Box::new(self.step()?)),
             "op" => EventKind::Op(Box::new(self.op()?)),

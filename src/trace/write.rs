@@ -1,7 +1,7 @@
 //! The trace as JSON Lines, written by hand because this is the hot path of every run.
 //!
 //! Every field is always in the same order; absent means absent, never null, except in an
-//! operation's key and value. Times are microseconds with a fraction down to the nanosecond.
+//! operation's key and value and in that of a state. Times are microseconds with a fraction down to the nanosecond.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -130,6 +130,13 @@ impl Line<'_> {
             EventKind::Resume { node } => {
                 self.event("resume");
                 self.node("node", *node);
+            }
+            EventKind::State { node, name, value } => {
+                self.event("state");
+                self.node("node", *node);
+                self.text("name", name);
+                self.key("value");
+                self.out.extend_from_slice(value.to_string().as_bytes());
             }
             EventKind::Fault(fault) => self.fault(fault),
             EventKind::Step(step) => self.step(step),

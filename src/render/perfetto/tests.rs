@@ -100,8 +100,16 @@ fn faults_and_what_they_do_are_instants() {
         .filter(|event| event["ph"] == "i")
         .map(|event| event["name"].as_str().unwrap())
         .collect();
-    for name in ["fault gc", "fault gc is over", "pause", "resume", "crash", "restart", "resets c2"]
-    {
+    for name in [
+        "fault gc",
+        "fault gc is over",
+        "pause",
+        "resume",
+        "crash",
+        "restart",
+        "resets c2",
+        "role = leader",
+    ] {
         assert!(instants.contains(&name), "{name} {instants:?}");
     }
     assert!(instants.iter().any(|name| name.contains("[dropped by ")), "{instants:?}");

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use unicode_width::UnicodeWidthChar;
 
 use crate::base::{ConnId, Direction, NodeId, Seq, Time};
-use crate::render::harm;
+use crate::render::{harm, words};
 use crate::trace::{Event, EventKind, Fate, FaultEvent, FaultPhase, Header, Message, Outcome};
 
 use super::lives::{self, Standing};
@@ -196,6 +196,9 @@ impl<'a> Scene<'a> {
             }
             EventKind::Pause { node } => self.noted(event.at, *node, "paused", NoteKind::Pause),
             EventKind::Resume { node } => self.noted(event.at, *node, "resumed", NoteKind::Resume),
+            EventKind::State { node, name, value } => {
+                self.noted(event.at, *node, &words::state(name, value), NoteKind::Said);
+            }
             EventKind::Fault(fault) => self.fault(event.at, fault),
             EventKind::Step(step) if step.outcome != Outcome::Ok => {
                 let why: Vec<&str> = step.failures.iter().map(|(_, why)| why.as_str()).collect();

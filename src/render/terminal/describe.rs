@@ -14,7 +14,7 @@ use super::style::{self, BAD, DIM, FAULT, GOOD, PLAIN, Style, WARN};
 use super::teller::{Form, Telling};
 use super::text::{escape, plural};
 use crate::base::{ConnId, Direction, NodeId, Time};
-use crate::render::harm;
+use crate::render::{harm, words};
 use crate::trace::{
     Event, EventKind, Fate, Header, Level, LoadEvent, Message, OpEvent, OpPhase, Outcome,
     StepEvent, placed,
@@ -100,6 +100,9 @@ impl<'a> Scene<'a> {
                 let words = self.known.faults.words(fault);
                 let words = escape(&words, self.style.ascii).into_owned();
                 Some(Told::Rule { words, ink: FAULT })
+            }
+            EventKind::State { node, name, value } => {
+                Some(self.note(*node, &words::state(name, value), PLAIN))
             }
             EventKind::Step(step) => self.step(event.at, step),
             EventKind::Load(load) => {
