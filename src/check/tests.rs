@@ -8,6 +8,8 @@ use crate::scenario::model::{
 use crate::trace::{Collector, Fate, FaultEvent, FaultPhase, LoadEvent, Message, StepEvent};
 use std::time::Duration;
 
+mod metric;
+
 const APP: NodeId = NodeId(0);
 const DB: NodeId = NodeId(1);
 const ALICE: NodeId = NodeId(2);

@@ -5,6 +5,7 @@
 
 mod chance;
 mod fault;
+mod metric;
 mod node;
 mod process;
 
@@ -18,6 +19,7 @@ pub use fault::{
     Flap, Harm, LinkFault, Moment, Named, NodeFault, NodeHarm, Partition, Shape, Trigger,
     TriggerEvent, UnusedFaults, When,
 };
+pub use metric::{Between, Metric, MetricKind};
 pub use node::{NodeServer, ScriptText, Scripted};
 pub use process::{Command, ExternalServer, Invocation, ProcessServer, Ready, Sign, Speaks};
 
@@ -851,6 +853,8 @@ pub enum CheckKind {
         /// `p50: { lt: 5ms }` and so on; operands are in microseconds.
         bounds: Vec<(Located<Statistic>, Predicate)>,
     },
+    /// `metric:`, a figure of the whole run.
+    Metric(Box<Metric>),
     /// `never:`, no message fits.
     Never {
         /// Which ones.

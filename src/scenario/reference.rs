@@ -75,7 +75,20 @@ const PARTS: [(&str, &str, &[&str]); 7] = [
             "chaos",
         ],
     ),
-    ("Checks", "`checks:` is a list.", &["check", "call count", "latency bound", "message filter"]),
+    (
+        "Checks",
+        "`checks:` is a list.",
+        &[
+            "check",
+            "call count",
+            "latency bound",
+            "message filter",
+            "metric",
+            "operation latency bound",
+            "size predicate",
+            "size tests",
+        ],
+    ),
     (
         "Values",
         "",

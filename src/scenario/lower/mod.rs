@@ -13,6 +13,7 @@ mod field;
 mod http;
 mod link;
 mod load;
+mod metric;
 mod node;
 mod pattern;
 mod predicate;
