@@ -111,9 +111,9 @@ fn fault() -> impl Strategy<Value = EventKind> {
 
 fn step() -> impl Strategy<Value = EventKind> {
     let who = (node(), option::of(text()), span(), text(), time(), any::<u32>());
-    let how = (outcome(), option::of(text()), vec((span(), text()), 0..3));
+    let how = (outcome(), any::<bool>(), option::of(text()), vec((span(), text()), 0..3));
     (who, how).prop_map(
-        |((client, name, span, summary, began, attempts), (outcome, error, failures))| {
+        |((client, name, span, summary, began, attempts), (outcome, forgiven, error, failures))| {
             EventKind::Step(Box::new(StepEvent {
                 client,
                 name,
@@ -122,6 +122,7 @@ fn step() -> impl Strategy<Value = EventKind> {
                 began,
                 attempts,
                 outcome,
+                forgiven,
                 error,
                 failures,
             }))
@@ -152,9 +153,9 @@ fn load() -> impl Strategy<Value = EventKind> {
             max,
         },
     );
-    let counts = [(); 4].map(|()| any::<u64>());
+    let counts = [(); 5].map(|()| any::<u64>());
     (node(), span(), time(), counts, option::of(latency)).prop_map(
-        |(client, span, began, [started, done, failed, shed], latency)| {
+        |(client, span, began, [started, done, failed, forgiven, shed], latency)| {
             EventKind::Load(Box::new(LoadEvent {
                 client,
                 span,
@@ -162,6 +163,7 @@ fn load() -> impl Strategy<Value = EventKind> {
                 started,
                 done,
                 failed,
+                forgiven,
                 shed,
                 latency,
             }))
@@ -206,6 +208,11 @@ fn kind() -> impl Strategy<Value = EventKind> {
         node().prop_map(|node| EventKind::Restart { node }),
         node().prop_map(|node| EventKind::Pause { node }),
         node().prop_map(|node| EventKind::Resume { node }),
+        (node(), text(), value()).prop_map(|(node, name, value)| EventKind::State {
+            node,
+            name,
+            value
+        }),
         fault(),
         step(),
         op(),
@@ -307,6 +314,11 @@ proptest! {
     }
 }
 
+fn op_of(client: NodeId) -> OpEvent {
+    let (f, key, value) = ("write".into(), Value::from("x"), Value::Null);
+    OpEvent { client, id: 1, phase: OpPhase::Invoke, f, key, value }
+}
+
 /// A trace with an event of each kind, in letters of more than one byte.
 fn sample() -> (Header, Vec<Event>) {
     let header = Header {
@@ -359,17 +371,11 @@ fn sample() -> (Header, Vec<Event>) {
         began: Time::ZERO,
         attempts: 2,
         outcome: Outcome::Failed,
+        forgiven: true,
         error: Some("timeout".into()),
         failures: vec![(span, text())],
     };
-    let op = OpEvent {
-        client: alice,
-        id: 1,
-        phase: OpPhase::Invoke,
-        f: "write".into(),
-        key: Value::from("x"),
-        value: Value::Null,
-    };
+    let op = op_of(alice);
     let us = Duration::from_micros(1);
     let latency =
         LoadLatency { min: us, mean: us, p50: us, p90: us, p95: us, p99: us, p999: us, max: us };
@@ -380,6 +386,7 @@ fn sample() -> (Header, Vec<Event>) {
         started: 1,
         done: 1,
         failed: 0,
+        forgiven: 3,
         shed: 0,
         latency: Some(latency),
     };
@@ -395,6 +402,7 @@ fn sample() -> (Header, Vec<Event>) {
         EventKind::Restart { node: app },
         EventKind::Pause { node: app },
         EventKind::Resume { node: app },
+        EventKind::State { node: app, name: text(), value: Value::from(vec![Value::Null]) },
         EventKind::Fault(Box::new(fault)),
         EventKind::Step(Box::new(step)),
         EventKind::Op(Box::new(op)),

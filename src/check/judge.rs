@@ -4,12 +4,13 @@ use crate::base::{Diagnostic, Direction, NodeId, Span, Time};
 use crate::plan::Plan;
 use crate::scenario::Lookup;
 use crate::scenario::model::{self, CheckKind};
-use crate::trace::{Message, Outcome};
+use crate::trace::{EventKind, Message, Outcome};
 
 use super::CheckVerdict;
 use super::calls::Calls;
 use super::filter::{Wanted, is_interim};
 use super::latency::Latency;
+use super::metric::Figure;
 use super::never::Never;
 use super::pairs::{Asked, Pairs, Waiting};
 use super::scope::Scope;
@@ -32,6 +33,9 @@ pub(super) trait Rule: Send {
     fn reply(&mut self, _reply: Reply<'_>, _scope: &dyn Lookup) -> Result<(), Diagnostic> {
         Ok(())
     }
+
+    /// Anything else: an operation, a step.
+    fn other(&mut self, _at: Time, _kind: &EventKind) {}
 
     /// True if the rule ever waits for a reply.
     fn waits(&self) -> bool {
@@ -76,6 +80,7 @@ impl Judge {
             CheckKind::Latency { filter, bounds } => {
                 Box::new(Latency::new(Wanted::new(filter, plan), bounds.clone()))
             }
+            CheckKind::Metric(metric) => Box::new(Figure::new(metric, plan)),
             CheckKind::Never { filter } => Box::new(Never::new(Wanted::new(filter, plan))),
         };
         Judge { span: check.span, violated: check.violated, rule, unanswered: 0, broken: None }
@@ -135,6 +140,13 @@ impl Judges {
         match message.direction {
             Direction::Request => self.request(message),
             Direction::Response => self.response(message, at),
+        }
+    }
+
+    /// Anything that is no message.
+    pub(super) fn other(&mut self, at: Time, kind: &EventKind) {
+        for judge in &mut self.judges {
+            judge.rule.other(at, kind);
         }
     }
 

@@ -17,6 +17,10 @@
 //! - `latency` is the time from the sending of a request to the arrival of its reply at the sender.
 //!   Requests without a reply are told in the sentence. With no reply at all there is nothing to
 //!   decide: the outcome is [`Outcome::Unknown`].
+//! - `metric` counts messages that were sent, whatever became of them (`amplification`: requests that
+//!   arrived, as `calls` does), operations by how they ended, and the attempts of steps. What is divided
+//!   by operations is divided by those that were begun; without any the outcome is
+//!   [`Outcome::Unknown`].
 //! - `never` is about every message that was *sent*, whatever became of it.
 //! - A fault that touched nothing fails the run if the scenario says `unused_faults: error`.
 //! - `from` and `to` are the sender and the receiver of the message itself (for `calls` and `latency`,
@@ -26,8 +30,10 @@ mod calls;
 mod filter;
 mod judge;
 mod latency;
+mod metric;
 mod never;
 mod pairs;
+mod samples;
 mod scope;
 mod unused;
 mod words;
@@ -47,7 +53,7 @@ use unused::Unused;
 pub struct Verdict {
     /// One for each of the scenario's checks, in the order of the file.
     pub checks: Vec<CheckVerdict>,
-    /// [`Outcome::Ok`] only if every step and every check went as it should and the run came to its
+    /// [`Outcome::Ok`] only if every step (but those that may fail) and every check went as it should and the run came to its
     /// end; [`Outcome::Failed`] if any did not; [`Outcome::Unknown`] if one could not be decided.
     pub outcome: Outcome,
     /// Why not, if it was neither a step nor a check: the run's own failure, a server's crash,
@@ -58,7 +64,7 @@ pub struct Verdict {
 /// What was found about one check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckVerdict {
-    /// The kind of check: `calls`, `latency`, `never`.
+    /// The kind of check: `calls`, `latency`, `metric`, `never`.
     pub check: &'static str,
     /// Where it stands in the scenario.
     pub span: Span,
@@ -179,7 +185,11 @@ impl State {
     fn event(&mut self, event: &Event) {
         match &event.kind {
             EventKind::Message(message) => self.judges.message(message, event.at),
-            EventKind::Step(step) => self.steps = worse(self.steps, step.outcome),
+            EventKind::Op(_) => self.judges.other(event.at, &event.kind),
+            EventKind::Step(step) => {
+                self.steps = worse(self.steps, step.verdict());
+                self.judges.other(event.at, &event.kind);
+            }
             EventKind::Crash { node, text, fault: None } => {
                 let name = self.judges.node_name(*node);
                 let _ = self.broken.get_or_insert_with(|| format!("{name} crashed: {text}"));

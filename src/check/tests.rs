@@ -8,6 +8,8 @@ use crate::scenario::model::{
 use crate::trace::{Collector, Fate, FaultEvent, FaultPhase, LoadEvent, Message, StepEvent};
 use std::time::Duration;
 
+mod metric;
+
 const APP: NodeId = NodeId(0);
 const DB: NodeId = NodeId(1);
 const ALICE: NodeId = NodeId(2);
@@ -72,6 +74,7 @@ fn plan(checks: Vec<Check>) -> Plan {
         after: Vec::new(),
         timeout: None,
         vars: Vec::new(),
+        may_fail: false,
         load: None,
         steps: Vec::new(),
     };
@@ -423,6 +426,7 @@ fn step(outcome: Outcome) -> EventKind {
         began: at(0),
         attempts: 1,
         outcome,
+        forgiven: false,
         error: None,
         failures: Vec::new(),
     }))
@@ -433,6 +437,11 @@ fn a_failed_step_a_crash_or_a_failed_load_fails_the_run() {
     assert_eq!(story().verdict(Vec::new()).outcome, Outcome::Ok);
     let stepped = Story::default().other(step(Outcome::Ok)).other(step(Outcome::Failed)).end();
     assert_eq!(stepped.verdict(Vec::new()).outcome, Outcome::Failed);
+    let mut forgiven = step(Outcome::Failed);
+    if let EventKind::Step(step) = &mut forgiven {
+        step.forgiven = true;
+    }
+    assert_eq!(Story::default().other(forgiven).end().verdict(Vec::new()).outcome, Outcome::Ok);
     let crash = EventKind::Crash { node: DB, text: "out of cheese".into(), fault: None };
     let verdict = Story::default().other(crash).end().verdict(Vec::new());
     assert_eq!(verdict.outcome, Outcome::Failed);
@@ -445,6 +454,7 @@ fn a_failed_step_a_crash_or_a_failed_load_fails_the_run() {
             started: 10,
             done: 10 - failed,
             failed,
+            forgiven: 0,
             shed: 0,
             latency: None,
         }))

@@ -164,6 +164,7 @@ fn pauses(event: &Event) -> bool {
             | EventKind::Restart { .. }
             | EventKind::Pause { .. }
             | EventKind::Resume { .. }
+            | EventKind::State { .. }
             | EventKind::Fault(_)
             | EventKind::Step(_)
     )

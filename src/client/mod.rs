@@ -16,7 +16,8 @@
 //!
 //! **Errors are values.** A refused connection, a timeout or a malformed reply is the field `error` of
 //! a step's result. A step that does not speak of `error` fails by it, and a client ends with its first
-//! failed step; the rest is skipped, which a line in the trace says. A variable without a value at
+//! failed step; the rest is skipped, which a line in the trace says. A step with `may_fail` that fails is
+//! told, and forgiven: it captures nothing, and the next one comes as if it had not failed. A variable without a value at
 //! run time fails the step too, and the step's event points at the place in the scenario.
 //!
 //! **An operation that times out is unknown, never failed**, and ends its connection, because the reply
@@ -56,8 +57,8 @@ use self::scope::Scope;
 use crate::base::{NodeId, Rng, Time, Value};
 use crate::exec::Programs;
 use crate::net::{Clock, Dial, Gate};
-use crate::plan::Plan;
 use crate::plan::fault::Stage;
+use crate::plan::{Plan, chance};
 use crate::scenario::Lookup;
 use crate::trace::{EventKind, Level, Outcome, Recorder, StepEvent};
 
@@ -139,7 +140,8 @@ async fn run(shared: &Arc<Shared>) -> ClientEnd {
         let outcome = if load_failed == 0 { Outcome::Ok } else { Outcome::Failed };
         return ClientEnd { outcome, skipped: 0, load_failed };
     }
-    let mut runner = Runner::new(shared, scope, shared.context.rng.fork("steps"), None);
+    let root = &shared.context.rng;
+    let mut runner = Runner::new(shared, scope, root.fork("steps"), chance::draws(root), None);
     if let Err(Stop { skipped }) = runner.steps(&client.steps).await {
         let steps = if skipped == 1 { "step was" } else { "steps were" };
         if skipped > 0 {
@@ -189,6 +191,7 @@ fn tell_failure(shared: &Shared, span: crate::base::Span, summary: String, why: 
         began: now,
         attempts: 0,
         outcome: Outcome::Failed,
+        forgiven: false,
         error: None,
         failures: vec![(span, why)],
     };

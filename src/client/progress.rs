@@ -4,6 +4,7 @@
 //! way every time.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
@@ -21,6 +22,8 @@ type Verdict = Result<(), Missed>;
 #[derive(Debug, Default)]
 pub struct Progress {
     tracks: Mutex<BTreeMap<String, Track>>,
+    /// How many unique numbers have been drawn.
+    drawn: AtomicU64,
 }
 
 /// What the instances of one client have done, and who waits for it.
@@ -56,7 +59,12 @@ impl Progress {
             let name = &plan.clients[instance.client].name.value;
             tracks.entry(name.clone()).or_default().instances += 1;
         }
-        Progress { tracks: Mutex::new(tracks) }
+        Progress { tracks: Mutex::new(tracks), drawn: AtomicU64::new(0) }
+    }
+
+    /// A number that was not drawn before in this run: 1, 2, 3 and so on.
+    pub(super) fn unique(&self) -> u64 {
+        self.drawn.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// The instance `number` of `client` has done its step `step`; saying so again changes nothing.

@@ -24,7 +24,7 @@ use super::scope::Scope;
 use crate::base::{Diagnostic, Located, NodeId, Rng, Span, Time, Value};
 use crate::net::Stream;
 use crate::plan::limits::OPERATIONS_MAX;
-use crate::plan::{Instance, Plan};
+use crate::plan::{Instance, Plan, chance};
 use crate::scenario::model::{Action, Client, Dynamic, Setting, Step};
 use crate::trace::{EventKind, Level};
 
@@ -91,8 +91,12 @@ pub(super) struct Runner<'a> {
     pub(super) lane: Lane,
     pub(super) raws: Arc<Raws>,
     pub(super) rng: Rng,
+    /// What `draw:` and `choose:` draw from, and nothing else.
+    pub(super) draws: Rng,
     /// Where failures are counted that are not told one by one.
     pub(super) tally: Option<&'a Tally>,
+    /// Whether steps that do not say it themselves may fail, here.
+    pub(super) may_fail: bool,
     depth: u32,
     /// Steps since the last breath, and when that was.
     steps: u32,
@@ -107,14 +111,17 @@ impl<'a> Runner<'a> {
         shared: &'a Shared,
         scope: Scope,
         rng: Rng,
+        draws: Rng,
         tally: Option<&'a Tally>,
     ) -> Runner<'a> {
         let raws = Arc::default();
         let lane = Lane::default();
-        Runner { shared, scope, lane, raws, rng, tally, depth: 0, steps: 0, breathed: Time::ZERO }
+        let may_fail = shared.client().may_fail;
+        let (depth, steps, breathed) = (0, 0, Time::ZERO);
+        Runner { shared, scope, lane, raws, rng, draws, tally, may_fail, depth, steps, breathed }
     }
 
-    /// Runs `steps` until one fails.
+    /// Runs `steps` until one fails that may not.
     pub(super) fn steps<'s>(&'s mut self, steps: &'s [Step]) -> Nested<'s> {
         Box::pin(async move {
             self.depth += 1;
@@ -149,20 +156,10 @@ impl<'a> Runner<'a> {
 
     async fn step(&mut self, step: &Step) -> Result<(), Stop> {
         self.breathe().await;
-        for after in &step.after {
-            if let Err(missed) = self.shared.context.progress.wait(after).await {
-                return self.fail(step, after.span, missed.0);
-            }
-        }
-        match &step.action {
-            Action::Repeat(times, steps) => self.repeat(step, times, steps).await?,
-            Action::ForEach { var, items, steps } => {
-                self.for_each(step, var, items, steps).await?;
-            }
-            Action::Parallel(branches) => self.parallel(branches).await?,
-            Action::Use { flow, with } => self.use_flow(step, flow, with).await?,
-            _ => self.leaf(step).await?,
-        }
+        let around = self.may_fail;
+        self.may_fail = step.may_fail.unwrap_or(around);
+        self.act(step).await?;
+        self.may_fail = around;
         if let Some(name) = &step.name {
             let client = &self.shared.client().name.value;
             let number = self.shared.instance.number;
@@ -171,6 +168,25 @@ impl<'a> Runner<'a> {
             self.shared.context.progress.done(client, number, name);
         }
         Ok(())
+    }
+
+    async fn act(&mut self, step: &Step) -> Result<(), Stop> {
+        for after in &step.after {
+            if let Err(missed) = self.shared.context.progress.wait(after).await {
+                return self.fail(step, after.span, missed.0);
+            }
+        }
+        match &step.action {
+            Action::Repeat(times, steps) => self.repeat(step, times, steps).await,
+            Action::ForEach { var, items, steps } => self.for_each(step, var, items, steps).await,
+            Action::Parallel(branches) => self.parallel(branches).await,
+            Action::Choose(alternatives) => {
+                let chosen = chance::choose(alternatives, &mut self.draws);
+                self.steps(&alternatives[chosen].steps).await
+            }
+            Action::Use { flow, with } => self.use_flow(step, flow, with).await,
+            _ => self.leaf(step).await,
+        }
     }
 
     async fn repeat(
@@ -305,7 +321,9 @@ impl<'a> Runner<'a> {
             lane: Lane::default(),
             raws: self.raws.clone(),
             rng: Rng::new(self.rng.next_u64()),
+            draws: chance::branch(&mut self.draws),
             tally: self.tally,
+            may_fail: self.may_fail,
             depth: self.depth,
             steps: 0,
             breathed: Time::ZERO,
@@ -360,7 +378,8 @@ impl<'a> Runner<'a> {
     }
 }
 
-/// How many steps there are, as they are written; those that only hold others do not count.
+/// How many steps there are, as they are written; those that only hold others do not count, and of a
+/// choice that nobody has made one does.
 fn count(steps: &[Step]) -> usize {
     let inner = |step: &Step| match &step.action {
         Action::Repeat(_, steps) | Action::ForEach { steps, .. } => count(steps),

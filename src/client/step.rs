@@ -26,9 +26,10 @@ use super::reply::{ErrorKind, OpError, Reply};
 use super::runner::{Runner, Stop, TIMEOUT};
 use super::{program, summary};
 use crate::base::units::{duration, show_duration};
-use crate::base::{Diagnostic, Rng, Span, Time, Value};
+use crate::base::{Diagnostic, Located, Rng, Span, Time, Value};
+use crate::plan::chance;
 use crate::scenario::Mismatch;
-use crate::scenario::model::{Action, Field, OpValue, Retry, Setting, Step};
+use crate::scenario::model::{Action, Draw, Field, OpValue, Retry, Setting, Step};
 use crate::trace::{EventKind, Level, OpEvent, OpPhase, Outcome, StepEvent};
 
 /// The longest pause between two attempts, however it has grown.
@@ -98,6 +99,10 @@ impl Runner<'_> {
             let summary = told.then(|| summary::summarize(step, &self.scope));
             let attempt = self.attempt(step).await;
             let holds = attempt.failures.is_empty();
+            let summary = match &step.action {
+                Action::Draw(vars) if told && holds => Some(summary::drawn(vars, &self.scope)),
+                _ => summary,
+            };
             let next = match &mut pauses {
                 Some(pauses) if !holds && !attempt.hopeless => {
                     let pause = pauses.next(&mut self.rng);
@@ -190,6 +195,10 @@ impl Runner<'_> {
                 }
                 return Ok(Reply::empty());
             }
+            Action::Draw(vars) => {
+                self.draw(vars)?;
+                return Ok(Reply::empty());
+            }
             Action::Log(text) => {
                 self.log(Level::Info, text.resolve_string(&self.scope)?);
                 return Ok(Reply::empty());
@@ -205,6 +214,7 @@ impl Runner<'_> {
             | Action::Repeat(..)
             | Action::ForEach { .. }
             | Action::Parallel(_)
+            | Action::Choose(_)
             | Action::Use { .. } => return Ok(Reply::empty()),
         };
         in_time.unwrap_or_else(|_| {
@@ -216,6 +226,21 @@ impl Runner<'_> {
             }
             Ok(reply)
         })
+    }
+
+    /// Draws all variables, and then sets them.
+    fn draw(&mut self, vars: &[(Located<String>, Draw)]) -> Result<(), Diagnostic> {
+        let progress = &self.shared.context.progress;
+        let mut unique = || progress.unique();
+        let mut drawn = Vec::with_capacity(vars.len());
+        for (_, from) in vars {
+            drawn.push(chance::draw(from, &mut self.draws, &self.scope, &mut unique));
+        }
+        let values: Vec<Value> = drawn.into_iter().collect::<Result<_, _>>()?;
+        for ((name, _), value) in vars.iter().zip(values) {
+            self.scope.set(name, value);
+        }
+        Ok(())
     }
 
     fn duration(&self, setting: &Setting<Duration>) -> Result<Duration, Diagnostic> {
@@ -255,17 +280,21 @@ impl Runner<'_> {
         failures
     }
 
-    /// Sets the variables that the step takes from its result, or says what it has not.
+    /// Sets the variables that the step takes from its result; or none, and says what it has not.
     fn capture(&mut self, step: &Step, reply: &Reply) -> Vec<(Span, String)> {
+        let mut taken = Vec::with_capacity(step.capture.len());
         let mut failures = Vec::new();
         for (name, field) in &step.capture {
             match reply.get(field, &self.scope).map(|value| value.into_owned()) {
-                Some(value) => self.scope.set(name, value),
+                Some(value) => taken.push((name, value)),
                 None => {
                     let what = format!("there is no `{}` to capture", summary::field(field));
                     failures.push((field.span, what));
                 }
             }
+        }
+        if failures.is_empty() {
+            taken.into_iter().for_each(|(name, value)| self.scope.set(name, value));
         }
         failures
     }
@@ -301,7 +330,8 @@ impl Runner<'_> {
         attempt: Attempt,
     ) -> Result<(), Stop> {
         let failed = !attempt.failures.is_empty();
-        if self.tally.is_none_or(|tally| failed && tally.may_tell_failure()) {
+        let forgiven = failed && self.may_fail;
+        if self.tally.is_none_or(|tally| failed && tally.may_tell_failure(forgiven)) {
             let event = StepEvent {
                 client: self.shared.context.node,
                 name: step.name.as_ref().map(|name| name.value.clone()),
@@ -310,12 +340,13 @@ impl Runner<'_> {
                 began,
                 attempts,
                 outcome: if failed { Outcome::Failed } else { Outcome::Ok },
+                forgiven,
                 error: attempt.error,
                 failures: attempt.failures,
             };
             self.shared.context.recorder.record(self.run_now(), EventKind::Step(Box::new(event)));
         }
-        if failed { Err(Stop { skipped: 0 }) } else { Ok(()) }
+        if failed && !forgiven { Err(Stop { skipped: 0 }) } else { Ok(()) }
     }
 }
 

@@ -6,8 +6,9 @@ use std::fmt::Write as _;
 
 use super::scope::Scope;
 use crate::base::units::show_duration;
+use crate::base::{Located, Value};
 use crate::scenario::model::{
-    Action, Body, Command, Expectation, Field, HttpCall, NodeCall, PathPart, RedisCall, Setting,
+    Action, Body, Command, Draw, Expectation, Field, HttpCall, NodeCall, PathPart, RedisCall, Setting,
     Step, Text, TextPart, Until,
 };
 
@@ -38,19 +39,44 @@ pub(super) fn summarize(step: &Step, scope: &Scope) -> String {
         }
         Action::Wait(Setting::Fixed(duration)) => format!("wait {}", show_duration(*duration)),
         Action::Wait(Setting::Text(duration)) => format!("wait {}", text(duration, scope)),
-        Action::Set(vars) => {
-            let names: Vec<&str> = vars.iter().map(|(name, _)| name.as_str()).collect();
-            format!("set {}", names.join(", "))
-        }
+        Action::Set(vars) => names("set", vars),
+        Action::Draw(vars) => names("draw", vars),
         Action::Log(line) => format!("log {}", text(line, scope)),
         Action::Fault(doing) => super::fault::summary(doing),
         Action::Check => expect(&step.expect),
         Action::Repeat(..) => "repeat".into(),
         Action::ForEach { var, .. } => format!("for each {}", var.value),
         Action::Parallel(_) => "parallel".into(),
+        Action::Choose(_) => "choose".into(),
         Action::Use { flow, .. } => format!("use {}", flow.value),
     };
     cut(text)
+}
+
+/// The same of variables that have been drawn, with their values: `draw key = x, id = 3`.
+pub(super) fn drawn(vars: &[(Located<String>, Draw)], scope: &Scope) -> String {
+    let mut out = "draw ".to_owned();
+    for (n, (name, _)) in vars.iter().enumerate() {
+        if n > 0 {
+            out.push_str(", ");
+        }
+        out.push_str(name);
+        // Writing to a string cannot fail.
+        let _ = match scope.get(name) {
+            Some(Value::String(text)) => write!(out, " = {text}"),
+            Some(value) => write!(out, " = {value}"),
+            None => Ok(()),
+        };
+        if out.len() > 4 * CHARS_MAX {
+            break;
+        }
+    }
+    cut(out)
+}
+
+fn names<T>(verb: &str, vars: &[(Located<String>, T)]) -> String {
+    let names: Vec<&str> = vars.iter().map(|(name, _)| name.as_str()).collect();
+    format!("{verb} {}", names.join(", "))
 }
 
 fn http(call: &HttpCall, scope: &Scope) -> String {

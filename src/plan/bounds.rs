@@ -231,6 +231,15 @@ impl Sizes<'_> {
                     let sizes = branches.iter().map(|branch| self.of(branch, over));
                     (sizes.fold(Size::default(), Size::plus), 1)
                 }
+                Action::Choose(alternatives) => {
+                    let mut any = Size::default();
+                    for one in alternatives {
+                        let size = self.of(&one.steps, over);
+                        any.steps = any.steps.saturating_add(size.steps);
+                        any.operations = any.operations.max(size.operations);
+                    }
+                    (any, 1)
+                }
                 Action::Use { flow, .. } => {
                     (self.names.flow(flow).map(|at| self.flow(at)).unwrap_or_default(), 1)
                 }

@@ -4,6 +4,7 @@
 //! take every name, variable and order of steps for granted.
 
 mod bounds;
+pub mod chance;
 pub mod fault;
 mod faults;
 mod findings;
@@ -18,6 +19,7 @@ mod proxies;
 mod read;
 mod routes;
 mod scripts;
+pub mod unroll;
 mod vars;
 mod walk;
 

@@ -56,6 +56,10 @@ struct Graph<'a> {
     ends: Vec<Moment>,
     /// The end of each named step of each client, and where its name stands.
     steps: BTreeMap<(usize, &'a str), (Moment, Span)>,
+    /// The choice around those that may never be done.
+    chosen: BTreeMap<(usize, &'a str), Span>,
+    /// The choice whose steps are being entered.
+    choice: Option<Span>,
     /// Clients with a flow that is not known: they may have steps of any name.
     open: BTreeSet<usize>,
     /// The names of the steps that are being entered.
@@ -72,6 +76,8 @@ impl<'a> Graph<'a> {
             begins: Vec::new(),
             ends: Vec::new(),
             steps: BTreeMap::new(),
+            chosen: BTreeMap::new(),
+            choice: None,
             open: BTreeSet::new(),
             around: Vec::new(),
             waits: Vec::new(),
@@ -142,12 +148,26 @@ impl<'a> Graph<'a> {
                 }
                 end
             }
+            Action::Choose(alternatives) => {
+                let end = self.moment(Some(start));
+                for one in alternatives {
+                    let choice = self.choice.replace(step.span);
+                    let last = self.sequence(at, &one.steps, start, named);
+                    self.choice = choice;
+                    self.next[last].push((end, None));
+                }
+                end
+            }
             _ => self.moment(Some(start)),
         };
         if let Some(name) = &step.name {
             self.around.pop();
-            if named {
-                self.steps.entry((at, &name.value)).or_insert((end, name.span));
+            match self.choice {
+                Some(choice) if named => drop(self.chosen.insert((at, &name.value), choice)),
+                None if named => {
+                    self.steps.entry((at, &name.value)).or_insert((end, name.span));
+                }
+                _ => {}
             }
         }
         end
@@ -173,6 +193,13 @@ impl<'a> Graph<'a> {
                 self.steps.keys().filter(|(at, _)| *at == client).map(|(_, name)| *name).collect();
             let dot = name.len();
             let span = after.span.part(dot + 1, dot + 1 + step.len());
+            if let Some(choice) = self.chosen.get(&(client, step.as_str())) {
+                let what = format!("the step `{step}` of `{name}` may never be done");
+                let error =
+                    Diagnostic::new(what, span).related(*choice, "only if it is chosen here");
+                findings.push(error.help("give the `choose` step a name, and wait for that"));
+                return None;
+            }
             let what = format!("`{name}` has no step named `{step}`");
             let error = suggest(Diagnostic::new(what, span), step, &names, "step with a name");
             findings.push(match names.is_empty() {

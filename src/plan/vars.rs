@@ -169,6 +169,7 @@ pub(super) fn check(
         use crate::scenario::model::CheckKind;
         let (filter, count) = match &check.kind {
             CheckKind::Calls { filter, count } => (filter, Some(count)),
+            CheckKind::Metric(metric) => (&metric.filter, metric.kind.predicate()),
             CheckKind::Latency { filter, .. } | CheckKind::Never { filter } => (filter, None),
         };
         let predicates = [&filter.method, &filter.path, &filter.status];

@@ -10,7 +10,8 @@ use super::names::Names;
 use super::vars::{Checker, Known, body_vars, free, predicate_vars};
 use crate::base::{Diagnostic, Located, Span};
 use crate::scenario::model::{
-    Action, Client, Dynamic, Expectation, Field, HttpCall, OpValue, Scenario, Setting, Step, Text,
+    Action, Client, Draw, Dynamic, Expectation, Field, HttpCall, OpValue, Scenario, Setting, Step,
+    Text,
 };
 
 /// The most variables without a value that are kept of one client.
@@ -119,8 +120,16 @@ impl<'a> Walk<'a> {
         self.branches(&branches, findings);
         for (name, error) in self.unknown {
             findings.push(match self.defined.get(name) {
-                Some(place) => Diagnostic { label: None, ..error }
-                    .related(*place, "it gets its value only here, later"),
+                Some(place) => {
+                    let earlier = error.span.is_some_and(|span| place.start < span.start);
+                    let why = match earlier {
+                        true => {
+                            "it gets its value only here, which other lists of steps do not see"
+                        }
+                        false => "it gets its value only here, later",
+                    };
+                    Diagnostic { label: None, ..error }.related(*place, why)
+                }
                 None if error.label.is_none() => error.nearest(name, self.defined.keys().copied()),
                 None => error,
             });
@@ -169,6 +178,11 @@ impl<'a> Walk<'a> {
                 let branches: Vec<&[Step]> = branches.iter().map(Vec::as_slice).collect();
                 self.branches(&branches, findings);
             }
+            Action::Choose(alternatives) => {
+                let alternatives: Vec<&[Step]> =
+                    alternatives.iter().map(|one| one.steps.as_slice()).collect();
+                self.branches(&alternatives, findings);
+            }
             Action::Use { flow, with } => {
                 for (name, value) in with {
                     free(name, findings);
@@ -178,6 +192,14 @@ impl<'a> Walk<'a> {
                 match self.names.flow(flow) {
                     Some(at) => self.body(&vars, &self.scenario.flows[at].steps, findings),
                     None => self.open = true,
+                }
+            }
+            Action::Draw(vars) => {
+                for (name, from) in vars {
+                    if let Draw::One(list) = from {
+                        self.value(list);
+                    }
+                    self.define(name, findings);
                 }
             }
             Action::Set(vars) => {

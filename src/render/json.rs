@@ -7,7 +7,7 @@
 //!                      "ended": [ { "at", "by", "how" } ],
 //!                      "messages": { "request", "response" }, "bytes": { "request", "response" } } ],
 //!   "messages": [ a line of the trace, and "clocks": { "sent": { "lamport", "vector"? }, "received"? } ],
-//!   "steps", "loads", "ops", "logs", "crashes", "checks", "faults": [ lines of the trace ],
+//!   "steps", "loads", "ops", "logs", "crashes", "checks", "faults", "states": [ lines of the trace ],
 //!   "end": the trace's last line, or null,
 //!   "left_out": { "messages", "connections", "lines" } }
 //! ```
@@ -39,7 +39,7 @@ const CONNECTIONS_MAX: usize = 100_000;
 const LINES_BYTES_MAX: usize = 256 * 1024 * 1024;
 
 /// The lists of lines, in the order of the document.
-const LISTS: [&str; 7] = ["steps", "loads", "ops", "logs", "crashes", "checks", "faults"];
+const LISTS: [&str; 8] = ["steps", "loads", "ops", "logs", "crashes", "checks", "faults", "states"];
 
 pub(super) fn write(
     header: &Header,
@@ -142,6 +142,7 @@ impl<'a> Document<'a> {
             | EventKind::Pause { .. }
             | EventKind::Resume { .. } => self.line(4, &event),
             EventKind::Fault(_) => self.line(6, &event),
+            EventKind::State { .. } => self.line(7, &event),
             EventKind::Check { .. } => self.line(5, &event),
             EventKind::End { .. } => self.end = Some(self.told(&event)),
         }
@@ -362,6 +363,9 @@ mod tests {
         };
         assert_eq!(events("crashes", "event"), "crash pause resume restart");
         assert_eq!(document["faults"].as_array().map(Vec::len), Some(17));
+        assert_eq!(events("states", "name"), "role peers");
+        assert_eq!(document["states"][1]["value"], json!(["app", "cache"]));
+        assert_eq!(document["steps"][0]["forgiven"], true);
         assert_eq!(document["messages"][4]["arrived"]["summary"], "503 Service Unavailable");
         assert!(document["messages"][3]["clocks"].get("received").is_none(), "it was dropped");
     }

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::io::{self, Write};
 
-use super::harm;
+use super::{harm, words};
 use crate::base::{Direction, NodeId};
 use crate::trace::{Event, EventKind, Fate, FaultEvent, FaultPhase, Header, Message, Outcome};
 
@@ -95,12 +95,12 @@ impl<'a> Diagram<'a> {
             EventKind::Restart { node } => self.note(*node, "restarted"),
             EventKind::Pause { node } => self.note(*node, "paused"),
             EventKind::Resume { node } => self.note(*node, "resumed"),
+            EventKind::State { node, name, value } => self.note(*node, &words::state(name, value)),
             EventKind::Fault(fault) => self.fault(fault),
             EventKind::Step(step) if step.outcome != Outcome::Ok => {
                 let why: Vec<&str> = step.failures.iter().map(|(_, why)| why.as_str()).collect();
-                let text =
-                    format!("{} {}: {}", step.summary, step.outcome.as_str(), why.join("; "));
-                self.note(step.client, &text);
+                let outcome = if step.forgiven { "forgiven" } else { step.outcome.as_str() };
+                self.note(step.client, &format!("{} {outcome}: {}", step.summary, why.join("; ")));
             }
             EventKind::Check { check, outcome, text, .. } if *outcome != Outcome::Ok => {
                 self.note_over_all(&format!("{check} {}: {text}", outcome.as_str()));
@@ -323,9 +323,12 @@ sequenceDiagram
             "Note over n1: crashed by power-cut",
             "n0-xn1: GET item:7 [lost to power-cut]",
             "Note over n2: paused",
+            "Note over n3: get app/items/8 forgiven: status: expected 200, got 502",
             "Note over n2: resumed",
             "Note over n3,n2: gc over, 1 node touched",
             "Note over n1: restarted",
+            "Note over n1: role = leader",
+            "Note over n1: peers = [#34;app#34;,#34;cache#34;]",
             "n0-xn2: DEL item:8 [held by hold.1]",
             "Note over n3,n2: drop.1 was never let loose: { drop: response, from: app, to: db, nth: 9 }",
         ] {

@@ -2,6 +2,7 @@
 //! with every kind of fault.
 
 use bytes::Bytes;
+use serde_json::json;
 
 use crate::base::{ConnId, Direction, NodeId, Seq, Span, Time};
 use crate::trace::{
@@ -135,7 +136,7 @@ fn arrives(message: &mut Message, summary: &str, bytes: &'static str) {
     message.arrived = Some(Box::new(arrived));
 }
 
-/// The second run: every event that faults bring, and every fate, in the order of a trace.
+/// The second run: every event that faults bring, every fate, a step that was forgiven, and a state, in the order of a trace.
 pub(super) fn faulty() -> Vec<Event> {
     let mut run = Run::default();
     for (node, port) in [(APP, 40_001), (DB, 40_002), (CACHE, 40_003)] {
@@ -208,10 +209,28 @@ fn down_and_still(run: &mut Run) {
         EventKind::Refused { conn: ConnId(5), from: APP, to: DB, reason: "refused".into() };
     run.event(36_000, refused);
     run.message((35_300, 36_500), 1, (APP, ALICE), "502 Bad Gateway", Some(11));
+    run.event(
+        36_500,
+        EventKind::Step(Box::new(StepEvent {
+            client: ALICE,
+            name: None,
+            span: Span::new(0, 10),
+            summary: "get app/items/8".into(),
+            began: Time::from_nanos(35_100_000),
+            attempts: 1,
+            outcome: Outcome::Failed,
+            forgiven: true,
+            error: None,
+            failures: vec![(Span::new(0, 10), "status: expected 200, got 502".into())],
+        })),
+    );
     run.event(50_000, EventKind::Resume { node: CACHE });
     run.fault(50_000, "gc", FaultPhase::End, 1);
     run.event(54_000, EventKind::Restart { node: DB });
     run.fault(54_000, "power-cut", FaultPhase::End, 1);
+    for (name, value) in [("role", json!("leader")), ("peers", json!(["app", "cache"]))] {
+        run.event(54_500, EventKind::State { node: DB, name: name.into(), value });
+    }
     run.connect(55_000, 6, APP, DB);
     run.message((55_100, 55_300), 6, (APP, DB), "SET item:8 1", None);
     let held = run.message((55_300, 60_000), 3, (APP, CACHE), "DEL item:8", None);
@@ -253,6 +272,7 @@ pub(super) fn events() -> Vec<Event> {
             began: Time::from_nanos(102_900_000),
             attempts: 1,
             outcome: Outcome::Failed,
+            forgiven: false,
             error: None,
             failures: vec![(Span::new(0, 1), "$.qty: expected 9, got 10".into())],
         })),

@@ -10,11 +10,11 @@ use super::director::Director;
 use super::fleet::Fleet;
 use super::nodes::{Nodes, Scope};
 use super::{Control, Ended, Endpoint, Hooks, Mode, RunError, Service};
-use crate::base::{NodeId, Rng, Value};
+use crate::base::{NodeId, Value};
 use crate::client;
 use crate::link::Links;
 use crate::net::{Clock, Dial, Listener, Net, Stuck, Tasks, holder_of_port};
-use crate::plan::Plan;
+use crate::plan::{Plan, chance};
 use crate::scenario::{self, Lookup};
 use crate::trace::{EventKind, Recorder};
 
@@ -209,7 +209,7 @@ impl World {
             let context = client::Context {
                 node: instance.node,
                 number: instance.number,
-                rng: Rng::new(self.plan.seed).fork(&format!("client:{name}")),
+                rng: chance::of_client(self.plan.seed, &name),
                 name: name.clone(),
                 clock: self.nodes.clock(instance.node),
                 gate: self.nodes.gate(instance.node),

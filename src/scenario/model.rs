@@ -3,7 +3,9 @@
 //! Lists of pairs stand where YAML has mappings, in the order of the file, so that nothing depends
 //! on a hash.
 
+mod chance;
 mod fault;
+mod metric;
 mod node;
 mod process;
 
@@ -11,11 +13,13 @@ use std::time::Duration;
 
 use crate::base::{Distribution, Located, Source, Span, Value};
 
+pub use chance::{Alternative, Draw};
 pub use fault::{
     Chaos, Choice, Condition, Corruption, Directions, Doing, Edit, EditValue, Fault, FaultKind,
     Flap, Harm, LinkFault, Moment, Named, NodeFault, NodeHarm, Partition, Shape, Trigger,
     TriggerEvent, UnusedFaults, When,
 };
+pub use metric::{Between, Metric, MetricKind};
 pub use node::{NodeServer, ScriptText, Scripted};
 pub use process::{Command, ExternalServer, Invocation, ProcessServer, Ready, Sign, Speaks};
 
@@ -564,6 +568,8 @@ pub struct Client {
     pub timeout: Option<Duration>,
     /// `vars:` of its own.
     pub vars: Vec<(Located<String>, Dynamic)>,
+    /// `may_fail:`, what counts for those of its steps that do not say it themselves. Default false.
+    pub may_fail: bool,
     /// `steps:`.
     pub steps: Vec<Step>,
     /// `load:`.
@@ -590,6 +596,9 @@ pub struct Step {
     pub action: Action,
     /// `after:`.
     pub after: Vec<Located<After>>,
+    /// `may_fail:`, whether it ends nothing if it fails; otherwise what holds where it stands counts:
+    /// of the steps around it the innermost that says it, then its client.
+    pub may_fail: Option<bool>,
     /// `timeout:`, of the one operation.
     pub timeout: Option<Setting<Duration>>,
     /// `expect:`.
@@ -676,6 +685,10 @@ pub enum Action {
         /// Variables for it.
         with: Vec<(Located<String>, Dynamic)>,
     },
+    /// `choose:`, one of these alternatives, by weight.
+    Choose(Vec<Alternative>),
+    /// `draw:`, variables whose values are left to chance.
+    Draw(Vec<(Located<String>, Draw)>),
     /// `set:`.
     Set(Vec<(Located<String>, Dynamic)>),
     /// `log: text`, a line in the trace.
@@ -840,6 +853,8 @@ pub enum CheckKind {
         /// `p50: { lt: 5ms }` and so on; operands are in microseconds.
         bounds: Vec<(Located<Statistic>, Predicate)>,
     },
+    /// `metric:`, a figure of the whole run.
+    Metric(Box<Metric>),
     /// `never:`, no message fits.
     Never {
         /// Which ones.

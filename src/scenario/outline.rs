@@ -12,8 +12,8 @@
 use std::collections::BTreeSet;
 
 use super::model::{
-    Action, After, CheckKind, Choice, Condition, Doing, Fault, FaultKind, Filter, RouteAction,
-    Scenario, Server, ServerKind, Shape, Step, Trigger, TriggerEvent, When,
+    Action, After, CheckKind, Choice, Condition, Doing, Fault, FaultKind, Filter, MetricKind,
+    RouteAction, Scenario, Server, ServerKind, Shape, Step, Trigger, TriggerEvent, When,
 };
 use crate::base::Located;
 
@@ -107,6 +107,13 @@ impl Outline {
             match &check.kind {
                 CheckKind::Calls { filter, .. } | CheckKind::Latency { filter, .. } => {
                     outline.of_filter(filter, Role::Server);
+                }
+                CheckKind::Metric(metric) => {
+                    let to = match metric.kind {
+                        MetricKind::Amplification(_) => Role::Server,
+                        _ => Role::Node,
+                    };
+                    outline.of_filter(&metric.filter, to);
                 }
                 CheckKind::Never { filter } => outline.of_filter(filter, Role::Node),
             }
@@ -260,6 +267,9 @@ pub(crate) fn each_step<'a>(steps: &'a [Step], visit: &mut dyn FnMut(&'a Step)) 
             }
             Action::Parallel(branches) => {
                 branches.iter().for_each(|branch| each_step(branch, visit));
+            }
+            Action::Choose(alternatives) => {
+                alternatives.iter().for_each(|one| each_step(&one.steps, visit));
             }
             _ => {}
         }

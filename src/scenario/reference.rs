@@ -43,6 +43,9 @@ const PARTS: [(&str, &str, &[&str]); 7] = [
             "exact amount",
             "after",
             "retry",
+            "alternative",
+            "draw",
+            "range",
             "op",
             "load",
         ],
@@ -73,7 +76,20 @@ const PARTS: [(&str, &str, &[&str]); 7] = [
             "chaos",
         ],
     ),
-    ("Checks", "`checks:` is a list.", &["check", "call count", "latency bound", "message filter"]),
+    (
+        "Checks",
+        "`checks:` is a list.",
+        &[
+            "check",
+            "call count",
+            "latency bound",
+            "message filter",
+            "metric",
+            "operation latency bound",
+            "size predicate",
+            "size tests",
+        ],
+    ),
     (
         "Values",
         "",
@@ -122,7 +138,7 @@ Whether it has one is known before anything runs. What there is depends on the p
 | where | what |
 |---|---|
 | everywhere | the scenario's `vars`; of every server `${NAME.url}` (such as `http://127.0.0.1:49152`), `${NAME.host}`, `${NAME.port}`, `${NAME.address}` (host and port) |
-| in a client | its own `vars`; `${client}`, its name; `${index}`, its number among those of one `count`, from 1; what earlier steps captured or set |
+| in a client | its own `vars`; `${client}`, its name; `${index}`, its number among those of one `count`, from 1; what earlier steps captured, drew or set |
 | inside `repeat`, `for_each` and a `load` | `${iteration}`, from 1; the variable of the `for_each` |
 | inside a flow | what `with` gives it, and what the client has |
 | in a program's `command` and `env` | of a server `${port}`, the port at which it is to listen; of a client what any client has. `${NAME.url}` and the like lead to that server over the link from the program |

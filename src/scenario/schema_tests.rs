@@ -12,7 +12,7 @@ use super::yaml;
 use crate::base::Value;
 
 /// Golden diagnostics that no schema can express, with the reason.
-const BEYOND_A_SCHEMA: [(&str, &str); 31] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 33] = [
     ("bad-file", "whether a file is there and inside of the folder"),
     ("bad-path", "the grammar inside of a path"),
     ("edits-of-another-protocol", "what is spoken where"),
@@ -39,6 +39,8 @@ const BEYOND_A_SCHEMA: [(&str, &str); 31] = [
     ("unknown-variable", "variables and where they have a value"),
     ("variable-before-its-time", "variables and where they have a value"),
     ("variable-of-a-route", "variables and where they have a value"),
+    ("variables-of-other-alternatives", "variables and where they have a value"),
+    ("waiting-for-a-choice", "the order of steps"),
     ("waiting-for-each-other", "the order of steps"),
     ("waiting-for-oneself", "the order of steps"),
     ("waiting-in-a-circle", "the order of steps"),

@@ -3,8 +3,8 @@
 use std::io;
 use std::sync::Arc;
 
-use super::Disk;
-use crate::base::{NodeId, Rng};
+use super::{Disk, Exposed};
+use crate::base::{NodeId, Rng, Value};
 use crate::net::{Clock, Dial, Stream, Tasks};
 use crate::scenario::Lookup;
 use crate::trace::{EventKind, Level, Recorder};
@@ -25,6 +25,8 @@ pub struct Context {
     pub rng: Rng,
     /// Where its log goes.
     pub recorder: Recorder,
+    /// What it has exposed since it was started.
+    pub exposed: Exposed,
     /// Where its tasks run.
     pub tasks: Tasks,
     /// The way to other servers.
@@ -45,8 +47,14 @@ impl Context {
         self.recorder.record(self.clock.run_now(), kind);
     }
 
-    /// Shows a part of the server's state.
-    pub fn expose(&self, _name: &str, _value: crate::base::Value) {}
+    /// Exposes a part of the server's state, for predicates and pictures: the trace is told, unless the
+    /// part has this value already.
+    pub fn expose(&self, name: &str, value: Value) {
+        if self.exposed.set(name, &value) {
+            let kind = EventKind::State { node: self.node, name: name.to_owned(), value };
+            self.recorder.record(self.clock.run_now(), kind);
+        }
+    }
 
     /// Connects to another server, over the link that the scenario declares.
     ///

@@ -12,6 +12,7 @@
 mod context;
 mod disk;
 mod echo;
+mod exposed;
 mod http;
 mod input;
 mod node;
@@ -29,6 +30,7 @@ use tokio::sync::Semaphore;
 
 pub use context::Context;
 pub use disk::Disk;
+pub use exposed::Exposed;
 
 use crate::base::Diagnostic;
 use crate::base::units::show_duration;

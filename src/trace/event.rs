@@ -141,6 +141,16 @@ pub enum EventKind {
         /// The node.
         node: NodeId,
     },
+    /// A node exposes a part of its state: from here on it has this value. A crash of the node ends what
+    /// it has exposed.
+    State {
+        /// The node.
+        node: NodeId,
+        /// What the part is called: `role`.
+        name: String,
+        /// Its value, which differs from the one before.
+        value: Value,
+    },
     /// A fault is let loose, or is over.
     Fault(Box<FaultEvent>),
     /// A step of a client is done.
@@ -342,10 +352,27 @@ pub struct StepEvent {
     pub attempts: u32,
     /// Whether it went as expected.
     pub outcome: Outcome,
+    /// True if it failed and may: it ended nothing and does not count against the run.
+    pub forgiven: bool,
     /// The operation's error, whether it was expected or not: `refused`, `timeout`, ...
     pub error: Option<String>,
     /// Why the step failed, and the place of the expectation that did not hold.
     pub failures: Vec<(Span, String)>,
+}
+
+impl StepEvent {
+    /// Why it failed, in a clause: the first of its failures, or its error.
+    #[must_use]
+    pub fn why(&self) -> &str {
+        let why = self.failures.first().map(|(_, why)| why.as_str());
+        why.or(self.error.as_deref()).unwrap_or("it failed")
+    }
+
+    /// What it means for the run: its outcome, unless it was forgiven.
+    #[must_use]
+    pub fn verdict(&self) -> Outcome {
+        if self.forgiven { Outcome::Ok } else { self.outcome }
+    }
 }
 
 /// A verdict.
@@ -439,6 +466,8 @@ pub struct LoadEvent {
     pub done: u64,
     /// Iterations that a step ended.
     pub failed: u64,
+    /// Steps that failed and may: they ended no iteration.
+    pub forgiven: u64,
     /// Arrivals that were not begun, because too many were in flight.
     pub shed: u64,
     /// How long the iterations that are done took; `None` if there are none.

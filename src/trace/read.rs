@@ -289,6 +289,11 @@ impl Line<'_> {
             "restart" => EventKind::Restart { node: self.node("node")? },
             "pause" => EventKind::Pause { node: self.node("node")? },
             "resume" => EventKind::Resume { node: self.node("node")? },
+            "state" => EventKind::State {
+                node: self.node("node")?,
+                name: self.text("name")?,
+                value: self.value.get("value").cloned().ok_or("value")?,
+            },
             "fault" => EventKind::Fault(Box::new(self.fault()?)),
             "step" => EventKind::Step(Box::new(self.step()?)),
             "op" => EventKind::Op(Box::new(self.op()?)),
@@ -388,6 +393,10 @@ impl Line<'_> {
             began: self.time("began")?,
             attempts: u32::try_from(self.number("attempts")?).map_err(|_| "attempts")?,
             outcome: self.outcome()?,
+            forgiven: match self.value.get("forgiven") {
+                Some(forgiven) => forgiven.as_bool().ok_or("forgiven")?,
+                None => false,
+            },
             error: self.optional("error")?,
             failures,
         })
@@ -428,6 +437,7 @@ impl Line<'_> {
             started: self.number("started")?,
             done: self.number("done")?,
             failed: self.number("failed")?,
+            forgiven: if self.has("forgiven") { self.number("forgiven")? } else { 0 },
             shed: self.number("shed")?,
             latency: latency.transpose()?,
         })
@@ -537,6 +547,7 @@ mod tests {
                 started: 10,
                 done: 8,
                 failed: 2,
+                forgiven: latency.map_or(0, |_| 4),
                 shed: 3,
                 latency,
             };

@@ -45,6 +45,9 @@ pub(super) fn tell(kind: &EventKind) {
         EventKind::Restart { .. } => tracing::info!(target: "looplab::node", "restart"),
         EventKind::Pause { .. } => tracing::info!(target: "looplab::node", "pause"),
         EventKind::Resume { .. } => tracing::info!(target: "looplab::node", "resume"),
+        EventKind::State { name, value, .. } => {
+            tracing::info!(target: "looplab::node", name, %value, "state");
+        }
         EventKind::Fault(fault) => tracing::info!(
             target: "looplab::fault",
             name = fault.name, phase = fault.phase.as_str(), touched = fault.touched, "{}", fault.text

@@ -1,7 +1,7 @@
 //! The trace as JSON Lines, written by hand because this is the hot path of every run.
 //!
 //! Every field is always in the same order; absent means absent, never null, except in an
-//! operation's key and value. Times are microseconds with a fraction down to the nanosecond.
+//! operation's key and value and in that of a state. Times are microseconds with a fraction down to the nanosecond.
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
@@ -131,6 +131,13 @@ impl Line<'_> {
                 self.event("resume");
                 self.node("node", *node);
             }
+            EventKind::State { node, name, value } => {
+                self.event("state");
+                self.node("node", *node);
+                self.text("name", name);
+                self.key("value");
+                self.out.extend_from_slice(value.to_string().as_bytes());
+            }
             EventKind::Fault(fault) => self.fault(fault),
             EventKind::Step(step) => self.step(step),
             EventKind::Op(op) => self.op(op),
@@ -230,6 +237,10 @@ impl Line<'_> {
         step.began.write_micros(self.out);
         self.number("attempts", u64::from(step.attempts));
         self.text("outcome", step.outcome.as_str());
+        if step.forgiven {
+            self.key("forgiven");
+            self.out.extend_from_slice(b"true");
+        }
         if let Some(error) = &step.error {
             self.text("error", error);
         }
@@ -271,6 +282,9 @@ impl Line<'_> {
         self.number("started", load.started);
         self.number("done", load.done);
         self.number("failed", load.failed);
+        if load.forgiven > 0 {
+            self.number("forgiven", load.forgiven);
+        }
         self.number("shed", load.shed);
         if let Some(latency) = &load.latency {
             self.key("latency");

@@ -73,7 +73,7 @@ pub(crate) fn complaint(ran: &Ran) -> String {
     let mut out = String::new();
     for event in &ran.events {
         match &event.kind {
-            trace::EventKind::Step(step) if step.outcome != Outcome::Ok => {
+            trace::EventKind::Step(step) if step.verdict() != Outcome::Ok => {
                 out.push_str(&format!("{}: {:?} {:?}\n", step.summary, step.error, step.failures));
             }
             trace::EventKind::Check { check, outcome, text, .. } if *outcome != Outcome::Ok => {

@@ -155,6 +155,7 @@ fn kind() -> impl Strategy<Value = EventKind> {
                 began: Time::from_nanos(began),
                 attempts: 1,
                 outcome: Outcome::Ok,
+                forgiven: false,
                 error: None,
                 failures: Vec::new(),
             }))

@@ -167,6 +167,7 @@ impl Lab {
                 disk: server::Disk::default(),
                 rng: Rng::new(1).fork(&server.name.value),
                 recorder: recorder.clone(),
+                exposed: server::Exposed::default(),
                 tasks: lab.tasks.clone(),
                 dial: Arc::new(Straight {
                     net: net.clone(),

@@ -25,6 +25,7 @@ use super::pool::Lane;
 use super::runner::{Runner, Shared};
 use super::scope::Scope;
 use crate::base::{Rng, Time, Value};
+use crate::plan::chance;
 use crate::scenario::model::{Load, LoadKind, Step};
 use crate::trace::EventKind;
 
@@ -106,8 +107,9 @@ impl Ongoing {
         let Iteration { number, intended, mut rng } = one;
         let mut scope = self.scope.clone();
         scope.set("iteration", Value::from(number));
+        let draws = chance::draws(&rng);
         let steps = self.draw(&mut rng);
-        let mut runner = Runner::new(&self.shared, scope, rng, Some(&self.tally));
+        let mut runner = Runner::new(&self.shared, scope, rng, draws, Some(&self.tally));
         runner.lane = lane;
         let result = runner.steps(steps).await;
         let took = self.shared.context.clock.now().since(intended);

@@ -23,6 +23,7 @@ struct State {
     done: u64,
     failed: u64,
     shed: u64,
+    forgiven: u64,
     failures_told: u64,
     /// In microseconds, from 1 to an hour, of three significant digits.
     latencies: Histogram<u64>,
@@ -32,7 +33,7 @@ impl Default for State {
     fn default() -> State {
         let latencies = Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)
             .expect("the bounds and digits are ones that a histogram can have");
-        State { started: 0, done: 0, failed: 0, shed: 0, failures_told: 0, latencies }
+        State { started: 0, done: 0, failed: 0, shed: 0, forgiven: 0, failures_told: 0, latencies }
     }
 }
 
@@ -61,9 +62,14 @@ impl Tally {
         }
     }
 
-    /// Whether a step that has failed may have an event of its own.
-    pub(in crate::client) fn may_tell_failure(&self) -> bool {
+    /// Whether a step that has failed may have an event of its own; counts those that are forgiven, which
+    /// do not take the place of the others.
+    pub(in crate::client) fn may_tell_failure(&self, forgiven: bool) -> bool {
         let mut state = self.lock();
+        if forgiven {
+            state.forgiven += 1;
+            return state.forgiven <= FAILURES_TOLD;
+        }
         state.failures_told += 1;
         state.failures_told <= FAILURES_TOLD
     }
@@ -91,6 +97,7 @@ impl Tally {
             started: state.started,
             done: state.done,
             failed: state.failed,
+            forgiven: state.forgiven,
             shed: state.shed,
             latency,
         }

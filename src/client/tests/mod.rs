@@ -1,8 +1,10 @@
 //! Clients against tiny servers of the tests' own, without links.
 
+mod chance;
 mod flow;
 mod http;
 mod load;
+mod may_fail;
 mod raw;
 mod real;
 mod redis;
@@ -198,7 +200,7 @@ async fn play(plan: Arc<Plan>, servers: Vec<(String, Server)>, net: Net, clock: 
             number: instance.number,
             clock: clock.clone(),
             gate: crate::net::Gate::default(),
-            rng: Rng::new(plan.seed).fork(&format!("client:{name}")),
+            rng: crate::plan::chance::of_client(plan.seed, &name),
             recorder: recorder.clone(),
             dial: direct.clone(),
             vars: Arc::new(move |name: &str| variable(&named, &dial, name)),
@@ -258,10 +260,14 @@ impl Ran {
         })
     }
 
-    /// `client: summary`, with `!` before it if the step failed, in the order of the trace.
+    /// `client: summary`, with `!` before it if the step failed and `~` if it was forgiven, in the order of the trace.
     fn told(&self) -> Vec<String> {
         let tell = |step: &StepEvent| {
-            let bang = if step.outcome == Outcome::Failed { "! " } else { "" };
+            let bang = match (step.outcome, step.forgiven) {
+                (Outcome::Failed, false) => "! ",
+                (Outcome::Failed, true) => "~ ",
+                _ => "",
+            };
             format!("{bang}{}: {}", self.plan.node_name(step.client), step.summary)
         };
         self.steps().map(|(_, step)| tell(step)).collect()

@@ -239,6 +239,9 @@ impl Capture {
                 self.note(at, &format!("{} stands still", self.name(*node)));
             }
             EventKind::Resume { node } => self.note(at, &format!("{} goes on", self.name(*node))),
+            EventKind::State { node, name, value } => {
+                self.note(at, &format!("{}: {}", self.name(*node), words::state(name, value)));
+            }
             _ => {}
         }
     }

@@ -123,6 +123,11 @@ impl<'a> Document<'a> {
             EventKind::Restart { node } => self.node_instant(at, node, "restart"),
             EventKind::Pause { node } => self.node_instant(at, node, "pause"),
             EventKind::Resume { node } => self.node_instant(at, node, "resume"),
+            EventKind::State { node, name, value } => {
+                let told = words::state(&name, &value);
+                let args = json!({ "name": cut(&name), "value": cut(&value.to_string()) });
+                self.instant(at, Some(node), &told, "state", &args)
+            }
             EventKind::Refused { conn, from, to, reason } => {
                 let args = json!({ "conn": conn.0, "by": self.name(to), "reason": cut(&reason) });
                 self.instant(at, Some(from), &format!("{conn} refused"), "connection", &args)
@@ -144,6 +149,9 @@ impl<'a> Document<'a> {
 
     fn step(&mut self, at: Time, step: &StepEvent) -> io::Result<()> {
         let mut args = json!({ "outcome": step.outcome.as_str(), "attempts": step.attempts });
+        if step.forgiven {
+            args["forgiven"] = json!(true);
+        }
         if let Some(error) = &step.error {
             args["error"] = json!(cut(error));
         }

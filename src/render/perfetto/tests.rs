@@ -100,11 +100,30 @@ fn faults_and_what_they_do_are_instants() {
         .filter(|event| event["ph"] == "i")
         .map(|event| event["name"].as_str().unwrap())
         .collect();
-    for name in ["fault gc", "fault gc is over", "pause", "resume", "crash", "restart", "resets c2"]
-    {
+    for name in [
+        "fault gc",
+        "fault gc is over",
+        "pause",
+        "resume",
+        "crash",
+        "restart",
+        "resets c2",
+        "role = leader",
+    ] {
         assert!(instants.contains(&name), "{name} {instants:?}");
     }
     assert!(instants.iter().any(|name| name.contains("[dropped by ")), "{instants:?}");
+}
+
+#[test]
+fn a_step_that_was_forgiven_says_so() {
+    let events = events(&exported_faulty(Format::Perfetto));
+    let step = events.iter().find(|event| event["cat"] == "step").expect("a step");
+    assert_eq!(step["name"], "get app/items/8");
+    assert_eq!(
+        (&step["args"]["outcome"], &step["args"]["forgiven"]),
+        (&json!("failed"), &json!(true))
+    );
 }
 
 #[test]

@@ -106,6 +106,13 @@ impl Painter<'_> {
             NoteKind::Wrong | NoteKind::Crash { wanted: false } => {
                 format!("<path class=\"badline\" d=\"M{x:.1} {y:.1}l8 8m0 -8l-8 8\"/>")
             }
+            NoteKind::Said => {
+                format!(
+                    "<circle class=\"dim\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"3\"/>",
+                    x + 4.0,
+                    y + 4.0
+                )
+            }
             NoteKind::Crash { wanted: true } => {
                 format!("<path class=\"bracket\" d=\"M{x:.1} {y:.1}l8 8m0 -8l-8 8\"/>")
             }

@@ -43,7 +43,7 @@ pub(super) struct Span<K, S> {
 /// What becomes of a node through a note, if anything: `None` in it is as usual.
 pub(super) fn standing(kind: NoteKind) -> Option<Option<Standing>> {
     match kind {
-        NoteKind::Wrong => None,
+        NoteKind::Wrong | NoteKind::Said => None,
         NoteKind::Crash { wanted } => Some(Some(Standing::Down { wanted })),
         NoteKind::Pause => Some(Some(Standing::Still)),
         NoteKind::Restart | NoteKind::Resume => Some(None),

@@ -257,8 +257,11 @@ impl Painter<'_> {
     fn note(&mut self, note: &Note, place: Place) {
         let Room { left, top: y, right, .. } = note_room(self.layout, note, place);
         let sign = Painter::sign(note.kind, left + 10.0, y + 8.0);
-        let wrong = matches!(note.kind, NoteKind::Wrong | NoteKind::Crash { wanted: false });
-        let class = if wrong { "note" } else { "told" };
+        let class = match note.kind {
+            NoteKind::Wrong | NoteKind::Crash { wanted: false } => "note",
+            NoteKind::Said => "who",
+            _ => "told",
+        };
         self.put(&format!(
             "<rect class=\"{class}\" x=\"{left:.1}\" y=\"{y:.1}\" width=\"{:.1}\" height=\"{NOTE}\" \
              rx=\"5\"/>{sign}<text class=\"ink\" x=\"{:.1}\" y=\"{:.1}\">{}</text>",

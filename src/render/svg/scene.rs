@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use unicode_width::UnicodeWidthChar;
 
 use crate::base::{ConnId, Direction, NodeId, Seq, Time};
-use crate::render::harm;
+use crate::render::{harm, words};
 use crate::trace::{Event, EventKind, Fate, FaultEvent, FaultPhase, Header, Message, Outcome};
 
 use super::lives::{self, Standing};
@@ -115,6 +115,8 @@ pub(super) struct Note {
 pub(super) enum NoteKind {
     /// Something that should not have happened.
     Wrong,
+    /// Something that is said, and neither good nor bad.
+    Said,
     /// The node's program is gone; `wanted` if a fault did it.
     Crash {
         /// True if a fault did it.
@@ -194,12 +196,20 @@ impl<'a> Scene<'a> {
             }
             EventKind::Pause { node } => self.noted(event.at, *node, "paused", NoteKind::Pause),
             EventKind::Resume { node } => self.noted(event.at, *node, "resumed", NoteKind::Resume),
+            EventKind::State { node, name, value } => {
+                self.noted(event.at, *node, &words::state(name, value), NoteKind::Said);
+            }
             EventKind::Fault(fault) => self.fault(event.at, fault),
             EventKind::Step(step) if step.outcome != Outcome::Ok => {
                 let why: Vec<&str> = step.failures.iter().map(|(_, why)| why.as_str()).collect();
                 let why =
                     if why.is_empty() { step.outcome.as_str().into() } else { why.join("; ") };
-                self.note(event.at, step.client, &format!("{}: {why}", step.summary));
+                let (kind, forgiven) = match step.forgiven {
+                    true => (NoteKind::Said, "forgiven: "),
+                    false => (NoteKind::Wrong, ""),
+                };
+                let text = format!("{forgiven}{}: {why}", step.summary);
+                self.noted(event.at, step.client, &text, kind);
             }
             EventKind::Check { check, outcome, text, .. } => {
                 if self.checks.len() == CHECKS_MAX {
@@ -266,9 +276,10 @@ impl<'a> Scene<'a> {
         }
         self.has_faults |= match &kind {
             ItemKind::Arrow(arrow) => arrow.harmed,
-            ItemKind::Note(note) => {
-                !matches!(note.kind, NoteKind::Wrong | NoteKind::Crash { wanted: false })
-            }
+            ItemKind::Note(note) => !matches!(
+                note.kind,
+                NoteKind::Wrong | NoteKind::Said | NoteKind::Crash { wanted: false }
+            ),
             ItemKind::Band(_) => true,
         };
         let item = Item { at, kind };

@@ -84,6 +84,9 @@ fn a_fault_is_a_band_from_its_beginning_to_its_end_and_every_fate_names_it() {
         ">restarted<",
         ">paused<",
         ">resumed<",
+        ">role = leader<",
+        ">peers = [&quot;app&quot;,&quot;cache&quot;]<",
+        ">forgiven: get app/items/8: status: expected 200, got 502<",
     ] {
         assert_eq!(svg.matches(text).count(), 1, "{text}");
     }

@@ -14,7 +14,7 @@ use super::style::{self, BAD, DIM, FAULT, GOOD, PLAIN, Style, WARN};
 use super::teller::{Form, Telling};
 use super::text::{escape, plural};
 use crate::base::{ConnId, Direction, NodeId, Time};
-use crate::render::harm;
+use crate::render::{harm, words};
 use crate::trace::{
     Event, EventKind, Fate, Header, Level, LoadEvent, Message, OpEvent, OpPhase, Outcome,
     StepEvent, placed,
@@ -100,6 +100,9 @@ impl<'a> Scene<'a> {
                 let words = self.known.faults.words(fault);
                 let words = escape(&words, self.style.ascii).into_owned();
                 Some(Told::Rule { words, ink: FAULT })
+            }
+            EventKind::State { node, name, value } => {
+                Some(self.note(*node, &words::state(name, value), PLAIN))
             }
             EventKind::Step(step) => self.step(event.at, step),
             EventKind::Load(load) => {
@@ -302,6 +305,10 @@ impl<'a> Scene<'a> {
         let glyphs = self.style.glyphs();
         let summary = &step.summary;
         let words = match (step.outcome, &step.error) {
+            (Outcome::Failed, _) if step.forgiven => {
+                let words = format!("{} forgiven: {summary}: {}", glyphs.cross, step.why());
+                return Some(self.note(step.client, &words, WARN));
+            }
             (Outcome::Failed, _) => return Some(Told::Failure(step)),
             (Outcome::Unknown, _) => {
                 let words = format!("{} {summary}: unknown", glyphs.unknown);
@@ -414,6 +421,10 @@ pub(super) fn load_words(load: &LoadEvent, at: Time) -> String {
         super::text::thousands(load.done),
         super::text::thousands(load.failed),
     );
+    if load.forgiven > 0 {
+        let steps = plural(load.forgiven, "step", "steps");
+        words.push_str(&format!(", {steps} failed and forgiven"));
+    }
     if load.shed > 0 {
         words.push_str(&format!(", {} shed", super::text::thousands(load.shed)));
     }

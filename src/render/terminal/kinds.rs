@@ -16,6 +16,7 @@ const NOTE: u8 = 2;
 const WIRE: u8 = 3;
 const FAILURE: u8 = 4;
 const FAULT: u8 = 5;
+const STATE: u8 = 6;
 
 /// Tells events apart by kind.
 pub(super) struct Kinds<'a> {
@@ -45,11 +46,12 @@ impl Kinds<'_> {
             EventKind::Restart { node } => shape::of_text(NOTE, group(*node), "restart"),
             EventKind::Pause { node } => shape::of_text(NOTE, group(*node), "pause"),
             EventKind::Resume { node } => shape::of_text(NOTE, group(*node), "resume"),
+            EventKind::State { node, name, .. } => shape::of_text(STATE, group(*node), name),
             EventKind::Fault(fault) => {
                 shape::of_text(FAULT, usize::from(fault.phase == FaultPhase::End), &fault.name)
             }
             EventKind::Step(step) => match step.outcome {
-                Outcome::Failed => of_failure(step),
+                Outcome::Failed => of_failure(step) ^ u64::from(step.forgiven),
                 Outcome::Ok if is_plain(step) && !self.everything => return None,
                 _ => shape::of_text(NOTE, group(step.client), &step.summary),
             },
@@ -88,6 +90,9 @@ impl Kinds<'_> {
             EventKind::Restart { node } => format!("{}: restarted", self.who(*node)),
             EventKind::Pause { node } => format!("{}: paused", self.who(*node)),
             EventKind::Resume { node } => format!("{}: resumed", self.who(*node)),
+            EventKind::State { node, name, .. } => {
+                format!("{}: {name} = {}", self.who(*node), self.style.glyphs().ellipsis)
+            }
             EventKind::Fault(fault) => {
                 let what = match fault.phase {
                     FaultPhase::Start => "let loose",

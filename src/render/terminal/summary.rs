@@ -257,6 +257,7 @@ impl Closing<'_> {
         for (count, what, ink) in [
             (outcomes.ok, "ok", GOOD),
             (outcomes.failed, "failed", BAD),
+            (outcomes.forgiven, "failed and forgiven", WARN),
             (outcomes.unknown, "unknown", WARN),
         ] {
             if count > 0 {

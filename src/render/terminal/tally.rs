@@ -67,6 +67,8 @@ pub(super) struct LinkTally {
 pub(super) struct Outcomes {
     pub(super) ok: u64,
     pub(super) failed: u64,
+    /// Of steps, those that failed and may.
+    pub(super) forgiven: u64,
     pub(super) unknown: u64,
 }
 
@@ -154,6 +156,7 @@ impl Tally {
             EventKind::Reset { conn, .. } => self.reset(*conn),
             EventKind::Crash { fault: None, .. } => self.crashes += 1,
             EventKind::Fault(fault) => self.faults.event(fault, true),
+            EventKind::Step(step) if step.forgiven => self.steps.forgiven += 1,
             EventKind::Step(step) => self.steps.add(step.outcome),
             EventKind::Load(load) if self.loads.len() < LOADS_MAX => {
                 self.loads.push((event.at, load.as_ref().clone()));
@@ -211,7 +214,7 @@ impl Outcomes {
     }
 
     pub(super) fn total(self) -> u64 {
-        self.ok + self.failed + self.unknown
+        self.ok + self.failed + self.forgiven + self.unknown
     }
 }
 

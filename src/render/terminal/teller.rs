@@ -293,7 +293,7 @@ impl Teller {
 /// True for what went wrong in a client or a server.
 fn is_failure(event: &Event) -> bool {
     match &event.kind {
-        EventKind::Step(step) => step.outcome == Outcome::Failed,
+        EventKind::Step(step) => step.verdict() == Outcome::Failed,
         EventKind::Crash { fault, .. } => fault.is_none(),
         _ => false,
     }

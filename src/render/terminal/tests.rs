@@ -281,6 +281,7 @@ fn strange() -> Vec<Event> {
             began: Time::ZERO,
             attempts,
             outcome: Outcome::Ok,
+            forgiven: false,
             error: error.map(str::to_owned),
             failures: Vec::new(),
         };
@@ -318,6 +319,7 @@ fn load(requests: u64) -> (Header, Vec<Event>) {
                 began: Time::ZERO,
                 attempts: 1,
                 outcome: Outcome::Failed,
+                forgiven: false,
                 error: None,
                 failures: vec![(Span::new(9, 10), "$.qty: expected 9, got 10".into())],
             };

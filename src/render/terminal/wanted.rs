@@ -3,6 +3,7 @@
 use super::columns::base;
 use super::connections::Connections;
 use crate::base::{ConnId, NodeId, Time, glob};
+use crate::render::words;
 use crate::trace::{Event, EventKind, FaultEvent, Header, placed};
 
 /// What somebody asks to see; the default is everything.
@@ -94,7 +95,8 @@ impl Wanted {
             | EventKind::Crash { node, .. }
             | EventKind::Restart { node }
             | EventKind::Pause { node }
-            | EventKind::Resume { node } => vec![*node],
+            | EventKind::Resume { node }
+            | EventKind::State { node, .. } => vec![*node],
             EventKind::Connect { from, to, .. } | EventKind::Refused { from, to, .. } => {
                 vec![*from, *to]
             }
@@ -178,6 +180,7 @@ impl Wanted {
             EventKind::Log { text, .. }
             | EventKind::Check { text, .. }
             | EventKind::End { text, .. } => says(text),
+            EventKind::State { name, value, .. } => says(&words::state(name, value)),
             EventKind::Op(op) => says(&format!("{} {} {}", op.f, op.key, op.value)),
             _ => false,
         }

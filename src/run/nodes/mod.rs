@@ -183,6 +183,7 @@ impl Nodes {
             clock: clock_of(&shared.clock, node.time.as_ref()),
             disk: node.disk.clone(),
             recorder: shared.recorder.clone(),
+            exposed: server::Exposed::default(),
             tasks: shared.servers.clone(),
             dial: Arc::new(shared.links.clone()) as Arc<dyn Dial>,
             vars: scope.clone(),

@@ -1,9 +1,10 @@
 //! `checks:`.
 
 use super::super::form::{
-    Entry, Fields, Record, STRING, Select, Variant, Variants, located, name_of, record, word,
+    Entry, Fields, Record, STRING, Select, Variant, Variants, located, name_of, record, variants,
+    word,
 };
-use super::super::model::{Check, CheckKind, Filter, Predicate, Statistic};
+use super::super::model::{Check, CheckKind, Filter, Metric, Predicate, Statistic};
 use super::super::outline::Role;
 use super::predicate::{DURATION_PREDICATE, PREDICATE};
 use crate::base::{Located, Span};
@@ -41,6 +42,20 @@ impl Variants for Check {
                 fields: latency,
             },
             Variant {
+                keys: &["metric"],
+                last: false,
+                entry: Entry {
+                    name: "metric check",
+                    doc: "A figure of the whole run. Where there is nothing to measure (no operation to \
+                          divide by, none that ended `ok`, no step) it is undecided.",
+                    example: "checks:\n  - metric: { messages_per_operation: { lte: 6 }, between: servers }\n  \
+                              - metric: { operation_latency: { p99: { lt: 250ms } }, f: read }\n  \
+                              - metric: { amplification: { lte: 2 }, to: db }\n  \
+                              - metric: { retries: { lte: 3 }, client: alice }",
+                },
+                fields: metric,
+            },
+            Variant {
                 keys: &["never"],
                 last: false,
                 entry: Entry {
@@ -60,7 +75,6 @@ impl Variants for Check {
             ("model", LATER),
             ("always", "state predicates come with a later version"),
             ("eventually", "state predicates come with a later version"),
-            ("metric", "metrics come with a later version"),
             ("single_leader", LATER),
             ("unused_faults", "faults come with a later version"),
         ]
@@ -90,6 +104,12 @@ fn never(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Check> {
     let inner = f.required(key, "Which messages there must not be.", record::<Never>());
     let violated = violated(f);
     Some(Check { span: f.entry(key), kind: CheckKind::Never { filter: inner?.0 }, violated })
+}
+
+fn metric(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Check> {
+    let metric = f.required(key, "Which figure, and what must hold of it.", variants::<Metric>());
+    let violated = violated(f);
+    Some(Check { span: f.entry(key), kind: CheckKind::Metric(Box::new(metric?)), violated })
 }
 
 /// The keys that say which messages are meant; `to` is what they may be sent to.
@@ -148,17 +168,22 @@ impl Record for Latency {
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Latency> {
         let filter = filter(f, Role::Server);
-        let mut bounds: Vec<(Located<Statistic>, Predicate)> = Vec::new();
-        for (key, doc, statistic) in STATISTICS {
-            if let Some(bound) = f.optional(key, doc, DURATION_PREDICATE) {
-                bounds.push((Located::new(statistic, f.key(key)), bound));
-            }
-        }
-        bounds.sort_by_key(|(statistic, _)| -> Span { statistic.span });
-        let keys: Vec<&'static str> = STATISTICS.iter().map(|(key, ..)| *key).collect();
-        f.at_least_one(&keys, "as in `p95: { lt: 250ms }`");
-        Some(Latency { filter, bounds })
+        Some(Latency { filter, bounds: bounds(f) })
     }
+}
+
+/// The keys that say how long something may take.
+pub(super) fn bounds(f: &mut Fields<'_, '_>) -> Vec<(Located<Statistic>, Predicate)> {
+    let mut bounds: Vec<(Located<Statistic>, Predicate)> = Vec::new();
+    for (key, doc, statistic) in STATISTICS {
+        if let Some(bound) = f.optional(key, doc, DURATION_PREDICATE) {
+            bounds.push((Located::new(statistic, f.key(key)), bound));
+        }
+    }
+    bounds.sort_by_key(|(statistic, _)| -> Span { statistic.span });
+    let keys: Vec<&'static str> = STATISTICS.iter().map(|(key, ..)| *key).collect();
+    f.at_least_one(&keys, "as in `p95: { lt: 250ms }`");
+    bounds
 }
 
 struct Never(Filter);

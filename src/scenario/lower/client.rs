@@ -1,8 +1,8 @@
 //! `clients:` and `flows:`.
 
 use super::super::form::{
-    DURATION, DYNAMIC, Entry, Fields, Keys, PROSE, Record, integer, located, one_or_many, pairs,
-    variants, word,
+    BOOLEAN, DURATION, DYNAMIC, Entry, Fields, Keys, PROSE, Record, integer, located, one_or_many,
+    pairs, variants, word,
 };
 use super::super::model::{Client, Load};
 use super::process;
@@ -32,6 +32,9 @@ impl Record for Client {
         let timeout = f.optional("timeout", doc, DURATION);
         let doc = "Variables of its own; they may refer to the scenario's.";
         let vars = f.optional("vars", doc, pairs(Keys::Names, DYNAMIC)).unwrap_or_default();
+        let doc = "Whether its steps may fail, unless they say otherwise: one that fails is told, and \
+                   the next one comes all the same.";
+        let may_fail = f.or("may_fail", doc, BOOLEAN, "false", false);
         let steps = f.optional("steps", "What it does, in order.", steps()).unwrap_or_default();
         let doc = "Makes it a source of load, with many users or arrivals.";
         let load = f.optional("load", doc, variants::<Load>());
@@ -49,7 +52,7 @@ impl Record for Client {
             true => vec![program?],
             false => steps,
         };
-        Some(Client { name, about, count, after, timeout, vars, steps, load })
+        Some(Client { name, about, count, after, timeout, vars, may_fail, steps, load })
     }
 }
 

@@ -4,6 +4,7 @@
 //! [`super::form::Variants`] with the sentences that the reference shows. Names are not bound here.
 
 mod body;
+mod chance;
 mod check;
 mod client;
 mod distribution;
@@ -12,6 +13,7 @@ mod field;
 mod http;
 mod link;
 mod load;
+mod metric;
 mod node;
 mod pattern;
 mod predicate;

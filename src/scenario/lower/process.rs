@@ -156,6 +156,7 @@ pub(super) fn client(f: &mut Fields<'_, '_>, is_process: Option<bool>) -> Option
         name: None,
         action: Action::Run(Box::new(run?)),
         after: Vec::new(),
+        may_fail: None,
         timeout: None,
         expect,
         capture: Vec::new(),

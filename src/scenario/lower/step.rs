@@ -15,7 +15,7 @@ use super::fault::{doing_step, is_verb};
 use super::field::{FieldForm, FieldSet, HTTP_REPLY, VARIABLES};
 use super::predicate::ExpectationsForm;
 use super::target::{AFTER, TARGET};
-use super::{node, redis, socket};
+use super::{chance, node, redis, socket};
 use crate::base::{Diagnostic, Located, Span};
 
 /// A list of steps.
@@ -55,7 +55,7 @@ const fn variant(
 
 const METHODS: &[&str] = &["get", "post", "put", "patch", "delete", "head", "options"];
 
-static STEPS: [Variant<Step>; 20] = [
+static STEPS: [Variant<Step>; 22] = [
     variant(
         METHODS,
         Entry {
@@ -177,6 +177,29 @@ static STEPS: [Variant<Step>; 20] = [
         use_flow,
     ),
     variant(
+        &["choose"],
+        Entry {
+            name: "choose step",
+            doc: "Runs one of its alternatives, drawn by their weights. Which one is a function of \
+                  the run's seed and of the steps that the client has run before. Nobody can wait \
+                  for a step inside of it, which may never come.",
+            example: "- choose:\n    - weight: 3\n      steps: [{ get: app/items/1 }]\n    \
+                      - steps: [{ delete: app/items/1 }]",
+        },
+        chance::choose,
+    ),
+    variant(
+        &["draw"],
+        Entry {
+            name: "draw step",
+            doc: "Sets variables of the client to values that are left to chance. They are a \
+                  function of the run's seed and of the steps that the client has run before, but \
+                  for `unique`, which is counted over the whole run.",
+            example: "- draw: { key: [x, y, z], value: { int: [0, 4] }, share: { float: [0, 1] }, id: unique }",
+        },
+        chance::draw,
+    ),
+    variant(
         &["set"],
         Entry {
             name: "set step",
@@ -256,6 +279,7 @@ static STEPS: [Variant<Step>; 20] = [
 pub(super) struct Common {
     name: Option<Located<String>>,
     after: Vec<Located<After>>,
+    may_fail: Option<bool>,
     timeout: Option<Setting<Duration>>,
     expect: Vec<Expectation>,
     capture: Vec<(Located<String>, Located<Field>)>,
@@ -268,7 +292,12 @@ impl Common {
     pub(super) fn plain(f: &mut Fields<'_, '_>) -> Common {
         let name = f.optional("name", "Its name, for `after` and for the diagram.", NAME);
         let after = f.optional("after", "What it waits for before it begins.", one_or_many(AFTER));
-        Common { name, after: after.unwrap_or_default(), ..Common::default() }
+        let doc = "Whether it ends nothing if it fails: the failure is told, it counts neither \
+                   against the client nor against the run, nothing is captured, and the next step \
+                   comes. Said of a step that holds others it counts for those; by default what the \
+                   step around it says counts, or the client.";
+        let may_fail = f.optional("may_fail", doc, BOOLEAN);
+        Common { name, after: after.unwrap_or_default(), may_fail, ..Common::default() }
     }
 
     /// The keys of steps that have a result with the fields of `set`.
@@ -296,6 +325,7 @@ impl Common {
             name: self.name,
             action,
             after: self.after,
+            may_fail: self.may_fail,
             timeout: self.timeout,
             expect: self.expect,
             capture: self.capture,
