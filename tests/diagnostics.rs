@@ -54,7 +54,7 @@ fn every_place_lies_inside_its_file() {
         let refusal = refusal(&case);
         let length = u32::try_from(refusal.source.text().len()).expect("a small case");
         for diagnostic in &refusal.found {
-            let places = [diagnostic.span, diagnostic.related.as_ref().map(|(span, _)| *span)];
+            let places = [diagnostic.span, diagnostic.related.as_deref().map(|(span, _)| *span)];
             for span in places.into_iter().flatten() {
                 assert!(span.start <= span.end && span.end <= length, "{}", case.display());
             }

@@ -317,7 +317,7 @@ fn what_is_wrong_with_a_line_is_told_at_its_place_in_the_line() {
         let span = first.span.unwrap_or_default();
         let shown = &line[span.start as usize..span.end as usize];
         assert!(shown == place || place.is_empty(), "{line}: {error}");
-        assert!(first.related.as_ref().is_none_or(|(span, _)| span.end as usize <= line.len()));
+        assert!(first.related.as_deref().is_none_or(|(span, _)| span.end as usize <= line.len()));
     }
 }
 

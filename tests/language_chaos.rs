@@ -64,7 +64,7 @@ fn survive(bytes: &[u8]) {
     assert!(refusal.found.len() <= 101, "{} errors", refusal.found.len());
     let text = refusal.source.text();
     for diagnostic in &refusal.found {
-        let places = [diagnostic.span, diagnostic.related.as_ref().map(|(span, _)| *span)];
+        let places = [diagnostic.span, diagnostic.related.as_deref().map(|(span, _)| *span)];
         for span in places.into_iter().flatten() {
             let (start, end) = (span.start as usize, span.end as usize);
             assert!(text.get(start..end).is_some(), "{span:?} in {text:?}");

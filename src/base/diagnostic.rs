@@ -35,11 +35,11 @@ pub struct Diagnostic {
     /// What stands beside the carets: the nearest name, the expected form.
     pub label: Option<String>,
     /// A further place that explains this one, with its own label.
-    pub related: Option<(Span, String)>,
+    pub related: Option<Box<(Span, String)>>,
     /// Advice in a line of its own.
     pub help: Option<String>,
     /// The text that `span` is in, if that is another one: a script's.
-    pub source: Option<Source>,
+    pub source: Option<Box<Source>>,
 }
 
 /// All that was found wrong with one file.
@@ -132,7 +132,7 @@ impl Diagnostic {
     /// Of a place in another text than the scenario's.
     #[must_use]
     pub fn in_source(mut self, source: Source) -> Diagnostic {
-        self.source = Some(source);
+        self.source = Some(Box::new(source));
         self
     }
 
@@ -146,7 +146,7 @@ impl Diagnostic {
     /// With a second place.
     #[must_use]
     pub fn related(mut self, span: Span, label: impl Into<String>) -> Diagnostic {
-        self.related = Some((span, label.into()));
+        self.related = Some(Box::new((span, label.into())));
         self
     }
 
@@ -173,7 +173,7 @@ impl Diagnostic {
     /// Draws the message, the place and the carets, as rustc does; coloured on request.
     #[must_use]
     pub fn render(&self, source: &Source, color: bool) -> String {
-        let source = self.source.as_ref().unwrap_or(source);
+        let source = self.source.as_deref().unwrap_or(source);
         let title = Level::ERROR.primary_title(self.message.as_str());
         let clamp = |span: Span| {
             let floor = |byte: u32| {
@@ -193,7 +193,7 @@ impl Diagnostic {
             }
             let mut snippet =
                 Snippet::source(source.text()).path(source.name()).annotation(primary);
-            if let Some((span, label)) = &self.related {
+            if let Some((span, label)) = self.related.as_deref() {
                 let context = AnnotationKind::Context.span(clamp(*span)).label(label.as_str());
                 snippet = snippet.annotation(context);
             }

@@ -298,7 +298,7 @@ impl Told {
             message: diagnostic.message.clone(),
             span: diagnostic.span.map(pair),
             label: diagnostic.label.clone(),
-            related: diagnostic.related.clone().map(|(span, label)| (pair(span), label)),
+            related: diagnostic.related.as_deref().map(|(at, label)| (pair(*at), label.clone())),
             help: diagnostic.help.clone(),
         }
     }
@@ -309,7 +309,7 @@ impl Told {
             message: self.message,
             span: self.span.map(span),
             label: self.label,
-            related: self.related.map(|(place, label)| (span(place), label)),
+            related: self.related.map(|(place, label)| Box::new((span(place), label))),
             help: self.help,
             source: None,
         }

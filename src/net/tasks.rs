@@ -29,12 +29,20 @@ pub struct Tasks {
 #[derive(Default)]
 struct State {
     /// The tasks that are still there, by their number, and whose they are.
-    running: BTreeMap<u64, (NodeId, AbortHandle)>,
+    running: BTreeMap<u64, Running>,
     next: u64,
     /// Where the tasks of a node wait while it stands still.
     gates: BTreeMap<NodeId, Gate>,
     aborted: bool,
     panicked: Vec<Panicked>,
+}
+
+/// A task that is still there.
+struct Running {
+    node: NodeId,
+    task: AbortHandle,
+    /// It would not end by itself.
+    endless: bool,
 }
 
 /// A task that panicked.
@@ -60,8 +68,17 @@ impl Default for Tasks {
 impl Tasks {
     /// Runs `task` on behalf of `node`. A panic in it is kept for [`Tasks::panicked`].
     pub fn spawn(&self, node: NodeId, task: impl Future<Output = ()> + Send + 'static) {
+        self.start(node, false, task);
+    }
+
+    /// The same for a task that nobody waits for: it is dropped when all are asked to [stop](Tasks::stop).
+    pub fn spawn_endless(&self, node: NodeId, task: impl Future<Output = ()> + Send + 'static) {
+        self.start(node, true, task);
+    }
+
+    fn start(&self, node: NodeId, endless: bool, task: impl Future<Output = ()> + Send + 'static) {
         let mut state = self.lock();
-        if state.aborted {
+        if state.aborted || endless && self.stop.is_cancelled() {
             return;
         }
         let number = state.next;
@@ -80,7 +97,7 @@ impl Tasks {
                 tasks.alarm.cancel();
             }
         });
-        state.running.insert(number, (node, task.abort_handle()));
+        state.running.insert(number, Running { node, task: task.abort_handle(), endless });
     }
 
     /// Where the tasks of `node` wait while it stands still.
@@ -93,8 +110,8 @@ impl Tasks {
     /// it afterwards.
     pub fn abort_node(&self, node: NodeId) {
         let mut state = self.lock();
-        let of_node = state.running.extract_if(.., |_, (of, _)| *of == node);
-        let aborted: Vec<AbortHandle> = of_node.map(|(_, (_, task))| task).collect();
+        let of_node = state.running.extract_if(.., |_, running| running.node == node);
+        let aborted: Vec<AbortHandle> = of_node.map(|(_, running)| running.task).collect();
         drop(state);
         aborted.into_iter().for_each(|task| task.abort());
     }
@@ -125,6 +142,12 @@ impl Tasks {
     /// Asks all tasks to stop, and completes when they have.
     pub async fn stop(&self) {
         self.stop.cancel();
+        let endless: Vec<AbortHandle> = {
+            let mut state = self.lock();
+            let endless = state.running.extract_if(.., |_, running| running.endless);
+            endless.map(|(_, running)| running.task).collect()
+        };
+        endless.into_iter().for_each(|task| task.abort());
         self.finished().await;
     }
 
@@ -135,7 +158,7 @@ impl Tasks {
             state.aborted = true;
             std::mem::take(&mut state.running)
         };
-        running.into_values().for_each(|(_, task)| task.abort());
+        running.into_values().for_each(|running| running.task.abort());
         self.stop().await;
     }
 

@@ -108,7 +108,7 @@ impl Shorthand {
     pub fn told(&self, wrong: Diagnostics) -> Diagnostics {
         let found = wrong.found.into_iter().map(|found| Diagnostic {
             span: found.span.map(|span| self.place(span)),
-            related: found.related.map(|(span, label)| (self.place(span), label)),
+            related: found.related.map(|at| Box::new((self.place(at.0), at.1))),
             ..found
         });
         Diagnostics::new(self.source.clone(), found.collect())
@@ -405,7 +405,7 @@ mod tests {
         fn any_line_is_read_or_refused_with_places_inside_of_it(line in "[a-z,>= \"'\\\\{}\\[\\]*:é-]{0,40}") {
             let check = |told: &Diagnostics, length: usize| {
                 for found in &told.found {
-                    let spans = [found.span, found.related.as_ref().map(|(span, _)| *span)];
+                    let spans = [found.span, found.related.as_deref().map(|(span, _)| *span)];
                     assert!(spans.iter().flatten().all(|span| span.start <= span.end && span.end as usize <= length));
                 }
             };

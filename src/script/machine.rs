@@ -1,195 +1,18 @@
 //! The machine: coroutines that begin with an entry, wait for requests, and end.
 
-use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use bytes::Bytes;
 use mlua::{Function, IntoLuaMulti, LuaString, MultiValue, Table, Thread, Value};
 
-use super::json::Writer;
+use super::bind::bind;
 use super::sandbox::Sandbox;
-use super::{Datum, Limits, ScriptError, Scripts};
-use crate::base::diagnostic::nearest;
+use super::{Answer, Datum, Entry, Facts, Host, Limits, Output, Request, ScriptError, Scripts};
 
 /// What a node's script sees.
 const CTX: &str = include_str!("ctx.lua");
 
 /// The most coroutines that are kept for the next entry.
 const IDLE_MAX: usize = 64;
-
-/// What a script asks of its host without waiting.
-pub trait Host: Send + Sync {
-    /// The time as the node has it, in milliseconds since the run began.
-    fn now_ms(&self) -> f64;
-    /// 64 bits of chance.
-    fn draw(&self) -> u64;
-    /// A line for the log; `warn` if something may be wrong.
-    fn log(&self, warn: bool, text: String);
-    /// The node shows a part of its state.
-    fn expose(&self, name: &str, value: serde_json::Value);
-    /// Sends a message, of which these are the fields, as JSON without braces.
-    fn send(&self, to: &str, fields: Vec<u8>);
-    /// A task is to be entered: [`Entry::Task`].
-    fn spawn(&self, task: u64);
-    /// A task is to be dropped where it is.
-    fn cancel(&self, task: u64);
-    /// A timer is to be entered after so many milliseconds: [`Entry::Timer`].
-    fn arm(&self, timer: u64, after_ms: f64);
-    /// A timer is not to be entered.
-    fn disarm(&self, timer: u64);
-    /// Whoever waits with [`Request::Wait`] for this number goes on, if anybody does.
-    fn wake(&self, waiter: u64);
-    /// What is durable is on the disk now.
-    ///
-    /// # Errors
-    /// The disk is full.
-    fn sync(&self, durable: Datum) -> Result<(), String>;
-    /// The script declares a route.
-    ///
-    /// # Errors
-    /// Why there can be none here, or what is wrong with the pattern.
-    fn route(&self, pattern: &str) -> Result<(), String>;
-    /// The script declares a command.
-    ///
-    /// # Errors
-    /// Why there can be none here.
-    fn command(&self, name: &str) -> Result<(), String>;
-}
-
-/// What a script is told about the scenario.
-#[derive(Debug, Clone, Default)]
-pub struct Facts {
-    /// The node's own name.
-    pub name: String,
-    /// `env:`.
-    pub env: serde_json::Map<String, serde_json::Value>,
-    /// All nodes, itself included.
-    pub nodes: Vec<String>,
-    /// The other nodes that run the same script.
-    pub peers: Vec<String>,
-    /// What each server speaks, and `client` for each client.
-    pub speaks: BTreeMap<String, &'static str>,
-    /// How long [`Host::sync`] takes, in milliseconds.
-    pub sync_ms: f64,
-}
-
-/// What a coroutine waits for.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Request {
-    /// That time passes.
-    Sleep {
-        /// How much.
-        ms: f64,
-    },
-    /// A node's reply to a message.
-    Call {
-        /// The node.
-        to: String,
-        /// The message's fields, as JSON without braces.
-        fields: Vec<u8>,
-        /// How long at most.
-        timeout_ms: Option<f64>,
-    },
-    /// A redis server's reply to a command.
-    Redis {
-        /// The server.
-        server: String,
-        /// The command's words.
-        words: Vec<Vec<u8>>,
-        /// How long at most.
-        timeout_ms: Option<f64>,
-    },
-    /// A response to an HTTP request.
-    Http(Box<HttpRequest>),
-    /// That somebody wakes it.
-    Wait {
-        /// The number to wake it by.
-        waiter: u64,
-        /// How long at most.
-        timeout_ms: Option<f64>,
-    },
-}
-
-/// An HTTP request of a script.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HttpRequest {
-    /// `GET` and so on.
-    pub method: String,
-    /// The server, or none if the URL names it.
-    pub server: Option<String>,
-    /// The path, or the URL.
-    pub url: String,
-    /// Headers in their order.
-    pub headers: Vec<(String, String)>,
-    /// The body.
-    pub body: Option<Vec<u8>>,
-    /// How long at most.
-    pub timeout_ms: Option<f64>,
-}
-
-/// What came of a request.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Answer {
-    /// Time has passed.
-    Passed,
-    /// Whether it was woken, or the time had passed.
-    Woken(bool),
-    /// A node's reply, as JSON.
-    Json(Bytes),
-    /// Any other reply; `None` is nothing.
-    Datum(Option<Datum>),
-    /// There is none.
-    Failed {
-        /// `refused`, `reset`, `timeout`, `error`, ...
-        kind: &'static str,
-        /// What happened.
-        text: String,
-        /// The code of an error reply.
-        code: Option<i64>,
-    },
-}
-
-/// Where a coroutine begins.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Entry<'e> {
-    /// The node has started.
-    Start,
-    /// A message has come.
-    Message {
-        /// Who sent it.
-        from: &'e str,
-        /// The message, as JSON.
-        body: &'e [u8],
-        /// It waits for a reply.
-        asks: bool,
-    },
-    /// A task that the script has spawned.
-    Task(u64),
-    /// A timer has run out.
-    Timer(u64),
-    /// A task has died of an error.
-    Died {
-        /// The task.
-        task: u64,
-        /// The error.
-        text: &'e str,
-    },
-    /// A request for a route: its number, from 1, in the order of the script.
-    Route(usize, Datum),
-    /// A command, and its words after the name.
-    Command(&'e str, Vec<Bytes>),
-}
-
-/// What an entry comes to.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Output {
-    /// Nothing.
-    Nothing,
-    /// The fields of a reply, as JSON without braces.
-    Reply(Vec<u8>),
-    /// Values.
-    Values(Vec<Option<Datum>>),
-}
 
 /// How far a coroutine has come.
 pub enum Step {
@@ -262,7 +85,7 @@ impl Machine {
         let drawing = host.clone();
         let chance = Box::new(move || drawing.upgrade().map_or(0, |host| host.draw()));
         let sandbox = Sandbox::new(limits, scripts.clone(), Some(chance), None)?;
-        let table = bind(&sandbox, facts, durable, host)?;
+        let table = bind(&sandbox, facts, durable, &host)?;
         let ctx = sandbox.lua.load(CTX).set_name("=[ctx]");
         let work: Function = ctx.call((table, sandbox.yields.clone()))?;
         let state = Mutex::default();
@@ -405,7 +228,7 @@ impl Machine {
                 let headers = headers(&next())?;
                 let body = next().as_string().map(|body| body.as_bytes().to_vec());
                 let timeout_ms = float(&next());
-                let request = HttpRequest { method, server, url, headers, body, timeout_ms };
+                let request = super::HttpRequest { method, server, url, headers, body, timeout_ms };
                 Request::Http(Box::new(request))
             }
             _ => {
@@ -522,146 +345,6 @@ fn headers(value: &Value) -> mlua::Result<Vec<(String, String)>> {
     let Value::Table(table) = value else { return Ok(Vec::new()) };
     let pairs = table.sequence_values::<Table>();
     pairs.map(|pair| pair.and_then(|pair| Ok((pair.raw_get(1)?, pair.raw_get(2)?)))).collect()
-}
-
-/// The table that `ctx.lua` is given.
-fn bind(
-    sandbox: &Sandbox,
-    facts: Facts,
-    durable: Option<&Datum>,
-    host: Weak<dyn Host>,
-) -> mlua::Result<Table> {
-    let lua = &sandbox.lua;
-    let table = lua.create_table()?;
-    let kept = lua.create_table()?;
-    if let Some(datum) = durable {
-        datum.restore_into(&kept, lua)?;
-    }
-    table.set("durable", kept)?;
-    let env = serde_json::to_vec(&facts.env).unwrap_or_default();
-    table.set("env", sandbox.reader().decode(&env).map_err(mlua::Error::RuntimeError)?)?;
-    table.set("name", facts.name.as_str())?;
-    table.set("nodes", facts.nodes)?;
-    table.set("peers", facts.peers)?;
-    table.set("sync_ms", facts.sync_ms)?;
-    let speaks = Arc::new(facts.speaks);
-    let known = speaks.clone();
-    let server =
-        move |_: &mlua::Lua, name: LuaString| Ok(known.get(&*name.to_string_lossy()).copied());
-    table.set("server", lua.create_function(server)?)?;
-    let unknown = move |_: &mlua::Lua, name: LuaString| {
-        let name = name.to_string_lossy();
-        let what = format!("no server is called `{name}`");
-        Ok(match nearest(&name, speaks.keys().map(String::as_str)) {
-            Some(near) => format!("{what}; did you mean `{near}`?"),
-            None => what,
-        })
-    };
-    table.set("unknown", lua.create_function(unknown)?)?;
-    acts(sandbox, &table, &host)?;
-    tasks(lua, &table, &host)?;
-    Ok(table)
-}
-
-/// What a script does to the world.
-fn acts(sandbox: &Sandbox, table: &Table, host: &Weak<dyn Host>) -> mlua::Result<()> {
-    let lua = &sandbox.lua;
-    let of = host.clone();
-    let now = move |_: &mlua::Lua, ()| Ok(of.upgrade().map_or(0.0, |host| host.now_ms()));
-    table.set("now", lua.create_function(now)?)?;
-    for (name, warn) in [("log", false), ("warn", true)] {
-        let of = host.clone();
-        let log = move |_: &mlua::Lua, text: LuaString| {
-            if let Some(host) = of.upgrade() {
-                host.log(warn, text.to_string_lossy());
-            }
-            Ok(())
-        };
-        table.set(name, lua.create_function(log)?)?;
-    }
-    let (of, marks) = (host.clone(), sandbox.marks.clone());
-    let bytes_max = sandbox.writer().bytes_max;
-    let expose = move |_: &mlua::Lua, (name, value): (LuaString, Value)| {
-        let mut json = Vec::new();
-        if let Err(why) = (Writer { marks: &marks, bytes_max }).encode(&value, &mut json) {
-            return Ok(Some(format!("`{}` cannot be exposed: {why}", name.to_string_lossy())));
-        }
-        if let (Some(host), Ok(value)) = (of.upgrade(), serde_json::from_slice(&json)) {
-            host.expose(&name.to_string_lossy(), value);
-        }
-        Ok(None)
-    };
-    table.set("expose", lua.create_function(expose)?)?;
-    let marks = sandbox.marks.clone();
-    let fields = move |lua: &mlua::Lua, message: Table| {
-        let mut fields = Vec::new();
-        match (Writer { marks: &marks, bytes_max }).fields(&message, &mut fields) {
-            Ok(()) => Ok((Some(lua.create_string(fields)?), None)),
-            Err(why) => Ok((None, Some(format!("the message cannot be written: {why}")))),
-        }
-    };
-    table.set("fields", lua.create_function(fields)?)?;
-    let of = host.clone();
-    let send = move |_: &mlua::Lua, (to, fields): (LuaString, LuaString)| {
-        if let Some(host) = of.upgrade() {
-            host.send(&to.to_string_lossy(), fields.as_bytes().to_vec());
-        }
-        Ok(())
-    };
-    table.set("send", lua.create_function(send)?)?;
-    let of = host.clone();
-    let sync = move |_: &mlua::Lua, durable: Value| {
-        let synced = match (Datum::of(&durable), of.upgrade()) {
-            (Ok(datum), Some(host)) => host.sync(datum),
-            (Err(error), _) => Err(format!("ctx.durable: {}", error.message)),
-            (_, None) => Ok(()),
-        };
-        Ok(synced.err())
-    };
-    table.set("sync", lua.create_function(sync)?)?;
-    type Declares = fn(&dyn Host, &str) -> Result<(), String>;
-    let declares: [(&str, Declares); 2] = [
-        ("route", |host, pattern| host.route(pattern)),
-        ("command", |host, name| host.command(name)),
-    ];
-    for (name, declare) in declares {
-        let of = host.clone();
-        let function = move |_: &mlua::Lua, text: LuaString| {
-            let host = of.upgrade();
-            Ok(host.and_then(|host| declare(&*host, &text.to_string_lossy()).err()))
-        };
-        table.set(name, lua.create_function(function)?)?;
-    }
-    Ok(())
-}
-
-/// What a script does to its own coroutines.
-fn tasks(lua: &mlua::Lua, table: &Table, host: &Weak<dyn Host>) -> mlua::Result<()> {
-    type Does = fn(&dyn Host, u64);
-    let does: [(&str, Does); 4] = [
-        ("spawn", |host, id| host.spawn(id)),
-        ("cancel", |host, id| host.cancel(id)),
-        ("disarm", |host, id| host.disarm(id)),
-        ("wake", |host, id| host.wake(id)),
-    ];
-    for (name, act) in does {
-        let of = host.clone();
-        let function = move |_: &mlua::Lua, id: u64| {
-            if let Some(host) = of.upgrade() {
-                act(&*host, id);
-            }
-            Ok(())
-        };
-        table.set(name, lua.create_function(function)?)?;
-    }
-    let of = host.clone();
-    let arm = move |_: &mlua::Lua, (id, ms): (u64, f64)| {
-        if let Some(host) = of.upgrade() {
-            host.arm(id, ms);
-        }
-        Ok(())
-    };
-    table.set("arm", lua.create_function(arm)?)
 }
 
 impl Drop for Machine {

@@ -20,12 +20,15 @@
 //! are bounded ([`Limits`]), in patterns too; an error that has used them up cannot be caught. An error
 //! names script and line, ends its own coroutine and nothing else.
 
+mod bind;
 mod datum;
 mod error;
+mod host;
 mod json;
 mod library;
 mod machine;
 mod pattern;
+mod request;
 mod sandbox;
 mod scripts;
 #[cfg(test)]
@@ -33,9 +36,9 @@ mod tests;
 
 pub use datum::Datum;
 pub use error::ScriptError;
-pub use machine::{
-    Answer, Entry, Facts, Host, HttpRequest, Machine, Output, Request, Running, Step,
-};
+pub use host::{Facts, Host};
+pub use machine::{Machine, Running, Step};
+pub use request::{Answer, Entry, HttpRequest, Output, Request};
 pub use scripts::{SCRIPT_MAX, SCRIPTS_MAX, Script, Scripts};
 
 /// What a script may use.

@@ -213,7 +213,8 @@ fn random(lua: &Lua, chance: Option<Chance>) -> mlua::Result<Function> {
 /// The functions that the system's library computes differently on different machines.
 fn mathematics(lua: &Lua) -> mlua::Result<Table> {
     let table = lua.create_table()?;
-    let unary: [(&str, fn(f64) -> f64); 7] = [
+    type Unary = fn(f64) -> f64;
+    let unary: [(&str, Unary); 7] = [
         ("exp", libm::exp),
         ("sin", libm::sin),
         ("cos", libm::cos),

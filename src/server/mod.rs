@@ -125,7 +125,7 @@ pub fn handler(
             let what = "a node has a script";
             let scripted = server.script.as_ref();
             let scripted = scripted.ok_or_else(|| Diagnostic::new(what, server.name.span))?;
-            Arc::new(node::Node::new(server, scripted, plan, context, kept)?)
+            Arc::new(node::Node::new(server, scripted, plan, context, kept.as_ref())?)
         }
         ServerKind::Silent | ServerKind::Closed => Arc::new(silent::Silent),
         // What comes to them goes on to the program, and no handler ever sees it.

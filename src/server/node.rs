@@ -40,7 +40,7 @@ impl Node {
         scripted: &Scripted,
         plan: &Arc<Plan>,
         context: &Context,
-        kept: Option<Datum>,
+        kept: Option<&Datum>,
     ) -> Result<Node, Diagnostic> {
         Ok(Node { engine: Engine::new(server, scripted, plan, context, kept)? })
     }
@@ -134,7 +134,7 @@ impl Talk {
     fn message(&self, line: &Bytes, place: OwnedSemaphorePermit) {
         let Some(envelope) = Envelope::parse(line.trim_ascii()) else {
             if !line.trim_ascii().is_empty() {
-                self.answer(place, &self.back("", None), malformed());
+                self.answer(place, &self.back("", None), &malformed());
             }
             return;
         };
@@ -147,7 +147,7 @@ impl Talk {
             Step::Failed(error) => self.reply(place, &back, Err(error)),
             step @ Step::Wait(..) => {
                 let talk = self.share();
-                self.context.tasks.spawn(self.context.node, async move {
+                self.context.tasks.spawn_endless(self.context.node, async move {
                     let output = talk.engine.drive(step).await;
                     talk.reply(place, &back, output);
                 });
@@ -179,16 +179,14 @@ impl Talk {
             }
         };
         if back.is_some() {
-            self.answer(place, back, fields);
+            self.answer(place, back, &fields);
         }
     }
 
-    fn answer(&self, place: OwnedSemaphorePermit, back: &Option<Return>, fields: Vec<u8>) {
+    fn answer(&self, place: OwnedSemaphorePermit, back: &Option<Return>, fields: &[u8]) {
         let line = match back {
-            Some(Return { name, to, id }) => {
-                envelope(name, to, &fields, Some(("in_reply_to", *id)))
-            }
-            None => envelope(&self.context.name, "", &fields, None),
+            Some(Return { name, to, id }) => envelope(name, to, fields, Some(("in_reply_to", *id))),
+            None => envelope(&self.context.name, "", fields, None),
         };
         // Who is gone needs no reply.
         let _ = self.replies.send(Reply { line, _place: place });

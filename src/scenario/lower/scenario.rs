@@ -112,7 +112,7 @@ impl Record for Scenario {
         let doc = "What the trace keeps.";
         let trace = f.optional("trace", doc, record::<TraceOptions>()).unwrap_or_default();
         let inline = script::inline(f);
-        let scripts = f.scripts(|reading| script::gather(inline, reading));
+        let scripts = f.scripts(|reading| script::gather(&inline, reading));
         if f.has("looplab") {
             // Another version may mean anything.
             version?;

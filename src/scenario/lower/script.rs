@@ -99,7 +99,7 @@ pub(super) fn inline(f: &mut Fields<'_, '_>) -> Vec<(Located<String>, String)> {
 
 /// Finds the texts of all scripts that the file names, and of those they require.
 pub(super) fn gather(
-    inline: Vec<(Located<String>, String)>,
+    inline: &[(Located<String>, String)],
     reading: &mut Reading<'_>,
 ) -> Vec<ScriptText> {
     let mut wanted: Vec<(Located<String>, bool)> =
@@ -119,7 +119,7 @@ pub(super) fn gather(
             reading.error(Diagnostic::new(what, name.span));
             break;
         }
-        let Some(text) = text(&name, &inline, required, reading) else {
+        let Some(text) = text(&name, inline, required, reading) else {
             failed.push(name.value);
             continue;
         };
@@ -129,7 +129,7 @@ pub(super) fn gather(
         }
         found.push(ScriptText { name: name.value, text, span: name.span });
     }
-    for (name, _) in &inline {
+    for (name, _) in inline {
         let used = found.iter().any(|script| script.name == name.value);
         if !used && !failed.contains(&name.value) && reading.is_sound() {
             let error = Diagnostic::new("no server uses this script", name.span);

@@ -46,7 +46,7 @@ impl Host for Engine {
     fn spawn(&self, task: u64) {
         let Some(engine) = self.itself() else { return };
         self.cancels.add(task);
-        self.context.tasks.spawn(self.context.node, async move { engine.task(task).await });
+        self.context.tasks.spawn_endless(self.context.node, async move { engine.task(task).await });
     }
 
     fn cancel(&self, task: u64) {

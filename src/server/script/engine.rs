@@ -64,7 +64,7 @@ impl Engine {
         scripted: &Scripted,
         plan: &Arc<Plan>,
         context: &Context,
-        kept: Option<Datum>,
+        kept: Option<&Datum>,
     ) -> Result<Arc<Engine>, Diagnostic> {
         let (unsynced_lost, sync) = match &server.kind {
             ServerKind::Node(node) => (node.unsynced_lost, node.sync),
@@ -80,7 +80,7 @@ impl Engine {
             timers: Timers::default(),
             waits: Waits::default(),
             cancels: Cancels::default(),
-            synced: Mutex::new(kept.clone()),
+            synced: Mutex::new(kept.cloned()),
             unsynced_lost,
             peers: Mutex::default(),
             last_call: AtomicU64::new(0),
@@ -93,7 +93,7 @@ impl Engine {
             &scripted.script.value,
             facts,
             Limits::default(),
-            kept.as_ref(),
+            kept,
             Arc::downgrade(&host),
         );
         let machine = machine.map_err(|error| plan.script_error(&error))?;
@@ -105,18 +105,14 @@ impl Engine {
     /// Starts what runs by itself: `on.start`, and the timers.
     fn begin(self: &Arc<Engine>) {
         let engine = self.clone();
-        self.context.tasks.spawn(self.context.node, async move {
+        self.context.tasks.spawn_endless(self.context.node, async move {
             let step = engine.enter(Entry::Start);
             engine.finish(step).await;
         });
         let engine = self.clone();
-        self.context.tasks.spawn(self.context.node, async move {
+        self.context.tasks.spawn_endless(self.context.node, async move {
             loop {
-                let id = tokio::select! {
-                    biased;
-                    () = engine.context.stopping() => return,
-                    id = engine.timers.next(&engine.context.clock) => id,
-                };
+                let id = engine.timers.next(&engine.context.clock).await;
                 engine.breathe().await;
                 let step = engine.enter(Entry::Timer(id));
                 engine.clone().go_on(step);
@@ -155,7 +151,7 @@ impl Engine {
             Step::Failed(error) => self.report(&error),
             step @ Step::Wait(..) => {
                 let (node, tasks) = (self.context.node, self.context.tasks.clone());
-                tasks.spawn(node, async move { self.finish(step).await });
+                tasks.spawn_endless(node, async move { self.finish(step).await });
             }
         }
     }
@@ -341,10 +337,13 @@ fn facts(
     })
 }
 
+/// What cancels a task, and what the task waits for until it has begun to.
+type Ends = (oneshot::Sender<()>, Option<oneshot::Receiver<()>>);
+
 /// Tasks that may be cancelled.
 #[derive(Default)]
 pub(super) struct Cancels {
-    tasks: Mutex<BTreeMap<u64, (oneshot::Sender<()>, Option<oneshot::Receiver<()>>)>>,
+    tasks: Mutex<BTreeMap<u64, Ends>>,
 }
 
 impl Cancels {

@@ -47,7 +47,7 @@ impl Peer {
         let (out, outgoing) = mpsc::channel(WAITING_MAX);
         let pending = Pending::default();
         let way = Way { to, context: context.clone(), pending: pending.clone() };
-        context.tasks.spawn(context.node, way.run(outgoing));
+        context.tasks.spawn_endless(context.node, way.run(outgoing));
         Peer { out, pending }
     }
 

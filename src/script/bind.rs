@@ -1,0 +1,150 @@
+//! The functions of the host, as `ctx.lua` is given them.
+
+use std::sync::{Arc, Weak};
+
+use mlua::{LuaString, Table, Value};
+
+use super::json::Writer;
+use super::sandbox::Sandbox;
+use super::{Datum, Facts, Host};
+use crate::base::diagnostic::nearest;
+
+/// The table that `ctx.lua` is given.
+pub(super) fn bind(
+    sandbox: &Sandbox,
+    facts: Facts,
+    durable: Option<&Datum>,
+    host: &Weak<dyn Host>,
+) -> mlua::Result<Table> {
+    let lua = &sandbox.lua;
+    let table = lua.create_table()?;
+    let kept = lua.create_table()?;
+    if let Some(datum) = durable {
+        datum.restore_into(&kept, lua)?;
+    }
+    table.set("durable", kept)?;
+    let env = serde_json::to_vec(&facts.env).unwrap_or_default();
+    table.set("env", sandbox.reader().decode(&env).map_err(mlua::Error::RuntimeError)?)?;
+    table.set("name", facts.name.as_str())?;
+    table.set("nodes", facts.nodes)?;
+    table.set("peers", facts.peers)?;
+    table.set("sync_ms", facts.sync_ms)?;
+    let speaks = Arc::new(facts.speaks);
+    let known = speaks.clone();
+    let server =
+        move |_: &mlua::Lua, name: LuaString| Ok(known.get(&*name.to_string_lossy()).copied());
+    table.set("server", lua.create_function(server)?)?;
+    let unknown = move |_: &mlua::Lua, name: LuaString| {
+        let name = name.to_string_lossy();
+        let what = format!("no server is called `{name}`");
+        Ok(match nearest(&name, speaks.keys().map(String::as_str)) {
+            Some(near) => format!("{what}; did you mean `{near}`?"),
+            None => what,
+        })
+    };
+    table.set("unknown", lua.create_function(unknown)?)?;
+    acts(sandbox, &table, host)?;
+    tasks(lua, &table, host)?;
+    Ok(table)
+}
+
+/// What a script does to the world.
+fn acts(sandbox: &Sandbox, table: &Table, host: &Weak<dyn Host>) -> mlua::Result<()> {
+    let lua = &sandbox.lua;
+    let of = host.clone();
+    let now = move |_: &mlua::Lua, ()| Ok(of.upgrade().map_or(0.0, |host| host.now_ms()));
+    table.set("now", lua.create_function(now)?)?;
+    for (name, warn) in [("log", false), ("warn", true)] {
+        let of = host.clone();
+        let log = move |_: &mlua::Lua, text: LuaString| {
+            if let Some(host) = of.upgrade() {
+                host.log(warn, text.to_string_lossy());
+            }
+            Ok(())
+        };
+        table.set(name, lua.create_function(log)?)?;
+    }
+    let (of, marks) = (host.clone(), sandbox.marks.clone());
+    let bytes_max = sandbox.writer().bytes_max;
+    let expose = move |_: &mlua::Lua, (name, value): (LuaString, Value)| {
+        let mut json = Vec::new();
+        if let Err(why) = (Writer { marks: &marks, bytes_max }).encode(&value, &mut json) {
+            return Ok(Some(format!("`{}` cannot be exposed: {why}", name.to_string_lossy())));
+        }
+        if let (Some(host), Ok(value)) = (of.upgrade(), serde_json::from_slice(&json)) {
+            host.expose(&name.to_string_lossy(), value);
+        }
+        Ok(None)
+    };
+    table.set("expose", lua.create_function(expose)?)?;
+    let marks = sandbox.marks.clone();
+    let fields = move |lua: &mlua::Lua, message: Table| {
+        let mut fields = Vec::new();
+        match (Writer { marks: &marks, bytes_max }).fields(&message, &mut fields) {
+            Ok(()) => Ok((Some(lua.create_string(fields)?), None)),
+            Err(why) => Ok((None, Some(format!("the message cannot be written: {why}")))),
+        }
+    };
+    table.set("fields", lua.create_function(fields)?)?;
+    let of = host.clone();
+    let send = move |_: &mlua::Lua, (to, fields): (LuaString, LuaString)| {
+        if let Some(host) = of.upgrade() {
+            host.send(&to.to_string_lossy(), fields.as_bytes().to_vec());
+        }
+        Ok(())
+    };
+    table.set("send", lua.create_function(send)?)?;
+    let of = host.clone();
+    let sync = move |_: &mlua::Lua, durable: Value| {
+        let synced = match (Datum::of(&durable), of.upgrade()) {
+            (Ok(datum), Some(host)) => host.sync(datum),
+            (Err(error), _) => Err(format!("ctx.durable: {}", error.message)),
+            (_, None) => Ok(()),
+        };
+        Ok(synced.err())
+    };
+    table.set("sync", lua.create_function(sync)?)?;
+    type Declares = fn(&dyn Host, &str) -> Result<(), String>;
+    let declares: [(&str, Declares); 2] = [
+        ("route", |host, pattern| host.route(pattern)),
+        ("command", |host, name| host.command(name)),
+    ];
+    for (name, declare) in declares {
+        let of = host.clone();
+        let function = move |_: &mlua::Lua, text: LuaString| {
+            let host = of.upgrade();
+            Ok(host.and_then(|host| declare(&*host, &text.to_string_lossy()).err()))
+        };
+        table.set(name, lua.create_function(function)?)?;
+    }
+    Ok(())
+}
+
+/// What a script does to its own coroutines.
+fn tasks(lua: &mlua::Lua, table: &Table, host: &Weak<dyn Host>) -> mlua::Result<()> {
+    type Does = fn(&dyn Host, u64);
+    let does: [(&str, Does); 4] = [
+        ("spawn", |host, id| host.spawn(id)),
+        ("cancel", |host, id| host.cancel(id)),
+        ("disarm", |host, id| host.disarm(id)),
+        ("wake", |host, id| host.wake(id)),
+    ];
+    for (name, act) in does {
+        let of = host.clone();
+        let function = move |_: &mlua::Lua, id: u64| {
+            if let Some(host) = of.upgrade() {
+                act(&*host, id);
+            }
+            Ok(())
+        };
+        table.set(name, lua.create_function(function)?)?;
+    }
+    let of = host.clone();
+    let arm = move |_: &mlua::Lua, (id, ms): (u64, f64)| {
+        if let Some(host) = of.upgrade() {
+            host.arm(id, ms);
+        }
+        Ok(())
+    };
+    table.set("arm", lua.create_function(arm)?)
+}
