@@ -8,8 +8,8 @@ use super::scope::Scope;
 use crate::base::units::show_duration;
 use crate::base::{Located, Value};
 use crate::scenario::model::{
-    Action, Body, Command, Draw, Expectation, Field, HttpCall, NodeCall, PathPart, RedisCall, Setting,
-    Step, Text, TextPart, Until,
+    Action, Body, Command, Draw, Expectation, Field, HttpCall, NodeCall, PathPart, RedisCall,
+    Setting, Step, Text, TextPart, Until,
 };
 
 /// The longest summary, in characters; a longer one is cut, and ends with `…`.
