@@ -9,9 +9,9 @@ use std::net::SocketAddr;
 use base64::Engine as _;
 
 use super::{
-    Event, EventKind, FaultEvent, Header, LoadEvent, Message, Observer, OpEvent, StepEvent,
+    Event, EventKind, FaultEvent, Header, LoadEvent, Message, Observer, OpEvent, Outcome, StepEvent,
 };
-use crate::base::{NodeId, Span, Time, write_json_string};
+use crate::base::{NodeId, Span, Time, Value, write_json_string};
 
 /// The version of the format; the reader accepts this one and older ones.
 pub const FORMAT_VERSION: u64 = 1;
@@ -131,13 +131,7 @@ impl Line<'_> {
                 self.event("resume");
                 self.node("node", *node);
             }
-            EventKind::State { node, name, value } => {
-                self.event("state");
-                self.node("node", *node);
-                self.text("name", name);
-                self.key("value");
-                self.out.extend_from_slice(value.to_string().as_bytes());
-            }
+            EventKind::State { node, name, value } => self.state(*node, name, value),
             EventKind::Fault(fault) => self.fault(fault),
             EventKind::Step(step) => self.step(step),
             EventKind::Op(op) => self.op(op),
@@ -158,11 +152,7 @@ impl Line<'_> {
                 self.text("text", text);
             }
             EventKind::Check { check, span, outcome, text } => {
-                self.event("check");
-                self.text("check", check);
-                self.span("span", *span);
-                self.text("outcome", outcome.as_str());
-                self.text("text", text);
+                self.check(check, *span, *outcome, text);
             }
             EventKind::End { outcome, text } => {
                 self.event("end");
@@ -223,6 +213,22 @@ impl Line<'_> {
             self.span("span", span);
         }
         self.number("touched", fault.touched);
+    }
+
+    fn state(&mut self, node: NodeId, name: &str, value: &Value) {
+        self.event("state");
+        self.node("node", node);
+        self.text("name", name);
+        self.key("value");
+        self.out.extend_from_slice(value.to_string().as_bytes());
+    }
+
+    fn check(&mut self, check: &str, span: Span, outcome: Outcome, text: &str) {
+        self.event("check");
+        self.text("check", check);
+        self.span("span", span);
+        self.text("outcome", outcome.as_str());
+        self.text("text", text);
     }
 
     fn step(&mut self, step: &StepEvent) {
