@@ -29,8 +29,7 @@ local function become(new_role, term)
       waiting = {}
     end
   end
-  ctx.expose("term", disk.term)
-  ctx.expose("role", role)
+  ctx.expose { role = role, term = disk.term }
 end
 
 local elect

@@ -343,6 +343,13 @@ end
 print = ctx.log
 
 function ctx.expose(name, value)
+  if type(name) == "table" and value == nil then
+    for part, v in pairs(name) do
+      local why = host.expose(tostring(part), v)
+      if why then error(why, 2) end
+    end
+    return
+  end
   if type(name) ~= "string" or name == "" then wrong("ctx.expose", 1, "a name", name, 2) end
   local why = host.expose(name, value)
   if why then error(why, 2) end

@@ -65,7 +65,7 @@ impl Machine {
         facts: Facts,
         limits: Limits,
         durable: Option<&Datum>,
-        host: Weak<dyn Host>,
+        host: &Weak<dyn Host>,
     ) -> Result<Machine, ScriptError> {
         let text = scripts.text(script).unwrap_or_default();
         let machine = Machine::empty(scripts, script, facts, limits, durable, host);
@@ -80,12 +80,12 @@ impl Machine {
         facts: Facts,
         limits: Limits,
         durable: Option<&Datum>,
-        host: Weak<dyn Host>,
+        host: &Weak<dyn Host>,
     ) -> mlua::Result<Machine> {
         let drawing = host.clone();
         let chance = Box::new(move || drawing.upgrade().map_or(0, |host| host.draw()));
         let sandbox = Sandbox::new(limits, scripts.clone(), Some(chance), None)?;
-        let table = bind(&sandbox, facts, durable, &host)?;
+        let table = bind(&sandbox, facts, durable, host)?;
         let ctx = sandbox.lua.load(CTX).set_name("=[ctx]");
         let work: Function = ctx.call((table, sandbox.yields.clone()))?;
         let state = Mutex::default();

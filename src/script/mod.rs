@@ -28,6 +28,7 @@ mod json;
 mod library;
 mod machine;
 mod pattern;
+mod predicate;
 mod request;
 mod sandbox;
 mod scripts;
@@ -38,6 +39,7 @@ pub use datum::Datum;
 pub use error::ScriptError;
 pub use host::{Facts, Host};
 pub use machine::{Machine, Running, Step};
+pub use predicate::{Holds, Predicate};
 pub use request::{Answer, Entry, HttpRequest, Output, Request};
 pub use scripts::{SCRIPT_MAX, SCRIPTS_MAX, Script, Scripts};
 

@@ -83,7 +83,7 @@ fn try_bench(text: &str, limits: Limits, durable: Option<&Datum>) -> Result<Benc
     let notes = Arc::new(Notes::default());
     let host: Arc<dyn Host> = notes.clone();
     let weak: Weak<dyn Host> = Arc::downgrade(&host);
-    let machine = Machine::new(&scripts, "app.lua", facts, limits, durable, weak)?;
+    let machine = Machine::new(&scripts, "app.lua", facts, limits, durable, &weak)?;
     Ok(Bench { machine, notes })
 }
 
@@ -537,7 +537,7 @@ fn scripts_may_require_each_other_and_the_library() {
         Facts::default(),
         Limits::default(),
         None,
-        Arc::downgrade(&host),
+        &Arc::downgrade(&host),
     );
     let machine = machine.unwrap_or_else(|error| panic!("{error}"));
     let step = machine.enter(Entry::Message { from: "a", body: br#"{"type":"go"}"#, asks: true });

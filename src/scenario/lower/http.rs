@@ -140,10 +140,6 @@ impl Variants for Route {
             },
         ]
     }
-
-    fn reserved() -> &'static [(&'static str, &'static str)] {
-        &[("script", "scripts come with a later version")]
-    }
 }
 
 /// The keys that every route has.

@@ -39,10 +39,6 @@ impl Variants for Step {
     fn elsewhere(word: &str) -> Option<String> {
         is_verb(word).then(|| format!("it is a fault: `- fault: {{ {word}: … }}`"))
     }
-
-    fn reserved() -> &'static [(&'static str, &'static str)] {
-        &[("script", "scripts come with a later version")]
-    }
 }
 
 const fn variant(

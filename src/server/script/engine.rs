@@ -94,7 +94,7 @@ impl Engine {
             facts,
             Limits::default(),
             kept,
-            Arc::downgrade(&host),
+            &Arc::downgrade(&host),
         );
         let machine = machine.map_err(|error| plan.script_error(&error))?;
         let _ = engine.machine.set(machine);
