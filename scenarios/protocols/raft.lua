@@ -14,7 +14,7 @@ if bug == "forget-vote" then disk.vote = nil end
 
 local role, leader = "follower", nil
 local commit, applied, store = 0, 0, {}
-local next_index, match_index = {}, {}
+local next_index, match_index, sending = {}, {}, {}
 local waiting = {}  -- who is told when the entry of an index is applied
 local timer
 
@@ -74,14 +74,18 @@ local function advance()
   apply()
 end
 
+-- One append is under way to each peer at a time; what comes in meanwhile goes with the next one.
 local function replicate(peer)
   local term, from = disk.term, next_index[peer]
+  if sending[peer] == term then return end
+  sending[peer] = term
   local entries = table.move(disk.log, from, #disk.log, 1, {})
   local before = disk.log[from - 1]
   local reply = ctx.call(peer, {
     type = "append", term = term, prev = from - 1, prev_term = before and before.term or 0,
     entries = json.array(entries), commit = commit,
   }, { timeout = HEARTBEAT })
+  if sending[peer] == term then sending[peer] = nil end
   if role ~= "leader" or disk.term ~= term or not reply then return end
   if reply.term > disk.term then
     become("follower", reply.term)
@@ -89,6 +93,7 @@ local function replicate(peer)
     match_index[peer] = math.max(match_index[peer], from - 1 + #entries)
     next_index[peer] = match_index[peer] + 1
     advance()
+    if next_index[peer] <= #disk.log then replicate(peer) end
   else
     next_index[peer] = math.max(1, math.min(from - 1, reply.length + 1))
     replicate(peer)

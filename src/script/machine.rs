@@ -2,14 +2,17 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use mlua::{Function, IntoLuaMulti, LuaString, MultiValue, Table, Thread, Value};
+use mlua::{Function, IntoLuaMulti, MultiValue, Table, Thread, Value};
 
 use super::bind::bind;
-use super::sandbox::Sandbox;
+use super::sandbox::{Code, Sandbox};
 use super::{Answer, Datum, Entry, Facts, Host, Limits, Output, Request, ScriptError, Scripts};
 
 /// What a node's script sees.
 const CTX: &str = include_str!("ctx.lua");
+
+/// The same as bytecode.
+static CTX_CODE: Code = Code::new();
 
 /// The most coroutines that are kept for the next entry.
 const IDLE_MAX: usize = 64;
@@ -28,8 +31,8 @@ pub enum Step {
 pub struct Running {
     thread: Thread,
     wants: Wants,
-    /// Where its handler is declared, for errors that have no place of their own.
-    place: (String, usize),
+    /// The type of the message that it handles; empty for anything else.
+    kind: String,
 }
 
 /// What is made of what an entry returns.
@@ -67,10 +70,9 @@ impl Machine {
         durable: Option<&Datum>,
         host: &Weak<dyn Host>,
     ) -> Result<Machine, ScriptError> {
-        let text = scripts.text(script).unwrap_or_default();
         let machine = Machine::empty(scripts, script, facts, limits, durable, host);
         let machine = machine.map_err(|error| ScriptError::of(&error))?;
-        machine.sandbox.load(script, text)?;
+        machine.sandbox.load(script, scripts)?;
         Ok(machine)
     }
 
@@ -86,7 +88,7 @@ impl Machine {
         let chance = Box::new(move || drawing.upgrade().map_or(0, |host| host.draw()));
         let sandbox = Sandbox::new(limits, scripts.clone(), Some(chance), None)?;
         let table = bind(&sandbox, facts, durable, host)?;
-        let ctx = sandbox.lua.load(CTX).set_name("=[ctx]");
+        let ctx = sandbox.own("[ctx]", CTX, &CTX_CODE)?;
         let work: Function = ctx.call((table, sandbox.yields.clone()))?;
         let state = Mutex::default();
         Ok(Machine { sandbox, script: script.to_owned(), work, state })
@@ -108,12 +110,12 @@ impl Machine {
             None => self.sandbox.lua.create_thread(self.work.clone())?,
         };
         let lua = &self.sandbox.lua;
-        let mut place = (String::new(), 0);
+        let mut handles = String::new();
         let (wants, arguments) = match entry {
             Entry::Start => (Wants::Nothing, ("start",).into_lua_multi(lua)?),
-            Entry::Message { from, body, asks } => {
+            Entry::Message { from, kind, body, asks } => {
                 let body = self.sandbox.reader().decode(body).map_err(mlua::Error::RuntimeError)?;
-                place = self.handler_place(&body);
+                kind.clone_into(&mut handles);
                 let wants = if asks { Wants::Reply } else { Wants::Nothing };
                 (wants, ("message", from, body, asks).into_lua_multi(lua)?)
             }
@@ -134,13 +136,12 @@ impl Machine {
             }
         };
         let resumed = thread.resume::<MultiValue>(arguments);
-        Ok(self.step(state, Running { thread, wants, place }, resumed))
+        Ok(self.step(state, Running { thread, wants, kind: handles }, resumed))
     }
 
-    /// Where the handler of a message is declared.
-    fn handler_place(&self, body: &Value) -> (String, usize) {
+    /// Where the handler of messages of a type is declared.
+    fn handler_place(&self, kind: &str) -> (String, usize) {
         let find = || -> Option<(String, usize)> {
-            let kind: LuaString = body.as_table()?.raw_get("type").ok()?;
             let on: Table = self.sandbox.lua.globals().raw_get("on").ok()?;
             let handler: Function = on.raw_get(kind).ok()?;
             let info = handler.info();
@@ -302,8 +303,13 @@ impl Machine {
     fn error(&self, error: &mlua::Error, running: Option<&Running>) -> ScriptError {
         let found = ScriptError::of(error);
         match running {
-            Some(Running { place: (script, line), .. }) if !script.is_empty() => {
-                found.or_at(script, *line)
+            Some(Running { kind, .. }) if !kind.is_empty() && found.script.is_empty() => {
+                let (script, line) = self.handler_place(kind);
+                if script.is_empty() {
+                    found.or_at(&self.script, 0)
+                } else {
+                    found.or_at(&script, line)
+                }
             }
             _ => found.or_at(&self.script, 0),
         }

@@ -89,6 +89,8 @@ pub enum Entry<'e> {
     Message {
         /// Who sent it.
         from: &'e str,
+        /// Its type.
+        kind: &'e str,
         /// The message, as JSON.
         body: &'e [u8],
         /// It waits for a reply.

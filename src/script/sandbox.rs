@@ -1,9 +1,11 @@
 //! A state of Lua in which nothing can do harm, and nothing depends on anything but the run.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
+use mlua::chunk::ChunkMode;
 use mlua::debug::Debug;
+use mlua::state::{GcIncParams, GcMode};
 use mlua::{
     Function, HookTriggers, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value, Variadic,
     VmState,
@@ -11,10 +13,21 @@ use mlua::{
 
 use super::json::{Marks, Reader, Writer};
 use super::pattern::{self, Capture, Match};
+use super::scripts::compile;
 use super::{Limits, ScriptError, Scripts};
 
 /// The Lua library, as looplab has it.
 const PRELUDE: &str = include_str!("prelude.lua");
+
+/// The same as bytecode.
+static PRELUDE_CODE: Code = OnceLock::new();
+
+/// A text of looplab's own as bytecode, once it was needed.
+pub(super) type Code = OnceLock<Vec<u8>>;
+
+/// How much more memory there may be than was in use after the last collection, in percent, before the next
+/// one: most runs are over before.
+const GARBAGE_PERCENT: i32 = 1_000;
 
 /// How often the instructions are looked at.
 const COUNTED_AT_ONCE: u32 = 1_000;
@@ -61,8 +74,10 @@ impl Sandbox {
         let meter = Arc::new(Meter::default());
         let sandbox = Sandbox { lua, marks, meter, limits, yields };
         let host = sandbox.host(scripts, chance, print)?;
-        sandbox.lua.load(PRELUDE).set_name("=[lua]").call::<()>(host)?;
+        sandbox.own("[lua]", PRELUDE, &PRELUDE_CODE)?.call::<()>(host)?;
         sandbox.lua.set_memory_limit(limits.memory_bytes)?;
+        let collects = GcIncParams::default().pause(GARBAGE_PERCENT);
+        sandbox.lua.gc_set_mode(GcMode::Incremental(collects));
         sandbox.count()?;
         Ok(sandbox)
     }
@@ -98,11 +113,26 @@ impl Sandbox {
         self.meter.exhausted.store(false, Ordering::Relaxed);
     }
 
+    /// A text of looplab's own.
+    pub(super) fn own(&self, name: &str, text: &str, code: &Code) -> mlua::Result<Function> {
+        let code = match code.get() {
+            Some(made) => made,
+            None => {
+                let made = compile(name, text).map_err(mlua::Error::external)?;
+                code.get_or_init(|| made)
+            }
+        };
+        self.binary(code)
+    }
+
+    fn binary(&self, code: &[u8]) -> mlua::Result<Function> {
+        self.lua.load(code).set_mode(ChunkMode::Binary).into_function()
+    }
+
     /// Runs a script's own level: its functions are there when it returns.
-    pub(super) fn load(&self, name: &str, text: &str) -> Result<(), ScriptError> {
+    pub(super) fn load(&self, name: &str, scripts: &Scripts) -> Result<(), ScriptError> {
         self.refresh();
-        let chunk = self.lua.load(text).set_name(format!("={name}"));
-        let chunk = chunk.set_mode(mlua::chunk::ChunkMode::Text).into_function();
+        let chunk = self.binary(scripts.code(name)?);
         let chunk = chunk.map_err(|error| ScriptError::of(&error))?;
         chunk.call::<()>(()).map_err(|error| ScriptError::of(&error).or_at(name, 1))
     }
@@ -248,7 +278,7 @@ fn module(lua: &Lua, scripts: Arc<Scripts>) -> mlua::Result<Function> {
             return Ok((Value::Nil, scripts.unknown(&name)));
         };
         let loaded = lua.load(text).set_name(format!("={chunk}"));
-        match loaded.set_mode(mlua::chunk::ChunkMode::Text).into_function() {
+        match loaded.set_mode(ChunkMode::Text).into_function() {
             Ok(function) => Ok((Value::Function(function), String::new())),
             Err(error) => Ok((Value::Nil, ScriptError::of(&error).to_string())),
         }

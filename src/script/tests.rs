@@ -93,7 +93,12 @@ fn bench(text: &str) -> Bench {
 
 impl Bench {
     fn message(&self, body: &str) -> Step {
-        self.machine.enter(Entry::Message { from: "alice", body: body.as_bytes(), asks: true })
+        self.machine.enter(Entry::Message {
+            from: "alice",
+            kind: "go",
+            body: body.as_bytes(),
+            asks: true,
+        })
     }
 
     fn reply(&self, body: &str) -> String {
@@ -540,7 +545,12 @@ fn scripts_may_require_each_other_and_the_library() {
         &Arc::downgrade(&host),
     );
     let machine = machine.unwrap_or_else(|error| panic!("{error}"));
-    let step = machine.enter(Entry::Message { from: "a", body: br#"{"type":"go"}"#, asks: true });
+    let step = machine.enter(Entry::Message {
+        from: "a",
+        kind: "go",
+        body: br#"{"type":"go"}"#,
+        asks: true,
+    });
     assert!(matches!(step, Step::Done(Output::Reply(fields)) if fields == br#""type":"ok","v":3"#));
     assert_eq!(eval("require('quorum').majority(5)"), "3");
     assert_eq!(eval("#require('ring')({ 'a', 'b', 'c' }):nodes('x', 5)"), "3");

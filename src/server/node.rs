@@ -141,7 +141,12 @@ impl Talk {
         let from = envelope.src.unwrap_or("outside");
         let back = self.back(from, envelope.msg_id);
         let asks = envelope.msg_id.is_some();
-        let step = self.engine.enter(Entry::Message { from, body: envelope.body, asks });
+        let step = self.engine.enter(Entry::Message {
+            from,
+            kind: envelope.kind,
+            body: envelope.body,
+            asks,
+        });
         match step {
             Step::Done(output) => self.reply(place, &back, Ok(output)),
             Step::Failed(error) => self.reply(place, &back, Err(error)),
