@@ -222,9 +222,11 @@ fn kind() -> impl Strategy<Value = EventKind> {
         }),
         (node(), text(), any::<u32>(), text())
             .prop_map(|(node, script, line, text)| EventKind::Error { node, script, line, text }),
-        (text(), span(), outcome(), text()).prop_map(|(check, span, outcome, text)| {
-            EventKind::Check { check: check.into(), span, outcome, text }
-        }),
+        (text(), span(), outcome(), text(), any::<bool>(), collection::vec(any::<u64>(), 0..3), text())
+            .prop_map(|(check, span, outcome, text, violated, ops, cause)| {
+                let check = check.into();
+                EventKind::Check { check, span, outcome, text, violated, ops, cause }
+            }),
         (outcome(), text()).prop_map(|(outcome, text)| EventKind::End { outcome, text }),
     ]
 }
@@ -408,7 +410,15 @@ fn sample() -> (Header, Vec<Event>) {
         EventKind::Op(Box::new(op)),
         EventKind::Load(Box::new(load)),
         EventKind::Log { node: Some(app), level: Level::Warn, text: text() },
-        EventKind::Check { check: "calls".into(), span, outcome: Outcome::Ok, text: text() },
+        EventKind::Check {
+            check: "history".into(),
+            span,
+            outcome: Outcome::Ok,
+            text: text(),
+            violated: true,
+            ops: vec![3, 1, 2],
+            cause: text(),
+        },
         EventKind::End { outcome: Outcome::Failed, text: text() },
     ];
     let events = (1u64..)

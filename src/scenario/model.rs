@@ -5,6 +5,7 @@
 
 mod chance;
 mod fault;
+mod history;
 mod metric;
 mod node;
 mod process;
@@ -18,6 +19,9 @@ pub use fault::{
     Chaos, Choice, Condition, Corruption, Directions, Doing, Edit, EditValue, Fault, FaultKind,
     Flap, Harm, LinkFault, Moment, Named, NodeFault, NodeHarm, Partition, Shape, Trigger,
     TriggerEvent, UnusedFaults, When,
+};
+pub use history::{
+    Anomaly, Criterion, Function, HistoryCheck, Isolation, Level, ModelKind, TxnOrder,
 };
 pub use metric::{Between, Metric, MetricKind};
 pub use node::{NodeServer, ScriptText, Scripted};
@@ -860,6 +864,8 @@ pub enum CheckKind {
         /// Which ones.
         filter: Filter,
     },
+    /// `history:`, the operations have an order that explains them.
+    History(Box<HistoryCheck>),
 }
 
 /// A statistic of latencies: `min mean max p50 p90 p95 p99 p999`.

@@ -151,8 +151,18 @@ impl Line<'_> {
                 self.number("line", u64::from(*line));
                 self.text("text", text);
             }
-            EventKind::Check { check, span, outcome, text } => {
+            EventKind::Check { check, span, outcome, text, violated, ops, cause } => {
                 self.check(check, *span, *outcome, text);
+                if *violated {
+                    self.key("violated");
+                    self.out.extend_from_slice(b"true");
+                }
+                if !ops.is_empty() {
+                    self.numbers("ops", ops);
+                }
+                if !cause.is_empty() {
+                    self.text("cause", cause);
+                }
             }
             EventKind::End { outcome, text } => {
                 self.event("end");
@@ -322,6 +332,15 @@ impl Line<'_> {
     fn number(&mut self, key: &str, number: u64) {
         self.key(key);
         self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    fn numbers(&mut self, key: &str, numbers: &[u64]) {
+        self.key(key);
+        for (n, number) in numbers.iter().enumerate() {
+            self.out.push(if n == 0 { b'[' } else { b',' });
+            self.out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
+        }
+        self.out.push(b']');
     }
 
     #[inline]

@@ -79,6 +79,8 @@ pub(super) struct Verdict {
     pub(super) span: Span,
     pub(super) outcome: Outcome,
     pub(super) text: String,
+    /// The operations that contradict each other.
+    pub(super) ops: Vec<u64>,
 }
 
 impl Tally {
@@ -161,11 +163,12 @@ impl Tally {
             EventKind::Load(load) if self.loads.len() < LOADS_MAX => {
                 self.loads.push((event.at, load.as_ref().clone()));
             }
-            EventKind::Check { check, span, outcome, text } => {
+            EventKind::Check { check, span, outcome, text, ops, .. } => {
                 self.checks.add(*outcome);
                 if self.verdicts.len() < VERDICTS_MAX {
                     let (check, text) = (check.to_string(), text.clone());
-                    self.verdicts.push(Verdict { check, span: *span, outcome: *outcome, text });
+                    let (span, outcome, ops) = (*span, *outcome, ops.clone());
+                    self.verdicts.push(Verdict { check, span, outcome, text, ops });
                 }
             }
             EventKind::End { outcome, text } => self.end = Some((*outcome, text.clone())),
