@@ -14,8 +14,9 @@
 //! What makes it fast on long histories:
 //! - What was taken is kept as the number of the first operation that was not, and bits for those behind it:
 //!   clients are few, so the bits are few.
-//! - An operation that may come first and leaves the state as it is (a read that fits) is taken at once, and
-//!   nothing else is tried in its place: what could come before it can as well come behind it.
+//! - A read that may come first and fits is taken at once, and nothing else is tried in its place: what could
+//!   come before it can as well come behind it. (Not so a write of what is there already, which may be
+//!   needed later on.)
 //! - Of two that do the same, the one that ends first is taken first.
 //! - An operation without an end is taken only where it changes something, and of several alike the first.
 //!
@@ -158,7 +159,7 @@ impl<'a, M: Model> Search<'a, M> {
         Some(state)
     }
 
-    /// Takes whatever may come first and changes nothing. False if the budget is spent.
+    /// Takes all reads that may come first and fit. False if the budget is spent.
     fn take_what_fits(&mut self, budget: &mut Budget) -> bool {
         let mut at = self.events.first();
         while let Some(entry) = self.events.call(at) {
@@ -167,7 +168,7 @@ impl<'a, M: Model> Search<'a, M> {
             }
             let one = self.entries[entry];
             let next = self.events.next(at);
-            if !one.is_open() && self.model.step(self.state, one.act) == Some(self.state) {
+            if M::is_read(one.act) && self.model.step(self.state, one.act).is_some() {
                 self.take(entry, self.state, true);
                 // Its own end may have stood right behind it.
                 at = if next == self.events.end_of(entry) { self.events.next_of(next) } else { next };
