@@ -172,7 +172,7 @@ pub(super) fn check(
             CheckKind::Metric(metric) => (&metric.filter, metric.kind.predicate()),
             CheckKind::Latency { filter, .. } | CheckKind::Never { filter } => (filter, None),
             CheckKind::History(history) => {
-                for initial in &history.initial {
+                if let Some(initial) = &history.initial {
                     initial.each_var(&mut |name| checker.report(name, &Nothing, findings));
                 }
                 continue;

@@ -27,14 +27,23 @@ const CULPRIT_STEPS_MAX: u64 = 1_000_000;
 
 /// Judges all objects of a case.
 pub(super) fn judge(case: &Case<'_>) -> Judgement {
+    every(case, true)
+}
+
+/// The same, but a violation is not explained.
+pub(super) fn glance(case: &Case<'_>) -> Judgement {
+    every(case, false)
+}
+
+fn every(case: &Case<'_>, explains: bool) -> Judgement {
     let initial = &case.question.initial;
     match case.question.model {
-        ModelKind::Counter => objects(case, |_| Counter::new(initial)),
-        ModelKind::Queue => objects(case, |_| Queue::new()),
-        ModelKind::Set => objects(case, |_| Set::new()),
-        ModelKind::Lock => objects(case, |_| Lock),
-        ModelKind::AppendLog => objects(case, |_| Log::new()),
-        _ => objects(case, |values| Register::new(initial, values)),
+        ModelKind::Counter => objects(case, explains, |_| Counter::new(initial)),
+        ModelKind::Queue => objects(case, explains, |_| Queue::new()),
+        ModelKind::Set => objects(case, explains, |_| Set::new()),
+        ModelKind::Lock => objects(case, explains, |_| Lock),
+        ModelKind::AppendLog => objects(case, explains, |_| Log::new()),
+        _ => objects(case, explains, |values| Register::new(initial, values)),
     }
 }
 
@@ -54,7 +63,11 @@ pub(super) fn by_key(case: &Case<'_>) -> Vec<(Value, Vec<usize>)> {
     objects
 }
 
-fn objects<M: Model>(case: &Case<'_>, make: impl Fn(&mut Values) -> M) -> Judgement {
+fn objects<M: Model>(
+    case: &Case<'_>,
+    explains: bool,
+    make: impl Fn(&mut Values) -> M,
+) -> Judgement {
     let mut budget = Budget::new(case.question.budget);
     let objects = by_key(case);
     let (mut judged, mut undecided) = (0_u64, None);
@@ -69,6 +82,10 @@ fn objects<M: Model>(case: &Case<'_>, make: impl Fn(&mut Values) -> M) -> Judgem
         match object(&mut model, &entries, &mut budget) {
             Object::Order => {}
             Object::Contradiction(entries, culprit) => {
+                let (entries, culprit) = match explains {
+                    true => least(&mut model, &entries, culprit),
+                    false => (entries, culprit),
+                };
                 let elements = model.elements(&entries);
                 let elements = elements.iter().map(|one| values.text(*one).to_owned()).collect();
                 let found = told(case, key, &entries, culprit, elements);
@@ -92,7 +109,7 @@ fn objects<M: Model>(case: &Case<'_>, make: impl Fn(&mut Values) -> M) -> Judgem
 }
 
 /// What the operations on one object do.
-fn compile<M: Model>(
+pub(super) fn compile<M: Model>(
     model: &mut M,
     case: &Case<'_>,
     ops: &[usize],
@@ -115,7 +132,7 @@ fn compile<M: Model>(
 /// What was found about one object.
 enum Object<A> {
     Order,
-    /// The least entries that contradict each other, and which of them it turns on.
+    /// Entries that have no order, and the one whose end cannot be reached.
     Contradiction(Vec<Entry<A>>, usize),
     Undecided(Undecided),
 }
@@ -182,15 +199,21 @@ fn object<M: Model>(
             Found::OutOfMemory => return Object::Undecided(Undecided::Memory),
         },
     };
-    let least = reduce(model, &kept, culprit);
+    Object::Contradiction(kept, culprit)
+}
+
+/// As few of the entries as contradict each other, and the one it turns on.
+fn least<M: Model>(
+    model: &mut M,
+    entries: &[Entry<M::Act>],
+    culprit: usize,
+) -> (Vec<Entry<M::Act>>, usize) {
+    let least = reduce(model, entries, culprit);
     let mut steps = Budget::new(CULPRIT_STEPS_MAX);
-    match contradiction(model, &least, &mut steps) {
-        Some((least, culprit)) => Object::Contradiction(least, culprit),
-        None => {
-            let last = (0..least.len()).max_by_key(|at| least[*at].back).unwrap_or(0);
-            Object::Contradiction(least, last)
-        }
-    }
+    contradiction(model, &least, &mut steps).unwrap_or_else(|| {
+        let last = (0..least.len()).max_by_key(|at| least[*at].back).unwrap_or(0);
+        (least, last)
+    })
 }
 
 fn told<'a, A: Copy>(

@@ -33,7 +33,9 @@ mod budget;
 mod case;
 mod causal;
 mod counter;
+mod cycle;
 mod explain;
+mod facts;
 #[expect(clippy::module_inception, reason = "a history is what this folder is about")]
 mod history;
 mod kafka_log;

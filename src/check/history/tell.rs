@@ -17,7 +17,12 @@ impl<'a> Tell<'a> {
         Tell { history, model }
     }
 
-    /// The client's name.
+    /// A client's name.
+    pub(super) fn name(&self, client: crate::base::NodeId) -> &'a str {
+        self.history.name(client)
+    }
+
+    /// The name of an operation's client.
     pub(super) fn who(&self, op: &Operation) -> &'a str {
         self.history.name(op.client)
     }

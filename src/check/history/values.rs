@@ -46,11 +46,6 @@ impl Values {
     pub(super) fn text(&self, id: ValueId) -> &str {
         self.texts.get(id as usize).map_or("", |text| text)
     }
-
-    /// How many there are.
-    pub(super) fn len(&self) -> usize {
-        self.texts.len()
-    }
 }
 
 /// A value's text: what a server that knows only texts would make of it.

@@ -72,23 +72,26 @@ impl Cluster {
 /// Judges reads and writes of a register that holds `initial` at first.
 pub(super) fn zones(entries: &[Entry<Act>], initial: ValueId) -> Zones {
     let mut clusters = BTreeMap::from([(initial, Cluster::of(None, 0, 0))]);
+    let mut is_ambiguous = false;
     for (place, entry) in entries.iter().enumerate() {
-        if let Act::Write(value) = entry.act {
-            let cluster = Cluster::of(Some(place), entry.call, entry.back);
-            if clusters.insert(value, cluster).is_some() {
-                return Zones::Ambiguous;
-            }
-        }
+        let Act::Write(value) = entry.act else { continue };
+        // The first one in the order of calls stays.
+        clusters
+            .entry(value)
+            .and_modify(|_| is_ambiguous = true)
+            .or_insert_with(|| Cluster::of(Some(place), entry.call, entry.back));
     }
     for (place, entry) in entries.iter().enumerate() {
         let Act::Read(value) = entry.act else { continue };
-        let Some(cluster) = clusters.get_mut(&value) else { return Zones::Clash(vec![place]) };
-        if let Some(write) = cluster.write
-            && entry.back < entries[write].call
-        {
-            return Zones::Clash(vec![place, write]);
-        }
+        let cluster = clusters.get_mut(&value).filter(|cluster| {
+            cluster.write.is_none_or(|write| entries[write].call < entry.back)
+        });
+        // Nobody has written that, or not before this read had ended.
+        let Some(cluster) = cluster else { return Zones::Clash(vec![place]) };
         cluster.add(place, entry);
+    }
+    if is_ambiguous {
+        return Zones::Ambiguous;
     }
     match clash(clusters.values()) {
         None => Zones::Fit,

@@ -30,7 +30,7 @@ use crate::scenario::model::Function;
 use super::history::{OPEN, Operation};
 use super::values::{ValueId, Values};
 
-pub(super) use counter::Counter;
+pub(super) use counter::{Act as CounterAct, Counter};
 pub(super) use lock::Lock;
 pub(super) use log::Log;
 pub(super) use queue::Queue;

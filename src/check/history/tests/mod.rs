@@ -1,8 +1,10 @@
 //! Histories with known verdicts: drawn at random and judged by brute force, and published ones.
 
 mod draw;
-mod oracle;
 mod objects;
+mod oracle;
+mod published;
+mod sessions;
 
 use serde_json::json;
 
