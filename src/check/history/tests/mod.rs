@@ -3,8 +3,10 @@
 mod draw;
 mod objects;
 mod oracle;
+mod others;
 mod published;
 mod sessions;
+mod txns;
 
 use serde_json::json;
 
