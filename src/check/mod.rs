@@ -48,6 +48,7 @@ use crate::base::{Span, Time};
 use crate::plan::Plan;
 use crate::trace::{Event, EventKind, Observer, Outcome, Recorder, placed};
 
+pub use history::moment;
 use judge::Judges;
 use unused::Unused;
 

@@ -61,7 +61,7 @@ fn reason(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) -> Re
     special.unwrap_or_else(|| Reason { clause: others(case, found, culprit), kind: shape(case, found) })
 }
 
-/// The deeds of the others.
+/// The deeds of the others: `not if ann acquired the lock (0ms to 1ms), ...`.
 fn others(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) -> String {
     let others: Vec<&&Operation> = found.ops.iter().filter(|op| op.id != culprit.id).collect();
     let told = others.iter().take(LISTED_MAX).map(|op| {
@@ -71,7 +71,10 @@ fn others(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) -> St
     if others.len() > LISTED_MAX {
         told += &format!(" and {} more", others.len() - LISTED_MAX);
     }
-    if told.is_empty() { "nothing else could have led to it".to_owned() } else { told }
+    match told.as_str() {
+        "" => "nothing else could have led to it".to_owned(),
+        told => format!("not if {told}"),
+    }
 }
 
 /// An operation's value; of a long list only what matters.

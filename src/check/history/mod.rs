@@ -57,6 +57,7 @@ mod zones;
 pub use case::{Judgement, NAMED_MAX, Question, judge};
 pub use history::{History, OPEN, OPERATIONS_MAX, Operation, VALUES_MAX};
 pub(super) use rule::{HistoryRule, Kept};
+pub use tell::moment;
 
 #[cfg(test)]
 mod tests;

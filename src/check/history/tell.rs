@@ -110,7 +110,13 @@ pub(super) fn counted(count: u64, one: &str, many: &str) -> String {
 }
 
 /// A moment of the run, as exactly as operations need to be told apart: `15.125ms`, `3.000204s`.
-pub(super) fn moment(at: Time) -> String {
+///
+/// ```
+/// use looplab::base::Time;
+/// assert_eq!(looplab::check::moment(Time::from_nanos(15_125_999)), "15.125ms");
+/// ```
+#[must_use]
+pub fn moment(at: Time) -> String {
     let micros = at.as_nanos() / 1_000;
     let (whole, fraction, digits, unit) = if micros < 1_000_000 {
         (micros / 1_000, micros % 1_000, 3, "ms")

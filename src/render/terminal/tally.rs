@@ -122,6 +122,17 @@ impl Tally {
         self.steps.failed + self.checks.failed + self.crashes
     }
 
+    /// The verdicts for which operations contradict each other: their numbers, and the operations' ids.
+    /// What is only told of failures is told of those that failed.
+    #[must_use]
+    pub fn contradictions(&self, brief: bool) -> Vec<(usize, Vec<u64>)> {
+        let told = |verdict: &Verdict| !brief || verdict.outcome != Outcome::Ok;
+        let all = self.verdicts.iter().enumerate();
+        all.filter(|(_, verdict)| !verdict.ops.is_empty() && told(verdict))
+            .map(|(number, verdict)| (number, verdict.ops.clone()))
+            .collect()
+    }
+
     /// When the last event happened.
     #[must_use]
     pub fn last(&self) -> Time {
