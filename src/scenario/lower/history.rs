@@ -43,14 +43,17 @@ pub(super) fn meant(key: &str) -> Option<String> {
 
 pub(super) fn fields(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Check> {
     let criterion = f.required(key, "By which criterion.", located(word(&CRITERIA)));
-    if let Some(node) = f.node("model").filter(|node| node.string() == Some("kv")) {
-        let what = "there is no model `kv`: every key is judged by itself, by any model";
-        let error = Diagnostic::new(what, node.span);
-        f.wrong("model", error.help("`model: register` is a store of keys and values"));
-    }
     let doc = "What the operations are done to; each key is one of it by itself. Needed where a \
                criterion knows several.";
-    let model = f.optional("model", doc, located(word(&MODELS)));
+    let model = match f.node("model").filter(|node| node.string() == Some("kv")) {
+        None => f.optional("model", doc, located(word(&MODELS))),
+        Some(node) => {
+            let what = "there is no model `kv`: every key is judged by itself, by any model";
+            let error = Diagnostic::new(what, node.span);
+            f.wrong("model", error.help("`model: register` is a store of keys and values"));
+            None
+        }
+    };
     let doc = "What a register holds, or a counter counts, before the first operation; by default \
                null, or 0.";
     let initial = f.optional("initial", doc, DYNAMIC);
