@@ -222,7 +222,15 @@ fn kind() -> impl Strategy<Value = EventKind> {
         }),
         (node(), text(), any::<u32>(), text())
             .prop_map(|(node, script, line, text)| EventKind::Error { node, script, line, text }),
-        (text(), span(), outcome(), text(), any::<bool>(), collection::vec(any::<u64>(), 0..3), text())
+        (
+            text(),
+            span(),
+            outcome(),
+            text(),
+            any::<bool>(),
+            proptest::collection::vec(any::<u64>(), 0..3),
+            text()
+        )
             .prop_map(|(check, span, outcome, text, violated, ops, cause)| {
                 let check = check.into();
                 EventKind::Check { check, span, outcome, text, violated, ops, cause }

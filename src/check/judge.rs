@@ -130,7 +130,15 @@ impl Judge {
             (_, outcome) => (outcome, found.text),
         };
         let Finding { ops, cause, .. } = found;
-        CheckVerdict { check: self.rule.name(), span: self.span, outcome, text, violated, ops, cause }
+        CheckVerdict {
+            check: self.rule.name(),
+            span: self.span,
+            outcome,
+            text,
+            violated,
+            ops,
+            cause,
+        }
     }
 }
 

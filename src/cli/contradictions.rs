@@ -23,9 +23,7 @@ pub(super) fn beneath(teller: &Teller, trace: &Path, brief: bool) -> BTreeMap<us
         return BTreeMap::new();
     }
     let drawn = contradictions.into_iter().take(PICTURES_MAX);
-    drawn
-        .filter_map(|(number, ops)| Some((number, picture(teller, trace, &ops, brief)?)))
-        .collect()
+    drawn.filter_map(|(number, ops)| Some((number, picture(teller, trace, &ops, brief)?))).collect()
 }
 
 fn picture(teller: &Teller, trace: &Path, ops: &[u64], brief: bool) -> Option<String> {
@@ -70,7 +68,7 @@ fn messages(teller: &Teller, trace: &Path, found: &mut Contradiction) -> Option<
     }
     part.finish(&mut text);
     for line in text.lines() {
-        out.push_str(&format!("{}{line}", " ".repeat(BENEATH)).trim_end());
+        out.push_str(format!("{}{line}", " ".repeat(BENEATH)).trim_end());
         out.push('\n');
     }
     Some(format!("\n{out}"))

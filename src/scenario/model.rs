@@ -9,6 +9,7 @@ mod history;
 mod metric;
 mod node;
 mod process;
+mod statistic;
 
 use std::time::Duration;
 
@@ -26,6 +27,7 @@ pub use history::{
 pub use metric::{Between, Metric, MetricKind};
 pub use node::{NodeServer, ScriptText, Scripted};
 pub use process::{Command, ExternalServer, Invocation, ProcessServer, Ready, Sign, Speaks};
+pub use statistic::Statistic;
 
 /// A whole scenario file.
 #[derive(Debug, Clone)]
@@ -866,19 +868,6 @@ pub enum CheckKind {
     },
     /// `history:`, the operations have an order that explains them.
     History(Box<HistoryCheck>),
-}
-
-/// A statistic of latencies: `min mean max p50 p90 p95 p99 p999`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Statistic {
-    /// The shortest.
-    Min,
-    /// The mean.
-    Mean,
-    /// The longest.
-    Max,
-    /// `p99` is 99.0, `p999` is 99.9.
-    Percentile(f64),
 }
 
 /// Which messages a check is about; an empty filter fits all.

@@ -153,16 +153,7 @@ impl Line<'_> {
             }
             EventKind::Check { check, span, outcome, text, violated, ops, cause } => {
                 self.check(check, *span, *outcome, text);
-                if *violated {
-                    self.key("violated");
-                    self.out.extend_from_slice(b"true");
-                }
-                if !ops.is_empty() {
-                    self.numbers("ops", ops);
-                }
-                if !cause.is_empty() {
-                    self.text("cause", cause);
-                }
+                self.violation(*violated, ops, cause);
             }
             EventKind::End { outcome, text } => {
                 self.event("end");
@@ -332,6 +323,20 @@ impl Line<'_> {
     fn number(&mut self, key: &str, number: u64) {
         self.key(key);
         self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    /// What a verdict says of a violation; nothing if there is none.
+    fn violation(&mut self, violated: bool, ops: &[u64], cause: &str) {
+        if violated {
+            self.key("violated");
+            self.out.extend_from_slice(b"true");
+        }
+        if !ops.is_empty() {
+            self.numbers("ops", ops);
+        }
+        if !cause.is_empty() {
+            self.text("cause", cause);
+        }
     }
 
     fn numbers(&mut self, key: &str, numbers: &[u64]) {

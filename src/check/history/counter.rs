@@ -114,8 +114,10 @@ impl<'a, 'c> Sums<'a, 'c> {
             .take_while(|(op, _)| op.call < read.back)
             .filter(|(op, _)| op.back > read.call);
         let possible: Vec<i64> = under_way.map(|(_, by)| *by).collect();
-        let least = possible.iter().filter(|by| **by < 0).fold(certain, |sum, by| sum.saturating_add(*by));
-        let most = possible.iter().filter(|by| **by > 0).fold(certain, |sum, by| sum.saturating_add(*by));
+        let least =
+            possible.iter().filter(|by| **by < 0).fold(certain, |sum, by| sum.saturating_add(*by));
+        let most =
+            possible.iter().filter(|by| **by > 0).fold(certain, |sum, by| sum.saturating_add(*by));
         let kind = if value < least {
             "a read is less than what had been added"
         } else if value > most {

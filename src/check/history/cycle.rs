@@ -56,7 +56,8 @@ impl Graph {
         let parts = self.parts(wanted);
         let mut sizes = vec![0_usize; self.nodes()];
         parts.iter().for_each(|part| sizes[*part] += 1);
-        let own = |node: usize| self.edges[node].iter().any(|(to, what)| *to == node && wanted(*what));
+        let own =
+            |node: usize| self.edges[node].iter().any(|(to, what)| *to == node && wanted(*what));
         let starts = (0..self.nodes()).filter(|node| sizes[parts[*node]] > 1 || own(*node));
         let mut best: Option<Vec<Edge>> = None;
         for start in starts.take(STARTS_MAX) {

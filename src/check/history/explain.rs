@@ -58,7 +58,10 @@ fn reason(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) -> Re
         ModelKind::Register | ModelKind::CasRegister => register(case, found, culprit),
         _ => None,
     };
-    special.unwrap_or_else(|| Reason { clause: others(case, found, culprit), kind: shape(case, found) })
+    special.unwrap_or_else(|| Reason {
+        clause: others(case, found, culprit),
+        kind: shape(case, found),
+    })
 }
 
 /// The deeds of the others: `not if ann acquired the lock (0ms to 1ms), ...`.
@@ -141,9 +144,8 @@ fn register(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) -> 
                     && text(op.value()) != saw
             })?;
             let seen = text(read.value()).into_owned();
-            let plain = others.iter().all(|op| {
-                op.id == read.id || wrote(op).as_ref() == Some(&seen)
-            });
+            let plain =
+                others.iter().all(|op| op.id == read.id || wrote(op).as_ref() == Some(&seen));
             if !plain {
                 return None;
             }

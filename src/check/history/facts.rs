@@ -184,11 +184,8 @@ fn as_at_first(case: &Case<'_>, read: &Operation, write: &Operation) -> Judgemen
 
 fn thin_air(case: &Case<'_>, read: &Operation) -> Judgement {
     let name = if case.question.criterion == Criterion::Causal { " (ThinAirRead)" } else { "" };
-    let text = format!(
-        "{}{}, which nobody wrote",
-        case.tell.whole(read),
-        case.tell.object(&read.key),
-    );
+    let text =
+        format!("{}{}, which nobody wrote", case.tell.whole(read), case.tell.object(&read.key),);
     let criterion = case.question.criterion.as_str();
     let cause = format!("{criterion}: a read saw a value that nobody wrote{name}");
     Judgement::violated(text, cause, read, [])

@@ -112,7 +112,11 @@ impl History {
 
     /// Takes note of one end of an operation.
     pub fn event(&mut self, op: &OpEvent, at: Time) {
-        if op.phase == OpPhase::Invoke { self.begin(op, at) } else { self.end(op, at) }
+        if op.phase == OpPhase::Invoke {
+            self.begin(op, at)
+        } else {
+            self.end(op, at)
+        }
         self.events = self.events.saturating_add(1);
     }
 

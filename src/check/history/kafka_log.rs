@@ -81,9 +81,8 @@ impl<'a> Logs<'a> {
         op: &'a Operation,
         values: &mut Values,
     ) -> Result<(), Judgement> {
-        let misfit = |why: &str| {
-            Err(Judgement::unknown(case.tell.misfit(op, case.question.model, why)))
-        };
+        let misfit =
+            |why: &str| Err(Judgement::unknown(case.tell.misfit(op, case.question.model, why)));
         match function {
             Function::Seek => self.sought.entry(op.client).or_default().push(op.call),
             Function::Send if op.is_ok() => {
@@ -183,7 +182,13 @@ impl<'a> Judge<'_, 'a> {
         )
     }
 
-    fn violated(&self, kind: &str, what: &str, culprit: &Seen<'_>, others: &[&Seen<'a>]) -> Judgement {
+    fn violated(
+        &self,
+        kind: &str,
+        what: &str,
+        culprit: &Seen<'_>,
+        others: &[&Seen<'a>],
+    ) -> Judgement {
         let mut all: Vec<&Seen<'_>> = others.to_vec();
         all.push(culprit);
         let told: Vec<String> = all.iter().map(|seen| self.told(seen)).collect();
@@ -213,11 +218,12 @@ impl<'a> Judge<'_, 'a> {
         let polled: BTreeSet<i64> =
             self.log.polls.iter().flatten().map(|seen| seen.offset).collect();
         let last = self.log.polls.iter().flatten().max_by_key(|seen| seen.offset)?;
-        let lost = self.log.sent.iter().find(|sent| {
-            sent.offset < last.offset && !polled.contains(&sent.offset)
-        })?;
-        let what =
-            format!("{} was acknowledged and never polled", self.values.text(lost.message));
+        let lost = self
+            .log
+            .sent
+            .iter()
+            .find(|sent| sent.offset < last.offset && !polled.contains(&sent.offset))?;
+        let what = format!("{} was acknowledged and never polled", self.values.text(lost.message));
         Some(self.violated("lost write", &what, last, &[lost]))
     }
 
@@ -255,7 +261,10 @@ impl<'a> Judge<'_, 'a> {
                 && before.op.precedes(sent.op)
                 && sent.offset <= before.offset
             {
-                let what = format!("{} sent two messages and they stand the other way round", self.case.tell.who(sent.op));
+                let what = format!(
+                    "{} sent two messages and they stand the other way round",
+                    self.case.tell.who(sent.op)
+                );
                 return Some(self.violated("nonmonotonic send", &what, sent, &[before]));
             }
         }

@@ -45,7 +45,8 @@ fn until_end_of<M: Model>(
 ) -> Vec<Entry<M::Act>> {
     let end = entries[culprit].back;
     let began = entries.iter().filter(|entry| entry.call < end);
-    let cut = began.map(|entry| if entry.back > end { Entry { back: OPEN, ..*entry } } else { *entry });
+    let cut =
+        began.map(|entry| if entry.back > end { Entry { back: OPEN, ..*entry } } else { *entry });
     cut.filter(|entry| !(entry.is_open() && M::is_read(entry.act))).collect()
 }
 
@@ -88,10 +89,13 @@ impl<M: Model> Reduction<'_, M> {
                 let mut gone: Vec<bool> =
                     (0..kept.len()).map(|at| (start..start + size).contains(&at)).collect();
                 self.model.along(&kept, &mut gone);
-                let rest: Vec<_> =
-                    kept.iter().zip(&gone).filter(|(_, gone)| !**gone).map(|(one, _)| *one).collect();
-                let reduced =
-                    if rest.len() < kept.len() { self.has_none(&rest) } else { None };
+                let rest: Vec<_> = kept
+                    .iter()
+                    .zip(&gone)
+                    .filter(|(_, gone)| !**gone)
+                    .map(|(one, _)| *one)
+                    .collect();
+                let reduced = if rest.len() < kept.len() { self.has_none(&rest) } else { None };
                 match reduced {
                     Some(reduced) => kept = reduced,
                     None => start += size,

@@ -171,7 +171,11 @@ impl<'a, M: Model> Search<'a, M> {
             if M::is_read(one.act) && self.model.step(self.state, one.act).is_some() {
                 self.take(entry, self.state, true);
                 // Its own end may have stood right behind it.
-                at = if next == self.events.end_of(entry) { self.events.next_of(next) } else { next };
+                at = if next == self.events.end_of(entry) {
+                    self.events.next_of(next)
+                } else {
+                    next
+                };
             } else {
                 at = next;
             }

@@ -89,11 +89,18 @@ fn index(hash: u64) -> usize {
 pub(super) fn hash(words: &[u64]) -> u64 {
     let mut hash = 0x9e37_79b9_7f4a_7c15_u64 ^ words.len() as u64;
     for word in words {
-        let wide = u128::from(hash ^ word) * 0xd6e8_feb8_6659_fd93_u128;
-        hash = (wide as u64) ^ ((wide >> 64) as u64) ^ hash.rotate_left(29);
+        hash = fold(hash ^ word, 0xd6e8_feb8_6659_fd93) ^ hash.rotate_left(29);
     }
-    let wide = u128::from(hash) * 0xa076_1d64_78bd_642f_u128;
-    (wide as u64) ^ ((wide >> 64) as u64)
+    fold(hash, 0xa076_1d64_78bd_642f)
+}
+
+/// Both halves of a product, one over the other.
+#[inline]
+fn fold(one: u64, other: u64) -> u64 {
+    let wide = u128::from(one) * u128::from(other);
+    #[expect(clippy::cast_possible_truncation, reason = "each is one half of it")]
+    let (low, high) = (wide as u64, (wide >> 64) as u64);
+    low ^ high
 }
 
 #[cfg(test)]

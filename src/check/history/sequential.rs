@@ -76,7 +76,11 @@ fn all<M: Model>(case: &Case<'_>, make: impl Fn(&mut Values) -> M) -> Judgement 
         };
         model.prepare(&mut entries);
         let client = |entry: &Entry<M::Act>| case.ops[entry.op as usize].client;
-        items.extend(entries.into_iter().map(|entry| Item { object, client: client(&entry), entry }));
+        items.extend(entries.into_iter().map(|entry| Item {
+            object,
+            client: client(&entry),
+            entry,
+        }));
         models.push(model);
     }
     items.sort_unstable_by_key(|item| item.entry.call);
@@ -142,18 +146,18 @@ fn contradiction<M: Model>(
     for op in &ops {
         let deed = case.tell.deed(op);
         let deed = deed.strip_prefix(case.tell.who(op)).unwrap_or(&deed).trim_start().to_owned();
-        let told = if op.key.is_null() { deed } else { format!("{deed}{}", case.tell.object(&op.key)) };
+        let told =
+            if op.key.is_null() { deed } else { format!("{deed}{}", case.tell.object(&op.key)) };
         clients.entry(op.client).or_default().push(told);
     }
     let stories: Vec<String> = clients
         .iter()
         .take(8)
-        .map(|(client, deeds)| {
-            format!("{} {}", case.tell.name(*client), deeds.join(", then "))
-        })
+        .map(|(client, deeds)| format!("{} {}", case.tell.name(*client), deeds.join(", then ")))
         .collect();
     let count = ops.len();
-    let text = format!("no order of these {count} operations tells all of it: {}", stories.join("; "));
+    let text =
+        format!("no order of these {count} operations tells all of it: {}", stories.join("; "));
     let shape = clients.values().map(Vec::len).map(|n| n.to_string()).collect::<Vec<_>>();
     let objects = items.iter().map(|item| item.object).collect::<std::collections::BTreeSet<_>>();
     let cause = format!(

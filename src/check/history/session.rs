@@ -158,7 +158,9 @@ impl<'f, 'a> Order<'f, 'a> {
         let of = if writes { &self.writes } else { &self.reads };
         let lanes = fact.before.iter().map(|before| &self.facts.all[*before]);
         lanes
-            .filter_map(|before| self.last(of.get(&(before.lane, key)), before.lane, before.place + 1))
+            .filter_map(|before| {
+                self.last(of.get(&(before.lane, key)), before.lane, before.place + 1)
+            })
             .collect()
     }
 
@@ -232,12 +234,7 @@ impl<'f, 'a> Order<'f, 'a> {
         latest.into_values().collect()
     }
 
-    fn keep_latest(
-        &self,
-        latest: &mut BTreeMap<usize, (usize, usize)>,
-        seen: usize,
-        write: usize,
-    ) {
+    fn keep_latest(&self, latest: &mut BTreeMap<usize, (usize, usize)>, seen: usize, write: usize) {
         let Fact { lane, place, .. } = self.facts.all[write];
         let entry = latest.entry(lane).or_insert((seen, write));
         if self.facts.all[entry.1].place < place {
@@ -327,9 +324,7 @@ fn told(case: &Case<'_>, facts: &Facts<'_>, hop: &Hop) -> Option<String> {
     match told.as_slice() {
         [] => None,
         // What the writer did, and what the other one saw of it.
-        [one, two, three, four] => {
-            Some(format!("{one}, and then {two}; {three}, and then {four}"))
-        }
+        [one, two, three, four] => Some(format!("{one}, and then {two}; {three}, and then {four}")),
         told => Some(told.join(", and then ")),
     }
 }

@@ -73,8 +73,7 @@ struct Set<'a> {
 
 impl<'a> Set<'a> {
     fn of(case: &Case<'a>, ops: &[usize]) -> Result<Set<'a>, Judgement> {
-        let mut set =
-            Set { values: Values::new(), elements: BTreeMap::new(), reads: Vec::new() };
+        let mut set = Set { values: Values::new(), elements: BTreeMap::new(), reads: Vec::new() };
         for op in ops.iter().map(|at| case.ops[*at]) {
             match case.function(op)? {
                 Function::Read if !op.is_ok() => {}
@@ -114,10 +113,8 @@ impl<'a> Set<'a> {
             for item in items {
                 let text = self.values.text(*item);
                 let Some(element) = self.elements.get_mut(item) else {
-                    let text = format!(
-                        "{}{object}: nobody had added {text}",
-                        case.tell.whole(read)
-                    );
+                    let text =
+                        format!("{}{object}: nobody had added {text}", case.tell.whole(read));
                     let cause = "set-full: a read has an element that nobody added";
                     return Err(Box::new(Judgement::violated(text, cause, read, [])));
                 };
@@ -149,7 +146,8 @@ impl<'a> Set<'a> {
         let mut stale = 0;
         for (_, element) in judged().filter(|(_, element)| has(element)) {
             let since = element.known.unwrap_or(0);
-            let after = self.reads.len() - self.reads.partition_point(|(read, _)| read.call <= since);
+            let after =
+                self.reads.len() - self.reads.partition_point(|(read, _)| read.call <= since);
             stale += u64::from(element.seen < after);
         }
         Ok((judged().filter(|(_, element)| has(element)).count() as u64, stale))
@@ -177,7 +175,11 @@ impl<'a> Set<'a> {
         if let Some(read) = first.last {
             story.push(format!("{} read it ({})", case.tell.who(read), case.tell.times(read)));
         }
-        story.push(format!("{} read without {name} ({})", case.tell.who(last), case.tell.times(last)));
+        story.push(format!(
+            "{} read without {name} ({})",
+            case.tell.who(last),
+            case.tell.times(last)
+        ));
         let text = format!(
             "{} lost{object}: {}{more}: {}",
             counted(lost.len() as u64, "element is", "elements are"),

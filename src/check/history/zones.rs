@@ -83,9 +83,9 @@ pub(super) fn zones(entries: &[Entry<Act>], initial: ValueId) -> Zones {
     }
     for (place, entry) in entries.iter().enumerate() {
         let Act::Read(value) = entry.act else { continue };
-        let cluster = clusters.get_mut(&value).filter(|cluster| {
-            cluster.write.is_none_or(|write| entries[write].call < entry.back)
-        });
+        let cluster = clusters
+            .get_mut(&value)
+            .filter(|cluster| cluster.write.is_none_or(|write| entries[write].call < entry.back));
         // Nobody has written that, or not before this read had ended.
         let Some(cluster) = cluster else { return Zones::Clash(vec![place]) };
         cluster.add(place, entry);

@@ -185,7 +185,8 @@ impl Contradiction {
         if keys.len() > 1 && !known.begin.key.is_null() {
             words = format!("{words} {}", plain(&known.begin.key));
         }
-        let is_txn = known.value().as_array().is_some_and(|parts| parts.iter().all(Value::is_array));
+        let is_txn =
+            known.value().as_array().is_some_and(|parts| parts.iter().all(Value::is_array));
         if is_txn && !known.value().as_array().is_some_and(Vec::is_empty) {
             words = format!("T{}", known.begin.id);
         }
@@ -356,12 +357,7 @@ impl Layout {
             Some(to) => {
                 let fill = (to - bar.from + 1).saturating_sub(label + 4);
                 let before = fill / 2;
-                format!(
-                    "{left}{} {} {}{right}",
-                    dashes(before),
-                    bar.label,
-                    dashes(fill - before)
-                )
+                format!("{left}{} {} {}{right}", dashes(before), bar.label, dashes(fill - before))
             }
             None => {
                 let fill = (self.right - bar.from).saturating_sub(label + 5);

@@ -244,10 +244,7 @@ impl ModelKind {
                 (Function::Send, &["send", "append", "publish"]),
                 (Function::Poll, &["poll", "read"]),
                 (Function::Seek, &["assign", "subscribe", "seek"]),
-                (
-                    Function::Aside,
-                    &["commit", "commit_offsets", "list_committed_offsets", "crash"],
-                ),
+                (Function::Aside, &["commit", "commit_offsets", "list_committed_offsets", "crash"]),
             ],
         }
     }
@@ -352,9 +349,7 @@ impl Isolation {
             Level::SnapshotIsolation => {
                 vec![G0, G1a, G1b, G1c, Internal, LostUpdate, GSingle, GNonadjacent]
             }
-            Level::Serializable
-            | Level::StrongSessionSerializable
-            | Level::StrictSerializable => {
+            Level::Serializable | Level::StrongSessionSerializable | Level::StrictSerializable => {
                 vec![G0, G1a, G1b, G1c, Internal, LostUpdate, GSingle, GNonadjacent, G2]
             }
         };

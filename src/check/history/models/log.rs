@@ -151,11 +151,7 @@ impl Model for Log {
         found.into_iter().collect()
     }
 
-    fn without(
-        &mut self,
-        entries: &[Entry<Act>],
-        gone: &BTreeSet<ValueId>,
-    ) -> Vec<Entry<Act>> {
+    fn without(&mut self, entries: &[Entry<Act>], gone: &BTreeSet<ValueId>) -> Vec<Entry<Act>> {
         let mut kept = Vec::new();
         for entry in entries {
             let act = match entry.act {

@@ -133,7 +133,8 @@ impl Queue {
         if self.length(contents) == 0 {
             return 0;
         }
-        let (whole, head) = (self.node(contents.tail), self.ancestor(contents.tail, contents.taken));
+        let (whole, head) =
+            (self.node(contents.tail), self.ancestor(contents.tail, contents.taken));
         let length = self.length(contents);
         let power = self.node(self.ancestor(contents.tail, length)).power;
         let sum = whole.hash.wrapping_sub(self.node(head).hash.wrapping_mul(power));
@@ -219,8 +220,7 @@ impl Model for Queue {
                 let is_taken = known.is_none_or(|known| known.binary_search(&value).is_ok());
                 let value = if is_taken { value } else { NEVER_TAKEN };
                 // An empty queue is as good as a new one.
-                let contents =
-                    if state == 0 { Contents { tail: 0, taken: 0 } } else { contents };
+                let contents = if state == 0 { Contents { tail: 0, taken: 0 } } else { contents };
                 let tail = self.child(contents.tail, value);
                 Some(self.state(Contents { tail, ..contents }))
             }
@@ -258,9 +258,7 @@ mod tests {
     #[test]
     fn queues_with_the_same_contents_are_one_state_however_they_came_about() {
         let mut queue = Queue::new();
-        let mut run = |acts: &[Act]| {
-            acts.iter().try_fold(0, |state, act| queue.step(state, *act))
-        };
+        let mut run = |acts: &[Act]| acts.iter().try_fold(0, |state, act| queue.step(state, *act));
         use Act::{Dequeue, Empty, Enqueue, Take};
         let two = run(&[Enqueue(1), Enqueue(2)]);
         assert_eq!(run(&[Enqueue(3), Enqueue(1), Dequeue(3), Enqueue(2)]), two);

@@ -72,7 +72,7 @@ impl Set {
             return self.leaves.id(if present { leaf | bit } else { leaf & !bit });
         };
         let (left, right) = self.nodes.all[root as usize];
-        let children = if element / 64 >> below & 1 == 0 {
+        let children = if ((element / 64) >> below) & 1 == 0 {
             (self.put(left, below, element, present), right)
         } else {
             (left, self.put(right, below, element, present))

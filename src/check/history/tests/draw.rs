@@ -32,9 +32,19 @@ struct Dice {
 fn dice(clients: u32) -> impl Strategy<Value = Dice> {
     let first = (0..clients, 0..8_u8, 0..2_u8, 0..3_i64);
     let second = (1..8_u32, 1..30_u32, 0..10_u32, 0..12_u8, 0..4_i64);
-    (first, second).prop_map(|((client, kind, key, value), (pause, takes, point, phase, made_up))| {
-        Dice { client, kind, key, value, pause, takes, point, phase, made_up }
-    })
+    (first, second).prop_map(
+        |((client, kind, key, value), (pause, takes, point, phase, made_up))| Dice {
+            client,
+            kind,
+            key,
+            value,
+            pause,
+            takes,
+            point,
+            phase,
+            made_up,
+        },
+    )
 }
 
 /// Histories of a model. With `distinct`, no value is written twice; with `keys`, there are two of them.
@@ -44,8 +54,10 @@ pub(super) fn drawn(
     distinct: bool,
     keys: bool,
 ) -> impl Strategy<Value = Vec<Draft>> {
-    let results = prop_oneof![Just(Results::Right), Just(Results::OneChanged), Just(Results::MadeUp)];
-    let all = (proptest::collection::vec(dice(3), 1..=ops_max), results, any::<prop::sample::Index>());
+    let results =
+        prop_oneof![Just(Results::Right), Just(Results::OneChanged), Just(Results::MadeUp)];
+    let all =
+        (proptest::collection::vec(dice(3), 1..=ops_max), results, any::<prop::sample::Index>());
     all.prop_map(move |(dice, results, which)| {
         let which = which.index(dice.len());
         laid_out(model, &dice, results, which, distinct, keys)
@@ -137,7 +149,7 @@ fn function(model: ModelKind, die: &Dice, value: i64) -> (&'static str, Value) {
     match model {
         ModelKind::CasRegister if die.kind >= 5 => ("cas", json!([die.made_up, value])),
         ModelKind::Counter if die.kind < 4 => ("add", json!(die.value - 1)),
-        ModelKind::Queue if die.kind % 2 == 0 => ("enqueue", json!(value)),
+        ModelKind::Queue if die.kind.is_multiple_of(2) => ("enqueue", json!(value)),
         ModelKind::Queue => ("dequeue", Value::Null),
         ModelKind::Set if die.kind < 4 => (one_of(["add", "remove"]), json!(value)),
         ModelKind::Lock => (one_of(["acquire", "release"]), Value::Null),

@@ -69,7 +69,7 @@ pub(super) fn has_order(
 ) -> bool {
     let left: Vec<&Draft> = drafts.iter().filter(|draft| draft.phase != OpPhase::Fail).collect();
     let keys = std::collections::BTreeMap::new();
-    place_next(model, &left, keys, before)
+    place_next(model, &left, &keys, before)
 }
 
 type Objects = std::collections::BTreeMap<String, Plain>;
@@ -77,7 +77,7 @@ type Objects = std::collections::BTreeMap<String, Plain>;
 fn place_next(
     model: ModelKind,
     left: &[&Draft],
-    objects: Objects,
+    objects: &Objects,
     before: &dyn Fn(&Draft, &Draft) -> bool,
 ) -> bool {
     if left.iter().all(|draft| draft.phase == OpPhase::Unknown) {
@@ -96,7 +96,7 @@ fn place_next(
             OpPhase::Ok => answer.as_ref() == Some(&next.result),
             _ => answer.is_some(),
         };
-        fits && place_next(model, &others().collect::<Vec<_>>(), objects, before)
+        fits && place_next(model, &others().collect::<Vec<_>>(), &objects, before)
     })
 }
 

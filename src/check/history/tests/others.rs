@@ -121,13 +121,19 @@ fn what_is_wrong_with_a_log_is_told_by_its_name() {
     };
     let log = [send(0, "a", 1), send(1, "b", 3), send(2, "c", 5)];
     let with = |more: &[Draft]| [&log[..], more].concat();
-    holds(Criterion::KafkaLog, &with(&[poll(1, json!([[0, "a"], [1, "b"]]), 7), poll(1, json!([[2, "c"]]), 9)]));
+    holds(
+        Criterion::KafkaLog,
+        &with(&[poll(1, json!([[0, "a"], [1, "b"]]), 7), poll(1, json!([[2, "c"]]), 9)]),
+    );
     for (drafts, ops, kind) in [
         (with(&[poll(1, json!([[0, "a"], [2, "c"]]), 7)]), &[4, 2][..], "lost write"),
         (with(&[poll(1, json!([[0, "z"]]), 7)]), &[4, 1], "inconsistent offset"),
         (with(&[poll(1, json!([[7, "a"]]), 7)]), &[4, 1], "duplicate"),
         (
-            with(&[poll(2, json!([[0, "a"], [1, "b"]]), 7), poll(1, json!([[0, "a"], [2, "c"]]), 9)]),
+            with(&[
+                poll(2, json!([[0, "a"], [1, "b"]]), 7),
+                poll(1, json!([[0, "a"], [2, "c"]]), 9),
+            ]),
             &[5, 2],
             "poll skip",
         ),

@@ -21,7 +21,10 @@ impl<'a> Known<'a> {
     fn of(drafts: &'a [Draft]) -> Option<Known<'a>> {
         let reads = |draft: &&Draft| draft.f == "read" && draft.phase == OpPhase::Ok;
         let is_read = |write: &Draft| {
-            drafts.iter().filter(reads).any(|read| read.key == write.key && read.result == write.given)
+            drafts
+                .iter()
+                .filter(reads)
+                .any(|read| read.key == write.key && read.result == write.given)
         };
         let happened = |draft: &&Draft| match (draft.f, draft.phase) {
             (_, OpPhase::Ok) => true,
@@ -56,17 +59,16 @@ impl<'a> Known<'a> {
     fn causal(&self) -> Vec<Vec<bool>> {
         let count = self.ops.len();
         let mut before = vec![vec![false; count]; count];
-        for one in 0..count {
-            for other in 0..count {
-                before[one][other] =
+        for (one, row) in before.iter_mut().enumerate() {
+            for (other, is_before) in row.iter_mut().enumerate() {
+                *is_before =
                     self.session(one, other) || self.sources.get(&other) == Some(&Some(one));
             }
         }
         for middle in 0..count {
-            for one in 0..count {
-                for other in 0..count {
-                    before[one][other] |= before[one][middle] && before[middle][other];
-                }
+            let behind = before[middle].clone();
+            for row in before.iter_mut().filter(|row| row[middle]) {
+                row.iter_mut().zip(&behind).for_each(|(one, more)| *one |= more);
             }
         }
         before
@@ -84,9 +86,10 @@ impl<'a> Known<'a> {
             let past: Vec<usize> =
                 self.writes(key).into_iter().filter(|write| before[*write][*read]).collect();
             orders(&past).iter().any(|order| {
-                let fits = order.iter().enumerate().all(|(n, one)| {
-                    order[n + 1..].iter().all(|other| !before[*other][*one])
-                });
+                let fits = order
+                    .iter()
+                    .enumerate()
+                    .all(|(n, one)| order[n + 1..].iter().all(|other| !before[*other][*one]));
                 fits && order.last().copied() == *source
             })
         })

@@ -228,7 +228,8 @@ fn write_skew_breaks_serializability_and_no_snapshot() {
         txn(1, json!([["r", "y", []], ["append", "x", 2]]), 2, 6),
         txn(2, json!([["r", "x", [2]], ["r", "y", [1]]]), 7, 8),
     ];
-    let found = anomaly(ModelKind::ListAppend, &drafts, Level::Serializable, Level::SnapshotIsolation);
+    let found =
+        anomaly(ModelKind::ListAppend, &drafts, Level::Serializable, Level::SnapshotIsolation);
     assert_eq!(found, "G2 of rw rw");
 }
 
@@ -241,7 +242,8 @@ fn a_long_fork_breaks_snapshots_though_no_update_is_lost() {
         txn(3, json!([["r", "x", []], ["r", "y", [1]]]), 3, 4),
         txn(4, json!([["r", "x", [1]], ["r", "y", [1]]]), 5, 6),
     ];
-    let found = anomaly(ModelKind::ListAppend, &drafts, Level::SnapshotIsolation, Level::ReadCommitted);
+    let found =
+        anomaly(ModelKind::ListAppend, &drafts, Level::SnapshotIsolation, Level::ReadCommitted);
     assert_eq!(found, "G-nonadjacent of rw wr rw wr");
 }
 
@@ -260,7 +262,8 @@ fn read_skew_is_g_single() {
          0.002ms)"
     );
     assert_eq!(judgement.ops, [2, 1]);
-    let found = anomaly(ModelKind::ListAppend, &drafts, Level::SnapshotIsolation, Level::ReadCommitted);
+    let found =
+        anomaly(ModelKind::ListAppend, &drafts, Level::SnapshotIsolation, Level::ReadCommitted);
     assert_eq!(found, "G-single of rw wr");
 }
 
@@ -270,7 +273,8 @@ fn a_circle_of_reads_is_g1c() {
         txn(0, json!([["append", "x", 1], ["r", "y", [2]]]), 1, 4),
         txn(1, json!([["append", "y", 2], ["r", "x", [1]]]), 1, 4),
     ];
-    let found = anomaly(ModelKind::ListAppend, &drafts, Level::ReadCommitted, Level::ReadUncommitted);
+    let found =
+        anomaly(ModelKind::ListAppend, &drafts, Level::ReadCommitted, Level::ReadUncommitted);
     assert_eq!(found, "G1c of wr wr");
 }
 
@@ -292,14 +296,16 @@ fn a_read_of_what_did_not_happen_is_g1a_and_one_in_the_midst_of_it_g1b() {
         txn(0, json!([["append", "x", 1]]), 1, 2).failed(),
         txn(1, json!([["r", "x", [1]]]), 3, 4),
     ];
-    let found = anomaly(ModelKind::ListAppend, &failed, Level::ReadCommitted, Level::ReadUncommitted);
+    let found =
+        anomaly(ModelKind::ListAppend, &failed, Level::ReadCommitted, Level::ReadUncommitted);
     assert_eq!(found, "G1a");
     let midst = [
         txn(0, json!([["append", "x", 1], ["append", "x", 2]]), 1, 4),
         txn(1, json!([["r", "x", [1]]]), 2, 3),
         txn(1, json!([["r", "x", [1, 2]]]), 5, 6),
     ];
-    let found = anomaly(ModelKind::ListAppend, &midst, Level::ReadCommitted, Level::ReadUncommitted);
+    let found =
+        anomaly(ModelKind::ListAppend, &midst, Level::ReadCommitted, Level::ReadUncommitted);
     assert_eq!(found, "G1b");
 }
 
@@ -310,13 +316,15 @@ fn a_lost_update_is_told_as_one() {
         txn(1, json!([["r", "x", []], ["append", "x", 2]]), 2, 5),
         txn(2, json!([["r", "x", [1, 2]]]), 6, 7),
     ];
-    let found = anomaly(ModelKind::ListAppend, &lists, Level::SnapshotIsolation, Level::ReadCommitted);
+    let found =
+        anomaly(ModelKind::ListAppend, &lists, Level::SnapshotIsolation, Level::ReadCommitted);
     assert_eq!(found, "lost-update");
     let registers = [
         txn(0, json!([["r", "x", null], ["w", "x", 1]]), 1, 4),
         txn(1, json!([["r", "x", null], ["w", "x", 2]]), 2, 5),
     ];
-    let found = anomaly(ModelKind::RwRegister, &registers, Level::SnapshotIsolation, Level::ReadCommitted);
+    let found =
+        anomaly(ModelKind::RwRegister, &registers, Level::SnapshotIsolation, Level::ReadCommitted);
     assert_eq!(found, "lost-update");
 }
 
@@ -326,13 +334,15 @@ fn registers_show_what_their_reads_tell() {
         txn(0, json!([["r", "x", null], ["w", "y", 1]]), 1, 5),
         txn(1, json!([["r", "y", null], ["w", "x", 2]]), 2, 6),
     ];
-    let found = anomaly(ModelKind::RwRegister, &skew, Level::Serializable, Level::SnapshotIsolation);
+    let found =
+        anomaly(ModelKind::RwRegister, &skew, Level::Serializable, Level::SnapshotIsolation);
     assert_eq!(found, "G2 of rw rw");
     let circle = [
         txn(0, json!([["w", "x", 1], ["r", "y", 2]]), 1, 4),
         txn(1, json!([["w", "y", 2], ["r", "x", 1]]), 1, 4),
     ];
-    let found = anomaly(ModelKind::RwRegister, &circle, Level::ReadCommitted, Level::ReadUncommitted);
+    let found =
+        anomaly(ModelKind::RwRegister, &circle, Level::ReadCommitted, Level::ReadUncommitted);
     assert_eq!(found, "G1c of wr wr");
     let own = [txn(0, json!([["w", "x", 1], ["r", "x", 3]]), 1, 4)];
     let judgement = judged(ModelKind::RwRegister, Level::Serializable, &own);
@@ -364,10 +374,8 @@ fn a_list_in_two_orders_and_an_element_of_nobody_are_wrong_at_every_level() {
         txn(3, json!([["r", "x", [2, 1]]]), 3, 4),
     ];
     let nobody = [txn(0, json!([["r", "x", [7]]]), 1, 2)];
-    let twice = [
-        txn(0, json!([["append", "x", 1]]), 1, 2),
-        txn(1, json!([["r", "x", [1, 1]]]), 3, 4),
-    ];
+    let twice =
+        [txn(0, json!([["append", "x", 1]]), 1, 2), txn(1, json!([["r", "x", [1, 1]]]), 3, 4)];
     let kinds = [(&orders[..], "incompatible-order"), (&nobody, "garbage"), (&twice, "duplicate")];
     for (drafts, kind) in kinds {
         let judgement = judged(ModelKind::ListAppend, Level::ReadUncommitted, drafts);

@@ -105,9 +105,8 @@ pub(super) fn look<'a>(
     if is_prohibited(Anomaly::G0) {
         found.extend(g0.map(|circle| look.found(Anomaly::G0, &circle)));
     }
-    let g1c = if has_g0 { None } else {
-        look.graph.circle(&|number| kind(&look, number) != DepKind::Rw)
-    };
+    let g1c =
+        if has_g0 { None } else { look.graph.circle(&|number| kind(&look, number) != DepKind::Rw) };
     let has_g1c = has_g0 || g1c.is_some();
     if is_prohibited(Anomaly::G1c) {
         found.extend(g1c.map(|circle| look.found(Anomaly::G1c, &circle)));
@@ -124,7 +123,9 @@ pub(super) fn look<'a>(
         })
         .collect();
     let mut decided = true;
-    for (anomaly, adjacent) in [(Anomaly::GSingle, None), (Anomaly::GNonadjacent, Some(false)), (Anomaly::G2, Some(true))] {
+    for (anomaly, adjacent) in
+        [(Anomaly::GSingle, None), (Anomaly::GNonadjacent, Some(false)), (Anomaly::G2, Some(true))]
+    {
         if !is_prohibited(anomaly) || !found.is_empty() {
             continue;
         }
@@ -168,8 +169,13 @@ fn by_end(txns: &Txns<'_>, kind: DepKind, deps: &mut Vec<Dep>) {
             frontier.retain(|before| !txns.all[*before].op.precedes(op));
             frontier.push(number);
         } else {
-            deps.extend(frontier.iter().map(|from| {
-                Dep { kind, from: *from, to: number, key: 0, value: None, then: 0 }
+            deps.extend(frontier.iter().map(|from| Dep {
+                kind,
+                from: *from,
+                to: number,
+                key: 0,
+                value: None,
+                then: 0,
             }));
         }
     }
@@ -225,13 +231,19 @@ impl<'a> Look<'_, 'a> {
         let culprit = ops.iter().copied().max_by_key(|op| op.call).unwrap_or(self.txns.all[0].op);
         let who: Vec<String> = ops
             .iter()
-            .map(|op| format!("{} is of {} ({})", name(op), self.case.tell.who(op), self.case.tell.times(op)))
+            .map(|op| {
+                format!(
+                    "{} is of {} ({})",
+                    name(op),
+                    self.case.tell.who(op),
+                    self.case.tell.times(op)
+                )
+            })
             .collect();
         let why: Vec<String> = circle.iter().map(|edge| self.why(&self.deps[edge.what])).collect();
         let text = format!("{}; {}", why.join("; "), who.join(", "));
         // A circle has no beginning: the least of its turns stands for all.
-        let words: Vec<&str> =
-            circle.iter().map(|edge| self.deps[edge.what].kind.word()).collect();
+        let words: Vec<&str> = circle.iter().map(|edge| self.deps[edge.what].kind.word()).collect();
         let turns = (0..words.len()).map(|n| [&words[n..], &words[..n]].concat().join(" "));
         let kind = turns.min().unwrap_or_default();
         Found { anomaly, text, kind, culprit, others: ops }
@@ -247,7 +259,9 @@ impl<'a> Look<'_, 'a> {
         match (dep.kind, value) {
             (DepKind::Session, _) => format!("{one} had ended when its client began {other}"),
             (DepKind::Realtime, _) => format!("{one} had ended when {other} began"),
-            (DepKind::Wr, _) if lists => format!("{other} read {key} with the {then} of {one} at its end"),
+            (DepKind::Wr, _) if lists => {
+                format!("{other} read {key} with the {then} of {one} at its end")
+            }
             (DepKind::Wr, _) => format!("{other} read {key} as {then}, which {one} wrote"),
             (DepKind::Ww, Some(value)) if lists => {
                 format!("{other} appended {then} to {key} behind the {value} of {one}")

@@ -109,11 +109,8 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
         others => format!(" (there is also {})", others.join(", ")),
     };
     let text = format!("{}, which breaks {level}: {}{also}", first.anomaly.as_str(), first.text);
-    let mut cause = format!(
-        "transactions {}: {}",
-        case.question.model.as_str(),
-        first.anomaly.as_str()
-    );
+    let mut cause =
+        format!("transactions {}: {}", case.question.model.as_str(), first.anomaly.as_str());
     if !first.kind.is_empty() {
         cause += &format!(" of {}", first.kind);
     }

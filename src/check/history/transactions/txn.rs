@@ -49,7 +49,8 @@ impl<'a> Txns<'a> {
     }
 
     fn parts(&mut self, op: &Operation, lists: bool) -> Result<Vec<Micro>, &'static str> {
-        const SHAPE: &str = "is no list of [\"r\", key, value] and [\"append\" or \"w\", key, value]";
+        const SHAPE: &str =
+            "is no list of [\"r\", key, value] and [\"append\" or \"w\", key, value]";
         // What a single operation does is a transaction of one part.
         let parts = op.value().as_array().ok_or(SHAPE)?;
         let mut all = Vec::with_capacity(parts.len());
