@@ -329,6 +329,19 @@ fn op_of(client: NodeId) -> OpEvent {
     OpEvent { client, id: 1, phase: OpPhase::Invoke, f, key, value }
 }
 
+/// A check of a history that did not hold.
+fn violation(span: Span, text: String) -> EventKind {
+    EventKind::Check {
+        check: "history".into(),
+        span,
+        outcome: Outcome::Ok,
+        text: text.clone(),
+        violated: true,
+        ops: vec![3, 1, 2],
+        cause: text,
+    }
+}
+
 /// A trace with an event of each kind, in letters of more than one byte.
 fn sample() -> (Header, Vec<Event>) {
     let header = Header {
@@ -418,15 +431,7 @@ fn sample() -> (Header, Vec<Event>) {
         EventKind::Op(Box::new(op)),
         EventKind::Load(Box::new(load)),
         EventKind::Log { node: Some(app), level: Level::Warn, text: text() },
-        EventKind::Check {
-            check: "history".into(),
-            span,
-            outcome: Outcome::Ok,
-            text: text(),
-            violated: true,
-            ops: vec![3, 1, 2],
-            cause: text(),
-        },
+        violation(span, text()),
         EventKind::End { outcome: Outcome::Failed, text: text() },
     ];
     let events = (1u64..)

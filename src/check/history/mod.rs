@@ -16,12 +16,12 @@
 //! # Which criterion asks what
 //! | file | holds if |
 //! |---|---|
-//! | [`linearizable`] | one order of the operations on each key, that keeps to real time, explains all results |
-//! | [`sequential`] | one order of all operations, that keeps to each client's own, does |
-//! | [`session`] | each client sees its own writes, never goes back, and what is written keeps its order |
-//! | [`causal`] | whatever may have led to a write is seen by who sees the write |
-//! | [`set_full`], [`counter`], [`unique_ids`], [`kafka_log`] | nothing added is lost, counted wrong, given out twice, passed over |
-//! | [`transactions`] | no cycle of dependencies of the kinds that an isolation level prohibits |
+//! | `linearizable` | one order of the operations on each key, that keeps to real time, explains all results |
+//! | `sequential` | one order of all operations, that keeps to each client's own, does |
+//! | `session` | each client sees its own writes, never goes back, and what is written keeps its order |
+//! | `causal` | whatever may have led to a write is seen by who sees the write |
+//! | `set_full`, `counter`, `unique_ids`, `kafka_log` | nothing added is lost, counted wrong, given out twice, passed over |
+//! | `transactions` | no cycle of dependencies of the kinds that an isolation level prohibits |
 //!
 //! # What a verdict is
 //! A pure function of the trace. A search that would take too long ends after so many *steps*, not after so
