@@ -9,9 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{complaint, run_file, run_text};
+use looplab::check::history::{NAMED_MAX, OPERATIONS_MAX, Question, VALUES_MAX};
 use looplab::check::verdict_of;
 use looplab::plan::{Overrides, Plan};
-use looplab::scenario::model::World;
+use looplab::scenario::model::{Anomaly, Criterion, Level, ModelKind, World};
 use looplab::trace::{EventKind, Outcome};
 
 fn root() -> &'static Path {
@@ -87,6 +88,38 @@ fn every_console_of_the_page_is_what_the_program_prints() {
         fs::write(root().join("docs/histories.md"), &anew).unwrap();
     }
     assert!(anew == page || std::env::var_os("LOOPLAB_UPDATE").is_some(), "{anew}");
+}
+
+#[test]
+fn the_limits_on_the_page_are_those_of_the_program() {
+    let page = page();
+    let grouped = |number: usize| {
+        let digits = number.to_string();
+        let (head, tail) = digits.split_at(digits.len() - 3);
+        format!("{head},{tail}")
+    };
+    for words in [
+        format!("at most {} operations and {} MiB", grouped(OPERATIONS_MAX), VALUES_MAX >> 20),
+        format!("At most {NAMED_MAX} operations are named"),
+        "`budget:` steps (20,000,000 by default".to_owned(),
+    ] {
+        assert!(page.contains(&words), "{words}");
+    }
+    let question = Question::new(Criterion::Linearizable, ModelKind::Register);
+    assert_eq!(question.budget, 20_000_000);
+    for (word, criterion) in Criterion::ALL {
+        assert!(page.contains(&format!("| `{word}` |")), "{word}");
+        for model in criterion.models().iter().filter(|model| **model != ModelKind::Ids) {
+            let word = model.as_str();
+            assert!(page.contains(&format!("`{word}`")), "{word}");
+        }
+    }
+    for (word, _) in Level::ALL {
+        assert!(page.contains(&format!("`{word}`")), "{word}");
+    }
+    for (word, _) in Anomaly::ALL {
+        assert!(page.contains(&format!("`{word}`")), "{word}");
+    }
 }
 
 /// The causes of a run's violations.

@@ -17,7 +17,7 @@ use super::case::{Case, Judgement};
 use super::explain::{self, Contradiction};
 use super::minimal::{contradiction, reduce};
 use super::models::{Counter, Entry, Lock, Log, Model, Queue, Register, Set};
-use super::search::{Found, search};
+use super::search::{Found, order};
 use super::tell::counted;
 use super::values::{ValueId, Values};
 use super::zones::{Zones, zones};
@@ -192,8 +192,8 @@ fn object<M: Model>(
                 None => return Object::Contradiction(kept, 0),
             }
         }
-        None => match search(model, &prepared, budget) {
-            Found::Order(_) => return Object::Order,
+        None => match order(model, &prepared, budget) {
+            Found::Order => return Object::Order,
             Found::None(culprit) => (prepared, culprit),
             Found::OutOfSteps => return Object::Undecided(Undecided::Steps),
             Found::OutOfMemory => return Object::Undecided(Undecided::Memory),

@@ -10,10 +10,10 @@ use std::collections::BTreeSet;
 use super::budget::Budget;
 use super::history::OPEN;
 use super::models::{Entry, Model};
-use super::search::{Found, search};
+use super::search::{Found, order};
 
 /// The most steps that all searches of a reduction take together.
-const STEPS_MAX: u64 = 20_000_000;
+const STEPS_MAX: u64 = 5_000_000;
 
 /// The most steps of one of them: one that takes longer counts as having an order.
 const SEARCH_MAX: u64 = 500_000;
@@ -59,7 +59,7 @@ pub(super) fn contradiction<M: Model>(
 ) -> Option<(Vec<Entry<M::Act>>, usize)> {
     let mut prepared = entries.to_vec();
     model.prepare(&mut prepared);
-    match search(model, &prepared, budget) {
+    match order(model, &prepared, budget) {
         Found::None(culprit) => Some((prepared, culprit)),
         _ => None,
     }

@@ -29,6 +29,7 @@
 //! violation names as few operations as make it, says in a sentence why they contradict each other, and has
 //! a *cause* by which the same fault of another run is recognised.
 
+mod along_time;
 mod budget;
 mod case;
 mod causal;

@@ -24,16 +24,18 @@
 //! Wing and Gong, "Testing and Verifying Concurrent Objects" (1993); Lowe, "Testing for linearizability"
 //! (2017); Horn and Kroening, "Faster linearizability checking via P-compositionality" (2015).
 
+use super::along_time::along_time;
 use super::budget::Budget;
 use super::history::OPEN;
 use super::models::{Entry, Model};
 use super::seen::{Insert, Seen};
+use super::values::ValueId;
 
 /// What a search found.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Found {
-    /// An order: the entries in it; open ones that never took effect are not among them.
-    Order(Vec<usize>),
+    /// There is one.
+    Order,
     /// There is none. Everything that began before this entry's end has none already, and everything that
     /// ended before it has one.
     None(usize),
@@ -53,6 +55,17 @@ pub(super) fn search<M: Model>(
     budget: &mut Budget,
 ) -> Found {
     Search::new(model, entries).run(budget)
+}
+
+/// Looks for an order in the way that is best for these entries.
+pub(super) fn order<M: Model>(
+    model: &mut M,
+    entries: &[Entry<M::Act>],
+    budget: &mut Budget,
+) -> Found {
+    let initial = ValueId::try_from(model.initial()).unwrap_or_default();
+    let along = M::as_register(entries).and_then(|plain| along_time(plain, initial, budget));
+    along.unwrap_or_else(|| search(model, entries, budget))
 }
 
 struct Search<'a, M: Model> {
@@ -103,7 +116,7 @@ impl<'a, M: Model> Search<'a, M> {
         let mut at = self.events.first();
         loop {
             if self.left == 0 {
-                return Found::Order(self.trail.iter().map(|step| step.entry).collect());
+                return Found::Order;
             }
             let Some(entry) = self.events.call(at) else {
                 self.stuck(at);

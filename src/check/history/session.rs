@@ -23,6 +23,7 @@ use crate::scenario::model::Criterion;
 use super::case::{Case, Judgement};
 use super::cycle::{Edge, Graph};
 use super::facts::{Fact, Facts};
+use super::tell::counted;
 
 /// Why one version is older than another (or the same).
 #[derive(Debug, Clone)]
@@ -90,8 +91,9 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
     let Order { graph, why, count, .. } = &order;
     match graph.circle_of_two(facts.all.len() + facts.keys) {
         None => Judgement::holds(format!(
-            "{} reads and writes, of which {count} might have said otherwise",
-            facts.all.len()
+            "{} reads and writes keep to it, by {}",
+            facts.all.len(),
+            counted(*count as u64, "comparison", "comparisons")
         )),
         Some(circle) => violated(case, &facts, &circle, why),
     }

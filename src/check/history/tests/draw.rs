@@ -47,8 +47,20 @@ fn dice(clients: u32) -> impl Strategy<Value = Dice> {
     )
 }
 
-/// Histories of a model. With `distinct`, no value is written twice; with `keys`, there are two of them.
+/// Histories of a model, by three clients. With `distinct`, no value is written twice; with `keys`, there are
+/// two of them.
 pub(super) fn drawn(
+    model: ModelKind,
+    ops_max: usize,
+    distinct: bool,
+    keys: bool,
+) -> impl Strategy<Value = Vec<Draft>> {
+    drawn_of(3, model, ops_max, distinct, keys)
+}
+
+/// The same by so many clients.
+pub(super) fn drawn_of(
+    clients: u32,
     model: ModelKind,
     ops_max: usize,
     distinct: bool,
@@ -56,9 +68,8 @@ pub(super) fn drawn(
 ) -> impl Strategy<Value = Vec<Draft>> {
     let results =
         prop_oneof![Just(Results::Right), Just(Results::OneChanged), Just(Results::MadeUp)];
-    let all =
-        (proptest::collection::vec(dice(3), 1..=ops_max), results, any::<prop::sample::Index>());
-    all.prop_map(move |(dice, results, which)| {
+    let dice = proptest::collection::vec(dice(clients), 1..=ops_max);
+    (dice, results, any::<prop::sample::Index>()).prop_map(move |(dice, results, which)| {
         let which = which.index(dice.len());
         laid_out(model, &dice, results, which, distinct, keys)
     })
