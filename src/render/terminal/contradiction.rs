@@ -305,9 +305,17 @@ impl Layout {
             let is_culprit = known.begin.id == all.culprit;
             bars.push(Bar { row, from: from[n], to: to[n], label, is_culprit });
         }
-        let rows: Vec<String> = rows
+        // All rows of a client stand together, where its first one is.
+        let first = |client: NodeId| rows.iter().position(|(of, _)| *of == client);
+        let mut places: Vec<usize> = (0..rows.len()).collect();
+        places.sort_by_key(|row| first(rows[*row].0));
+        for bar in &mut bars {
+            bar.row = places.iter().position(|row| *row == bar.row).unwrap_or(bar.row);
+        }
+        let rows: Vec<String> = places
             .iter()
-            .map(|(client, _)| text::escape(header.node_name(*client), style.ascii).into_owned())
+            .map(|row| rows[*row])
+            .map(|(client, _)| text::escape(header.node_name(client), style.ascii).into_owned())
             .collect();
         let names = rows.iter().map(|name| text::width(name)).max().unwrap_or(0) + 2;
         let moments = ordered.iter().zip(&from).map(|(known, from)| (*from, moment(known.began)));
