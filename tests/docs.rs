@@ -25,12 +25,13 @@ use looplab::server::redis::limits;
 use looplab::trace::{Outcome, Reader};
 
 /// The pages that this file looks after.
-const PAGES: [&str; 6] = [
+const PAGES: [&str; 7] = [
     "README.md",
     "docs/README.md",
     "docs/tutorial.md",
     "docs/servers.md",
     "docs/exports.md",
+    "docs/histories.md",
     "docs/own-programs.md",
 ];
 

@@ -4,7 +4,7 @@ mod common;
 
 use common::{Ran, run_file, run_text, scenarios};
 use looplab::base::Value;
-use looplab::check::verdict_of;
+use looplab::check::{CheckVerdict, verdict_of};
 use looplab::plan::{Overrides, Plan};
 use looplab::render::{Format, export};
 use looplab::scenario::model::World;
@@ -26,8 +26,9 @@ fn assert_same_verdict(ran: &Ran) {
         .events
         .iter()
         .filter_map(|event| match &event.kind {
-            EventKind::Check { check, span, outcome, text } => {
-                Some((check.to_string(), *span, *outcome, text.clone()))
+            EventKind::Check { check, span, outcome, text, violated, ops, cause } => {
+                let told = (text.clone(), *violated, ops.clone(), cause.clone());
+                Some((check.to_string(), *span, *outcome, told))
             }
             _ => None,
         })
@@ -35,7 +36,10 @@ fn assert_same_verdict(ran: &Ran) {
     let again: Vec<_> = verdict
         .checks
         .into_iter()
-        .map(|check| (check.check.to_owned(), check.span, check.outcome, check.text))
+        .map(|found| {
+            let CheckVerdict { check, span, outcome, text, violated, ops, cause } = found;
+            (check.to_owned(), span, outcome, (text, violated, ops, cause))
+        })
         .collect();
     assert_eq!(again, recorded);
     assert_eq!(verdict.outcome, ran.outcome);

@@ -222,9 +222,19 @@ fn kind() -> impl Strategy<Value = EventKind> {
         }),
         (node(), text(), any::<u32>(), text())
             .prop_map(|(node, script, line, text)| EventKind::Error { node, script, line, text }),
-        (text(), span(), outcome(), text()).prop_map(|(check, span, outcome, text)| {
-            EventKind::Check { check: check.into(), span, outcome, text }
-        }),
+        (
+            text(),
+            span(),
+            outcome(),
+            text(),
+            any::<bool>(),
+            proptest::collection::vec(any::<u64>(), 0..3),
+            text()
+        )
+            .prop_map(|(check, span, outcome, text, violated, ops, cause)| {
+                let check = check.into();
+                EventKind::Check { check, span, outcome, text, violated, ops, cause }
+            }),
         (outcome(), text()).prop_map(|(outcome, text)| EventKind::End { outcome, text }),
     ]
 }
@@ -319,6 +329,19 @@ fn op_of(client: NodeId) -> OpEvent {
     OpEvent { client, id: 1, phase: OpPhase::Invoke, f, key, value }
 }
 
+/// A check of a history that did not hold.
+fn violation(span: Span, text: String) -> EventKind {
+    EventKind::Check {
+        check: "history".into(),
+        span,
+        outcome: Outcome::Ok,
+        text: text.clone(),
+        violated: true,
+        ops: vec![3, 1, 2],
+        cause: text,
+    }
+}
+
 /// A trace with an event of each kind, in letters of more than one byte.
 fn sample() -> (Header, Vec<Event>) {
     let header = Header {
@@ -408,7 +431,7 @@ fn sample() -> (Header, Vec<Event>) {
         EventKind::Op(Box::new(op)),
         EventKind::Load(Box::new(load)),
         EventKind::Log { node: Some(app), level: Level::Warn, text: text() },
-        EventKind::Check { check: "calls".into(), span, outcome: Outcome::Ok, text: text() },
+        violation(span, text()),
         EventKind::End { outcome: Outcome::Failed, text: text() },
     ];
     let events = (1u64..)

@@ -99,6 +99,6 @@ impl Rule for Calls {
             text += &format!("; {} had no reply", counted(unanswered, "call", "calls"));
         }
         let outcome = if holds { Outcome::Ok } else { Outcome::Failed };
-        Ok(Finding { outcome, text })
+        Ok(Finding::new(outcome, text))
     }
 }

@@ -9,6 +9,7 @@ use crate::trace::{EventKind, Message, Outcome};
 use super::CheckVerdict;
 use super::calls::Calls;
 use super::filter::{Wanted, is_interim};
+use super::history::{HistoryRule, Kept};
 use super::latency::Latency;
 use super::metric::Figure;
 use super::never::Never;
@@ -22,7 +23,9 @@ pub(super) trait Rule: Send {
     fn name(&self) -> &'static str;
 
     /// A message along the way of requests. True if the rule wants to be shown the reply.
-    fn request(&mut self, message: &Message, scope: &dyn Lookup) -> Result<bool, Diagnostic>;
+    fn request(&mut self, _message: &Message, _scope: &dyn Lookup) -> Result<bool, Diagnostic> {
+        Ok(false)
+    }
 
     /// Any message along the way of replies.
     fn response(&mut self, _message: &Message, _scope: &dyn Lookup) -> Result<(), Diagnostic> {
@@ -60,6 +63,17 @@ pub(super) struct Reply<'a> {
 pub(super) struct Finding {
     pub(super) outcome: Outcome,
     pub(super) text: String,
+    /// The operations that contradict each other.
+    pub(super) ops: Vec<u64>,
+    /// What kind of violation it is.
+    pub(super) cause: String,
+}
+
+impl Finding {
+    /// One that names no operations.
+    pub(super) fn new(outcome: Outcome, text: String) -> Finding {
+        Finding { outcome, text, ops: Vec::new(), cause: String::new() }
+    }
 }
 
 struct Judge {
@@ -72,7 +86,7 @@ struct Judge {
 }
 
 impl Judge {
-    fn new(check: &model::Check, plan: &Plan) -> Judge {
+    fn new(check: &model::Check, plan: &Plan, history: &Kept) -> Judge {
         let rule: Box<dyn Rule> = match &check.kind {
             CheckKind::Calls { filter, count } => {
                 Box::new(Calls::new(Wanted::new(filter, plan), count.clone()))
@@ -82,6 +96,7 @@ impl Judge {
             }
             CheckKind::Metric(metric) => Box::new(Figure::new(metric, plan)),
             CheckKind::Never { filter } => Box::new(Never::new(Wanted::new(filter, plan))),
+            CheckKind::History(check) => Box::new(HistoryRule::new(check, plan, history.clone())),
         };
         Judge { span: check.span, violated: check.violated, rule, unanswered: 0, broken: None }
     }
@@ -101,8 +116,10 @@ impl Judge {
                 let (line, column) = plan.source.line_column(span.start);
                 format!(" (line {line}, column {column})")
             });
-            Finding { outcome: Outcome::Unknown, text: format!("{}{place}", error.message) }
+            let text = format!("{}{place}", error.message);
+            Finding::new(Outcome::Unknown, text)
         });
+        let violated = found.outcome == Outcome::Failed;
         let (outcome, text) = match (self.violated, found.outcome) {
             (true, Outcome::Failed) => {
                 (Outcome::Ok, format!("violated as expected: {}", found.text))
@@ -112,7 +129,16 @@ impl Judge {
             }
             (_, outcome) => (outcome, found.text),
         };
-        CheckVerdict { check: self.rule.name(), span: self.span, outcome, text }
+        let Finding { ops, cause, .. } = found;
+        CheckVerdict {
+            check: self.rule.name(),
+            span: self.span,
+            outcome,
+            text,
+            violated,
+            ops,
+            cause,
+        }
     }
 }
 
@@ -120,16 +146,19 @@ impl Judge {
 pub(super) struct Judges {
     judges: Vec<Judge>,
     pairs: Option<Pairs>,
+    history: Kept,
     scope: Scope,
     names: Vec<String>,
 }
 
 impl Judges {
     pub(super) fn new(plan: &Plan) -> Judges {
-        let judges: Vec<Judge> = plan.checks.iter().map(|check| Judge::new(check, plan)).collect();
+        let history = Kept::new(plan);
+        let judges: Vec<Judge> =
+            plan.checks.iter().map(|check| Judge::new(check, plan, &history)).collect();
         let pairs = judges.iter().any(|judge| judge.rule.waits()).then(Pairs::default);
         let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
-        Judges { judges, pairs, scope: Scope::new(plan), names }
+        Judges { judges, pairs, history, scope: Scope::new(plan), names }
     }
 
     pub(super) fn node_name(&self, node: NodeId) -> &str {
@@ -145,6 +174,9 @@ impl Judges {
 
     /// Anything that is no message.
     pub(super) fn other(&mut self, at: Time, kind: &EventKind) {
+        if let EventKind::Op(op) = kind {
+            self.history.event(op, at);
+        }
         for judge in &mut self.judges {
             judge.rule.other(at, kind);
         }

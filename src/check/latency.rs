@@ -66,7 +66,7 @@ impl Rule for Latency {
         let Some(figures) = self.samples.figures() else {
             let text =
                 format!("{}: there is nothing to measure{without_reply}", self.subject(0, scope)?);
-            return Ok(Finding { outcome: Outcome::Unknown, text });
+            return Ok(Finding::new(Outcome::Unknown, text));
         };
         let (holds, told) = measured(&self.bounds, &figures, scope)?;
         let outcome = if holds { Outcome::Ok } else { Outcome::Failed };
@@ -76,6 +76,6 @@ impl Rule for Latency {
             show_duration(figures.of(Statistic::Min)),
             show_duration(figures.of(Statistic::Max)),
         );
-        Ok(Finding { outcome, text })
+        Ok(Finding::new(outcome, text))
     }
 }

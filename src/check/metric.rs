@@ -195,7 +195,7 @@ impl Figure {
         let begun = self.operations.begun;
         if begun == 0 {
             let text = format!("no operation: there is nothing to divide {parts} by");
-            return Ok(Finding { outcome: Outcome::Unknown, text });
+            return Ok(Finding::new(Outcome::Unknown, text));
         }
         #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53 messages")]
         let ratio = count as f64 / begun as f64;
@@ -212,7 +212,7 @@ impl Figure {
         let Some(figures) = samples.figures() else {
             let subject = self.operations_told(0);
             let text = format!("{subject} ended ok: there is nothing to measure{others}");
-            return Ok(Finding { outcome: Outcome::Unknown, text });
+            return Ok(Finding::new(Outcome::Unknown, text));
         };
         let (holds, told) = measured(bounds, &figures, scope)?;
         let outcome = if holds { Outcome::Ok } else { Outcome::Failed };
@@ -222,7 +222,7 @@ impl Figure {
             show_duration(figures.of(Statistic::Min)),
             show_duration(figures.of(Statistic::Max)),
         );
-        Ok(Finding { outcome, text })
+        Ok(Finding::new(outcome, text))
     }
 
     fn retries(&self, bound: &Predicate, scope: &dyn Lookup) -> Result<Finding, Diagnostic> {
@@ -230,7 +230,7 @@ impl Figure {
         let whose = places(&self.wanted, "by");
         if told == 0 {
             let text = format!("no step{whose}: there is nothing to count");
-            return Ok(Finding { outcome: Outcome::Unknown, text });
+            return Ok(Finding::new(Outcome::Unknown, text));
         }
         let subject = format!("{}{whose}", counted(retries, "retry", "retries"));
         let of = match tried_again {
@@ -250,11 +250,11 @@ fn judge(
     scope: &dyn Lookup,
 ) -> Result<Finding, Diagnostic> {
     match bound.test(Some(actual), scope) {
-        Ok(()) => Ok(Finding { outcome: Outcome::Ok, text: format!("{told}{more}") }),
+        Ok(()) => Ok(Finding::new(Outcome::Ok, format!("{told}{more}"))),
         Err(Mismatch::Differs(_)) => {
             let expected = wish(bound, scope, &show)?;
             let text = format!("{told}, expected {expected}{more}");
-            Ok(Finding { outcome: Outcome::Failed, text })
+            Ok(Finding::new(Outcome::Failed, text))
         }
         Err(Mismatch::Unresolved(diagnostic)) => Err(diagnostic),
     }

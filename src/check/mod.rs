@@ -8,7 +8,8 @@
 //! A [`Checker`] watches a run while it goes on; [`verdict_of`] reads a stored trace and comes to the
 //! same verdict, for both see the same events. Nothing is kept but figures, a bounded number of
 //! examples and the requests that still wait for their reply, so that a check of ten million messages
-//! takes no more memory than one of ten.
+//! takes no more memory than one of ten. Only a `history` keeps its operations, and no more than
+//! [`history::OPERATIONS_MAX`] of them.
 //!
 //! # What is counted
 //! - `calls` counts requests that *arrived* at their receiver, whole; a request that a fault took, or
@@ -22,12 +23,14 @@
 //!   by operations is divided by those that were begun; without any the outcome is
 //!   [`Outcome::Unknown`].
 //! - `never` is about every message that was *sent*, whatever became of it.
+//! - A `history` is judged when the run is over: see [`history`].
 //! - A fault that touched nothing fails the run if the scenario says `unused_faults: error`.
 //! - `from` and `to` are the sender and the receiver of the message itself (for `calls` and `latency`,
 //!   of the request); `client` is the side that asked, also where the message is a reply.
 
 mod calls;
 mod filter;
+pub mod history;
 mod judge;
 mod latency;
 mod metric;
@@ -45,6 +48,7 @@ use crate::base::{Span, Time};
 use crate::plan::Plan;
 use crate::trace::{Event, EventKind, Observer, Outcome, Recorder, placed};
 
+pub use history::moment;
 use judge::Judges;
 use unused::Unused;
 
@@ -64,7 +68,7 @@ pub struct Verdict {
 /// What was found about one check.
 #[derive(Debug, Clone, PartialEq)]
 pub struct CheckVerdict {
-    /// The kind of check: `calls`, `latency`, `metric`, `never`.
+    /// The kind of check: `calls`, `history`, `latency`, `metric`, `never`.
     pub check: &'static str,
     /// Where it stands in the scenario.
     pub span: Span,
@@ -72,6 +76,14 @@ pub struct CheckVerdict {
     pub outcome: Outcome,
     /// A sentence with the figures.
     pub text: String,
+    /// Whether what it asks for does not hold, whether that was wanted (`expect: violated`) or not.
+    pub violated: bool,
+    /// Of a history: the ids of the operations that contradict each other, the one that finds no place
+    /// first, the others in the order in which they began. Otherwise empty.
+    pub ops: Vec<u64>,
+    /// What kind of violation it is, without values, numbers and times, so that the same fault of two
+    /// runs has the same words; empty if nothing is violated, or there is no more to say than that.
+    pub cause: String,
 }
 
 /// An observer that judges a run while it goes on. Cheap to clone; all clones are one.
@@ -100,8 +112,10 @@ impl Checker {
         // The lock must be free again before anything is recorded: the recorder calls this observer.
         let verdict = self.lock().verdict(plan, run_failure);
         for check in verdict.checks {
-            let CheckVerdict { check, span, outcome, text } = check;
-            recorder.record(at, EventKind::Check { check: check.into(), span, outcome, text });
+            let CheckVerdict { check, span, outcome, text, violated, ops, cause } = check;
+            let check = check.into();
+            let kind = EventKind::Check { check, span, outcome, text, violated, ops, cause };
+            recorder.record(at, kind);
         }
         recorder.record(at, EventKind::End { outcome: verdict.outcome, text: verdict.text });
         verdict.outcome

@@ -95,9 +95,9 @@ impl Rule for Never {
     fn finding(&self, _unanswered: u64, scope: &dyn Lookup) -> Result<Finding, Diagnostic> {
         let mut text = self.subject(scope)?;
         if self.found.count() == 0 {
-            return Ok(Finding { outcome: Outcome::Ok, text });
+            return Ok(Finding::new(Outcome::Ok, text));
         }
         text += &format!(", expected none ({})", self.found);
-        Ok(Finding { outcome: Outcome::Failed, text })
+        Ok(Finding::new(Outcome::Failed, text))
     }
 }

@@ -16,6 +16,7 @@ mod args_remote;
 mod atomic;
 mod check;
 mod completions;
+mod contradictions;
 mod exit;
 mod export;
 mod fault;

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use super::args::RunArgs;
+use super::contradictions;
 use super::exit::{Exit, Failure};
 use super::folder::{self, TRACE};
 use super::live::{self, Live, Printing};
@@ -307,6 +308,7 @@ impl Close<'_> {
             pointers,
             brief: self.args.quiet,
             warns_unused: self.plan.unused_faults != UnusedFaults::Ignore,
+            beneath: contradictions::beneath(teller, self.trace, self.args.quiet),
         }
         .write(text);
     }

@@ -6,6 +6,7 @@ use std::io::{BufReader, Write as _};
 use std::path::Path;
 
 use super::args::{ShowArgs, ShowForm};
+use super::contradictions;
 use super::exit::{Exit, Failure};
 use super::folder;
 use super::run::no_terminal;
@@ -171,7 +172,7 @@ fn told(
         if !summary {
             text.push('\n');
         }
-        close(style, &teller, &mut text);
+        close(style, &teller, path, &mut text);
     }
     if trace.cut_short() {
         let words = "  the last line has no end: the run was killed, or is still going on";
@@ -182,7 +183,7 @@ fn told(
     failed.map_or(Ok(Exit::Ok), Err)
 }
 
-fn close(style: Style, teller: &Teller, text: &mut String) {
+fn close(style: Style, teller: &Teller, path: &Path, text: &mut String) {
     Closing {
         style,
         header: teller.header(),
@@ -192,6 +193,7 @@ fn close(style: Style, teller: &Teller, text: &mut String) {
         pointers: Vec::new(),
         brief: false,
         warns_unused: warns_unused(teller.header()),
+        beneath: contradictions::beneath(teller, path, false),
     }
     .write(text);
 }

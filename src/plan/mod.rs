@@ -9,6 +9,7 @@ pub mod fault;
 mod faults;
 mod findings;
 mod graph;
+mod histories;
 pub mod limits;
 mod names;
 mod order;
@@ -334,6 +335,7 @@ fn check(scenario: &Scenario, outline: &Outline, overrides: Overrides) -> Vec<Di
     programs::check(scenario, overrides, &checker, &mut findings);
     scripts::check(scenario, &names, overrides, &checker, &mut findings);
     faults::check(scenario, &names, &checker, &mut findings);
+    histories::check(scenario, &mut findings);
     if bounds::check(scenario, &names, &mut findings) {
         vars::check(scenario, &names, &checker, &mut findings);
         if names.all_clients() {

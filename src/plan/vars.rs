@@ -171,6 +171,12 @@ pub(super) fn check(
             CheckKind::Calls { filter, count } => (filter, Some(count)),
             CheckKind::Metric(metric) => (&metric.filter, metric.kind.predicate()),
             CheckKind::Latency { filter, .. } | CheckKind::Never { filter } => (filter, None),
+            CheckKind::History(history) => {
+                if let Some(initial) = &history.initial {
+                    initial.each_var(&mut |name| checker.report(name, &Nothing, findings));
+                }
+                continue;
+            }
         };
         let predicates = [&filter.method, &filter.path, &filter.status];
         for predicate in predicates.into_iter().flatten().chain(count) {

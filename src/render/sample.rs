@@ -298,6 +298,9 @@ pub(super) fn events() -> Vec<Event> {
             span: Span::new(0, 1),
             outcome,
             text: text.into(),
+            violated: outcome == Outcome::Failed,
+            ops: Vec::new(),
+            cause: String::new(),
         };
         run.event(104_000, check);
     }

@@ -5,9 +5,11 @@
 
 mod chance;
 mod fault;
+mod history;
 mod metric;
 mod node;
 mod process;
+mod statistic;
 
 use std::time::Duration;
 
@@ -19,9 +21,13 @@ pub use fault::{
     Flap, Harm, LinkFault, Moment, Named, NodeFault, NodeHarm, Partition, Shape, Trigger,
     TriggerEvent, UnusedFaults, When,
 };
+pub use history::{
+    Anomaly, Criterion, Function, HistoryCheck, Isolation, Level, ModelKind, TxnOrder,
+};
 pub use metric::{Between, Metric, MetricKind};
 pub use node::{NodeServer, ScriptText, Scripted};
 pub use process::{Command, ExternalServer, Invocation, ProcessServer, Ready, Sign, Speaks};
+pub use statistic::Statistic;
 
 /// A whole scenario file.
 #[derive(Debug, Clone)]
@@ -860,19 +866,8 @@ pub enum CheckKind {
         /// Which ones.
         filter: Filter,
     },
-}
-
-/// A statistic of latencies: `min mean max p50 p90 p95 p99 p999`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Statistic {
-    /// The shortest.
-    Min,
-    /// The mean.
-    Mean,
-    /// The longest.
-    Max,
-    /// `p99` is 99.0, `p999` is 99.9.
-    Percentile(f64),
+    /// `history:`, the operations have an order that explains them.
+    History(Box<HistoryCheck>),
 }
 
 /// Which messages a check is about; an empty filter fits all.

@@ -116,6 +116,7 @@ impl Outline {
                     outline.of_filter(&metric.filter, to);
                 }
                 CheckKind::Never { filter } => outline.of_filter(filter, Role::Node),
+                CheckKind::History(history) => outline.all(Role::Client, &history.clients),
             }
         }
         outline

@@ -12,13 +12,14 @@ use super::yaml;
 use crate::base::Value;
 
 /// Golden diagnostics that no schema can express, with the reason.
-const BEYOND_A_SCHEMA: [(&str, &str); 33] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 34] = [
     ("bad-file", "whether a file is there and inside of the folder"),
     ("bad-path", "the grammar inside of a path"),
     ("edits-of-another-protocol", "what is spoken where"),
     ("fault-names-of-a-whole-file", "names of other places"),
     ("faults-of-unknown-nodes", "names of other places"),
     ("faults-that-never-meet-anything", "who connects to whom, and what is spoken there"),
+    ("history-functions", "which model knows which function"),
     ("huge-regex", "how much memory a regular expression takes"),
     ("limits-of-the-plan", "sums and products over the whole file"),
     ("nobody-is-called-outside", "a name that means something else"),

@@ -189,6 +189,14 @@ pub enum EventKind {
         outcome: Outcome,
         /// A sentence with the figures.
         text: String,
+        /// Whether what it asks for did not hold, wanted or not: what `expect: violated` turns round.
+        violated: bool,
+        /// The operations that contradict each other, by their ids: the one that finds no place first,
+        /// the others in the order in which they began. Empty if the check is about something else.
+        ops: Vec<u64>,
+        /// What kind of violation it is, without values, numbers and times: the same in every run that
+        /// goes wrong in the same way. Empty if there is nothing to say.
+        cause: String,
     },
     /// The last line of a whole trace.
     End {

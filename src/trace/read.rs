@@ -319,6 +319,10 @@ impl Line<'_> {
                 span: span(&self.value["span"]).ok_or("span")?,
                 outcome: self.outcome()?,
                 text: self.text("text")?,
+                violated: self.has("violated")
+                    && self.value["violated"].as_bool().ok_or("violated")?,
+                ops: if self.has("ops") { self.numbers("ops")? } else { Vec::new() },
+                cause: self.optional("cause")?.unwrap_or_default(),
             },
             "end" => EventKind::End { outcome: self.outcome()?, text: self.text("text")? },
             _ => return Err("event"),
@@ -466,6 +470,11 @@ impl Line<'_> {
 
     fn number(&self, key: &'static str) -> Field<u64> {
         self.value[key].as_u64().ok_or(key)
+    }
+
+    fn numbers(&self, key: &'static str) -> Field<Vec<u64>> {
+        let list = self.value[key].as_array().ok_or(key)?;
+        list.iter().map(Value::as_u64).collect::<Option<_>>().ok_or(key)
     }
 
     fn conn(&self) -> Field<ConnId> {

@@ -151,8 +151,9 @@ impl Line<'_> {
                 self.number("line", u64::from(*line));
                 self.text("text", text);
             }
-            EventKind::Check { check, span, outcome, text } => {
+            EventKind::Check { check, span, outcome, text, violated, ops, cause } => {
                 self.check(check, *span, *outcome, text);
+                self.violation(*violated, ops, cause);
             }
             EventKind::End { outcome, text } => {
                 self.event("end");
@@ -322,6 +323,29 @@ impl Line<'_> {
     fn number(&mut self, key: &str, number: u64) {
         self.key(key);
         self.out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+
+    /// What a verdict says of a violation; nothing if there is none.
+    fn violation(&mut self, violated: bool, ops: &[u64], cause: &str) {
+        if violated {
+            self.key("violated");
+            self.out.extend_from_slice(b"true");
+        }
+        if !ops.is_empty() {
+            self.numbers("ops", ops);
+        }
+        if !cause.is_empty() {
+            self.text("cause", cause);
+        }
+    }
+
+    fn numbers(&mut self, key: &str, numbers: &[u64]) {
+        self.key(key);
+        for (n, number) in numbers.iter().enumerate() {
+            self.out.push(if n == 0 { b'[' } else { b',' });
+            self.out.extend_from_slice(itoa::Buffer::new().format(*number).as_bytes());
+        }
+        self.out.push(b']');
     }
 
     #[inline]

@@ -8,12 +8,15 @@
 //!                 -> picture                  lines of text: a diagram, or a list
 //! ```
 //!
+//! Beneath a check of a history that failed stands a [`Contradiction`].
+//!
 //! A [`Teller`] is told events in the order of the run and appends finished lines to a `String`; it never
 //! looks ahead, so that the same code draws a run as it happens and a stored trace. Its memory is bounded
 //! however long the run is: every table in it has a stated limit, after which it counts instead of keeps.
 
 mod columns;
 mod connections;
+mod contradiction;
 mod describe;
 mod diagram;
 mod exchanges;
@@ -37,9 +40,10 @@ mod teller;
 mod text;
 mod wanted;
 
+pub use contradiction::Contradiction;
 pub use progress::Progress;
 pub use style::{BAD, BOLD, DIM, GOOD, Style, WARN};
-pub use summary::Closing;
+pub use summary::{BENEATH, Closing};
 pub use tally::Tally;
 pub use teller::{Folding, Form, Teller, Telling};
 pub use text::{cut, escape, plural};

@@ -1,5 +1,7 @@
 //! What a run came to, on one screen.
 
+use std::collections::BTreeMap;
+
 use anstyle::Style as Ink;
 
 use super::describe::{load_words, mark};
@@ -32,7 +34,12 @@ pub struct Closing<'a> {
     pub brief: bool,
     /// Whether a fault that touched nothing is worth a warning.
     pub warns_unused: bool,
+    /// What stands beneath verdicts, by their numbers: see [`Tally::contradictions`].
+    pub beneath: BTreeMap<usize, String>,
 }
+
+/// How far what stands beneath a verdict is to the right, in columns.
+pub const BENEATH: usize = 14;
 
 /// The most links that are shown; the busiest.
 const LINKS_SHOWN: usize = 12;
@@ -235,7 +242,7 @@ impl Closing<'_> {
             self.counted("checks", tally.checks, out);
         }
         let mut held = 0;
-        for verdict in &tally.verdicts {
+        for (number, verdict) in tally.verdicts.iter().enumerate() {
             if verdict.outcome == Outcome::Ok {
                 held += 1;
                 if self.brief || held > HELD_SHOWN {
@@ -246,7 +253,10 @@ impl Closing<'_> {
             let title = format!("{}: {}", verdict.check, verdict.text);
             failure::title(mark, ink, &title, self.indent(2 + NAME), out);
             if verdict.outcome != Outcome::Ok {
-                failure::place(self.source, verdict.span, "", self.indent(4 + NAME), out);
+                failure::place(self.source, verdict.span, "", self.indent(BENEATH), out);
+            }
+            if let Some(beneath) = self.beneath.get(&number) {
+                out.push_str(&format!("\n{beneath}\n"));
             }
         }
     }

@@ -79,6 +79,8 @@ pub(super) struct Verdict {
     pub(super) span: Span,
     pub(super) outcome: Outcome,
     pub(super) text: String,
+    /// The operations that contradict each other.
+    pub(super) ops: Vec<u64>,
 }
 
 impl Tally {
@@ -118,6 +120,17 @@ impl Tally {
     #[must_use]
     pub fn failures(&self) -> u64 {
         self.steps.failed + self.checks.failed + self.crashes
+    }
+
+    /// The verdicts for which operations contradict each other: their numbers, and the operations' ids.
+    /// What is only told of failures is told of those that failed.
+    #[must_use]
+    pub fn contradictions(&self, brief: bool) -> Vec<(usize, Vec<u64>)> {
+        let told = |verdict: &Verdict| !brief || verdict.outcome != Outcome::Ok;
+        let all = self.verdicts.iter().enumerate();
+        all.filter(|(_, verdict)| !verdict.ops.is_empty() && told(verdict))
+            .map(|(number, verdict)| (number, verdict.ops.clone()))
+            .collect()
     }
 
     /// When the last event happened.
@@ -161,11 +174,12 @@ impl Tally {
             EventKind::Load(load) if self.loads.len() < LOADS_MAX => {
                 self.loads.push((event.at, load.as_ref().clone()));
             }
-            EventKind::Check { check, span, outcome, text } => {
+            EventKind::Check { check, span, outcome, text, ops, .. } => {
                 self.checks.add(*outcome);
                 if self.verdicts.len() < VERDICTS_MAX {
                     let (check, text) = (check.to_string(), text.clone());
-                    self.verdicts.push(Verdict { check, span: *span, outcome: *outcome, text });
+                    let (span, outcome, ops) = (*span, *outcome, ops.clone());
+                    self.verdicts.push(Verdict { check, span, outcome, text, ops });
                 }
             }
             EventKind::End { outcome, text } => self.end = Some((*outcome, text.clone())),

@@ -14,6 +14,7 @@ use crate::trace::{
     Event, EventKind, Fate, Header, HeaderNode, Level, Message, Outcome, StepEvent,
 };
 
+mod contradictions;
 mod faults;
 
 /// A request from node 1 to node 0.
@@ -72,6 +73,7 @@ fn closing(teller: &Teller) -> Closing<'_> {
         pointers: vec![("trace", "runs/stale-cache/trace.jsonl".into())],
         brief: false,
         warns_unused: true,
+        beneath: std::collections::BTreeMap::new(),
     }
 }
 

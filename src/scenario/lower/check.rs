@@ -6,10 +6,9 @@ use super::super::form::{
 };
 use super::super::model::{Check, CheckKind, Filter, Metric, Predicate, Statistic};
 use super::super::outline::Role;
+use super::history;
 use super::predicate::{DURATION_PREDICATE, PREDICATE};
 use crate::base::{Located, Span};
-
-const LATER: &str = "histories and their models come with a later version";
 
 impl Variants for Check {
     const ENTRY: Entry = Entry {
@@ -65,23 +64,30 @@ impl Variants for Check {
                 },
                 fields: never,
             },
+            Variant {
+                keys: &["history"],
+                last: false,
+                entry: history::ENTRY,
+                fields: history::fields,
+            },
         ]
+    }
+
+    fn elsewhere(word: &str) -> Option<String> {
+        history::meant(word)
     }
 
     fn reserved() -> &'static [(&'static str, &'static str)] {
         &[
-            ("history", LATER),
-            ("linearizable", LATER),
-            ("model", LATER),
             ("always", "state predicates come with a later version"),
             ("eventually", "state predicates come with a later version"),
-            ("single_leader", LATER),
+            ("single_leader", "state predicates come with a later version"),
             ("unused_faults", "faults come with a later version"),
         ]
     }
 }
 
-fn violated(f: &mut Fields<'_, '_>) -> bool {
+pub(super) fn violated(f: &mut Fields<'_, '_>) -> bool {
     let doc = "`violated`: the check is met by failing, for a demonstration of a bug.";
     f.or("expect", doc, word(&[("holds", false), ("violated", true)]), "holds", false)
 }

@@ -10,6 +10,7 @@ mod client;
 mod distribution;
 mod fault;
 mod field;
+mod history;
 mod http;
 mod link;
 mod load;
