@@ -82,7 +82,9 @@ impl Holds {
             })),
             EventKind::State { node, name, value } if self.wish.on == Asked::Everything => {
                 let node = self.name(*node);
-                Some(json!({ "kind": "state", "time": at, "node": node, "name": name, "value": value }))
+                Some(
+                    json!({ "kind": "state", "time": at, "node": node, "name": name, "value": value }),
+                )
             }
             EventKind::Crash { node, .. } if self.wish.on == Asked::Everything => {
                 Some(json!({ "kind": "crash", "time": at, "node": self.name(*node) }))
@@ -172,10 +174,6 @@ impl Rule for Holds {
         self.wish.quantifier.as_str()
     }
 
-    fn request(&mut self, _message: &Message, _scope: &dyn Lookup) -> Result<bool, Diagnostic> {
-        Ok(false)
-    }
-
     fn event(&mut self, event: &Event) {
         let quantifier = self.wish.quantifier;
         let by_state = matches!(self.wish.on, Asked::State | Asked::Everything);
@@ -210,7 +208,14 @@ impl Rule for Holds {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         inner.settle(None, self.wish.quantifier);
         let about = self.wish.about.clone().unwrap_or_else(|| "the predicate".to_owned());
-        let finding = |outcome, text| Ok(Finding { outcome, text });
+        let name = self.wish.quantifier.as_str();
+        let finding = |outcome, text| {
+            let cause = match outcome {
+                Outcome::Failed => format!("{name}: {about}"),
+                _ => String::new(),
+            };
+            Ok(Finding { outcome, text, ops: Vec::new(), cause })
+        };
         if let Err(error) = &inner.predicate {
             return finding(Outcome::Unknown, format!("{about}: {error}"));
         }
@@ -220,7 +225,9 @@ impl Rule for Holds {
         };
         let shown = self.shown(&inner.shown);
         match (self.wish.quantifier, inner.held, &inner.failed) {
-            (_, None, None) => finding(Outcome::Unknown, format!("{about}: there was nothing to ask")),
+            (_, None, None) => {
+                finding(Outcome::Unknown, format!("{about}: there was nothing to ask"))
+            }
             (Quantifier::Always, _, Some((at, why))) => {
                 let why = why.as_ref().map_or(String::new(), |why| format!(": {why}"));
                 let at = show_duration(at.since(Time::ZERO));

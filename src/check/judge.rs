@@ -4,12 +4,13 @@ use crate::base::{Diagnostic, Direction, NodeId, Span, Time};
 use crate::plan::Plan;
 use crate::scenario::Lookup;
 use crate::scenario::model::{self, CheckKind};
-use crate::trace::{EventKind, Message, Outcome};
+use crate::trace::{Event, EventKind, Message, Outcome};
 
 use super::CheckVerdict;
 use super::calls::Calls;
 use super::filter::{Wanted, is_interim};
 use super::history::{HistoryRule, Kept};
+use super::holds::Holds;
 use super::latency::Latency;
 use super::metric::Figure;
 use super::never::Never;
@@ -36,6 +37,9 @@ pub(super) trait Rule: Send {
     fn reply(&mut self, _reply: Reply<'_>, _scope: &dyn Lookup) -> Result<(), Diagnostic> {
         Ok(())
     }
+
+    /// Anything at all, before any of the others is called.
+    fn event(&mut self, _event: &Event) {}
 
     /// Anything else: an operation, a step.
     fn other(&mut self, _at: Time, _kind: &EventKind) {}
@@ -95,6 +99,7 @@ impl Judge {
                 Box::new(Latency::new(Wanted::new(filter, plan), bounds.clone()))
             }
             CheckKind::Metric(metric) => Box::new(Figure::new(metric, plan)),
+            CheckKind::Holds(wish) => Box::new(Holds::new(wish, plan)),
             CheckKind::Never { filter } => Box::new(Never::new(Wanted::new(filter, plan))),
             CheckKind::History(check) => Box::new(HistoryRule::new(check, plan, history.clone())),
         };
@@ -169,6 +174,13 @@ impl Judges {
         match message.direction {
             Direction::Request => self.request(message),
             Direction::Response => self.response(message, at),
+        }
+    }
+
+    /// Anything at all.
+    pub(super) fn event(&mut self, event: &Event) {
+        for judge in &mut self.judges {
+            judge.rule.event(event);
         }
     }
 

@@ -31,6 +31,7 @@
 mod calls;
 mod filter;
 pub mod history;
+mod holds;
 mod judge;
 mod latency;
 mod metric;
@@ -197,6 +198,7 @@ impl State {
     }
 
     fn event(&mut self, event: &Event) {
+        self.judges.event(event);
         match &event.kind {
             EventKind::Message(message) => self.judges.message(message, event.at),
             EventKind::Op(_) => self.judges.other(event.at, &event.kind),

@@ -7,8 +7,8 @@ use super::findings::Findings;
 use super::names::Names;
 use super::vars::{Checker, Nothing};
 use crate::base::{Diagnostic, Located, Source, Span};
-use crate::scenario::model::{Scenario, ScriptText, Server, ServerKind};
-use crate::script::{Script, ScriptError, Scripts};
+use crate::scenario::model::{CheckKind, Scenario, ScriptText, Server, ServerKind};
+use crate::script::{Predicate, Script, ScriptError, Scripts};
 
 /// Checks all of them.
 pub(super) fn check(
@@ -20,6 +20,15 @@ pub(super) fn check(
 ) {
     for error in gathered(&scenario.scripts).check() {
         findings.push(diagnostic(&error, &scenario.scripts));
+    }
+    for check in &scenario.checks {
+        let CheckKind::Holds(wish) = &check.kind else { continue };
+        if let Err(error) = Predicate::new("lua", &wish.lua.value, []) {
+            let lines = wish.lua.value.lines().count();
+            let place = if lines > 1 { format!(" (line {})", error.line) } else { String::new() };
+            let what = format!("this is not Lua: {}{place}", error.message);
+            findings.push(Diagnostic::new(what, wish.lua.span));
+        }
     }
     let mut forbidden = overrides.no_exec;
     for server in &scenario.servers {

@@ -171,6 +171,7 @@ pub(super) fn check(
             CheckKind::Calls { filter, count } => (filter, Some(count)),
             CheckKind::Metric(metric) => (&metric.filter, metric.kind.predicate()),
             CheckKind::Latency { filter, .. } | CheckKind::Never { filter } => (filter, None),
+            CheckKind::Holds(_) => continue,
             CheckKind::History(history) => {
                 if let Some(initial) = &history.initial {
                     initial.each_var(&mut |name| checker.report(name, &Nothing, findings));

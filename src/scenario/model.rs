@@ -8,6 +8,7 @@ mod fault;
 mod history;
 mod metric;
 mod node;
+mod predicate;
 mod process;
 mod statistic;
 
@@ -26,6 +27,7 @@ pub use history::{
 };
 pub use metric::{Between, Metric, MetricKind};
 pub use node::{NodeServer, ScriptText, Scripted};
+pub use predicate::{Asked, Quantifier, StateCheck};
 pub use process::{Command, ExternalServer, Invocation, ProcessServer, Ready, Sign, Speaks};
 pub use statistic::Statistic;
 
@@ -861,6 +863,8 @@ pub enum CheckKind {
     },
     /// `metric:`, a figure of the whole run.
     Metric(Box<Metric>),
+    /// `always:`, `eventually:` and `never:` with a predicate in Lua.
+    Holds(Box<StateCheck>),
     /// `never:`, no message fits.
     Never {
         /// Which ones.

@@ -115,6 +115,7 @@ impl Outline {
                     };
                     outline.of_filter(&metric.filter, to);
                 }
+                CheckKind::Holds(_) => {}
                 CheckKind::Never { filter } => outline.of_filter(filter, Role::Node),
                 CheckKind::History(history) => outline.all(Role::Client, &history.clients),
             }

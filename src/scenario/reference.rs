@@ -84,6 +84,7 @@ const PARTS: [(&str, &str, &[&str]); 7] = [
             "call count",
             "latency bound",
             "message filter",
+            "state predicate",
             "metric",
             "operation latency bound",
             "size predicate",

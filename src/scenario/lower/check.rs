@@ -4,11 +4,12 @@ use super::super::form::{
     Entry, Fields, Record, STRING, Select, Variant, Variants, located, name_of, record, variants,
     word,
 };
-use super::super::model::{Check, CheckKind, Filter, Metric, Predicate, Statistic};
+use super::super::model::{Check, CheckKind, Filter, Metric, Predicate, StateCheck, Statistic};
 use super::super::outline::Role;
 use super::history;
+use super::holds;
 use super::predicate::{DURATION_PREDICATE, PREDICATE};
-use crate::base::{Located, Span};
+use crate::base::{Diagnostic, Located, Span};
 
 impl Variants for Check {
     const ENTRY: Entry = Entry {
@@ -59,10 +60,23 @@ impl Variants for Check {
                 last: false,
                 entry: Entry {
                     name: "never check",
-                    doc: "There was no such message.",
-                    example: "checks:\n  - never: { from: app, status: 500 }",
+                    doc: "There was no such message; or a predicate in Lua never held.",
+                    example: "checks:\n  - never: { from: app, status: 500 }\n  \
+                              - never: { lua: \"nodes.n1.role == 'leader' and nodes.n2.role == 'leader'\" }",
                 },
                 fields: never,
+            },
+            Variant {
+                keys: &["always", "eventually"],
+                last: false,
+                entry: Entry {
+                    name: "predicate check",
+                    doc: "A predicate in Lua over what nodes have exposed holds each time it is asked (`always`), \
+                          or at least once (`eventually`).",
+                    example: "checks:\n  - always: { about: n1 follows, lua: \"nodes.n1.role ~= 'leader'\" }\n  \
+                              - eventually: { about: n2 leads, lua: \"nodes.n2.role == 'leader'\", within: 2s }",
+                },
+                fields: holds::holds,
             },
             Variant {
                 keys: &["history"],
@@ -79,10 +93,8 @@ impl Variants for Check {
 
     fn reserved() -> &'static [(&'static str, &'static str)] {
         &[
-            ("always", "state predicates come with a later version"),
-            ("eventually", "state predicates come with a later version"),
-            ("single_leader", "state predicates come with a later version"),
-            ("unused_faults", "faults come with a later version"),
+            ("single_leader", "write it as a predicate: `always: { lua: … }`"),
+            ("unused_faults", "it stands at the top of the file"),
         ]
     }
 }
@@ -107,9 +119,13 @@ fn latency(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Check> {
 }
 
 fn never(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Check> {
-    let inner = f.required(key, "Which messages there must not be.", record::<Never>());
+    let inner = f.required(key, "What there must not be.", record::<Never>());
     let violated = violated(f);
-    Some(Check { span: f.entry(key), kind: CheckKind::Never { filter: inner?.0 }, violated })
+    let kind = match inner? {
+        Never::Message(filter) => CheckKind::Never { filter },
+        Never::Predicate(wish) => CheckKind::Holds(Box::new(wish)),
+    };
+    Some(Check { span: f.entry(key), kind, violated })
 }
 
 fn metric(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Check> {
@@ -192,16 +208,27 @@ pub(super) fn bounds(f: &mut Fields<'_, '_>) -> Vec<(Located<Statistic>, Predica
     bounds
 }
 
-struct Never(Filter);
+enum Never {
+    Message(Filter),
+    Predicate(StateCheck),
+}
 
 impl Record for Never {
     const ENTRY: Entry = Entry {
         name: "message filter",
-        doc: "Which messages are meant; all of what is given must fit.",
+        doc: "Which messages are meant; all of what is given must fit. Or, with `lua`, what must never hold.",
         example: "",
     };
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Never> {
-        Some(Never(filter(f, Role::Node)))
+        let filter = filter(f, Role::Node);
+        let wish = holds::never(f);
+        let Some(wish) = wish else { return Some(Never::Message(filter)) };
+        let keys = ["from", "to", "client", "match", "method", "path", "status"];
+        if let Some(key) = keys.into_iter().find(|key| f.has(key)) {
+            let error = Diagnostic::new("a check is about messages or a predicate", f.key(key));
+            f.error(error.help("leave out this key, or `lua`"));
+        }
+        Some(Never::Predicate(wish))
     }
 }

@@ -9,7 +9,7 @@ pub(super) struct Wish(StateCheck);
 
 impl Record for Wish {
     const ENTRY: Entry = Entry {
-        name: "predicate in Lua",
+        name: "state predicate",
         doc: "A question about what nodes have exposed (`ctx.expose`). It sees `nodes`, by name a table of \
               each node's parts (empty after a crash), `time` in milliseconds, `memo`, a table of its own \
               that lasts, and `event`, what has just happened, if `on` asks for that. An expression, or \
@@ -23,16 +23,29 @@ impl Record for Wish {
     };
 
     fn fields(f: &mut Fields<'_, '_>) -> Option<Wish> {
-        let about = f.optional("about", "What it says, in words.", PROSE);
         let lua = f.required("lua", "The predicate.", located(STRING));
-        let doc = "What it is asked after: changes of `state` (what happens at one time is taken together), \
-                   each `message`, each beginning and end of an `operation`, or `everything`.";
-        let on = f.or("on", doc, word(ASKED), "state", Asked::State);
+        let (about, on) = common(f);
         let doc = "Of `eventually`: by when it must have held; by default the end of the run.";
         let within = f.optional("within", doc, DURATION);
         let quantifier = Quantifier::Always;
         Some(Wish(StateCheck { quantifier, lua: lua?, about, on, within }))
     }
+}
+
+/// `about:` and `on:`.
+fn common(f: &mut Fields<'_, '_>) -> (Option<String>, Asked) {
+    let about = f.optional("about", "What it says, in words.", PROSE);
+    let doc = "What it is asked after: changes of `state` (what happens at one time is taken together), \
+                   each `message`, each beginning and end of an `operation`, or `everything`.";
+    (about, f.or("on", doc, word(ASKED), "state", Asked::State))
+}
+
+/// The keys of `never:` with a predicate, if it has one.
+pub(super) fn never(f: &mut Fields<'_, '_>) -> Option<StateCheck> {
+    let doc = "In the place of a filter: a predicate that must never hold, as in `always`.";
+    let lua = f.optional("lua", doc, located(STRING));
+    let (about, on) = common(f);
+    Some(StateCheck { quantifier: Quantifier::Never, lua: lua?, about, on, within: None })
 }
 
 const ASKED: &[(&str, Asked)] = &[
@@ -48,7 +61,6 @@ pub(super) fn holds(f: &mut Fields<'_, '_>, key: &'static str) -> Option<Check> 
     let violated = violated(f);
     let quantifier = match key {
         "eventually" => Quantifier::Eventually,
-        "never" => Quantifier::Never,
         _ => Quantifier::Always,
     };
     let Wish(wish) = inner?;

@@ -11,6 +11,7 @@ mod distribution;
 mod fault;
 mod field;
 mod history;
+mod holds;
 mod http;
 mod link;
 mod load;
