@@ -34,7 +34,7 @@ pub(crate) use form::Beside;
 pub(crate) use outline::{Mention, Outline, Role, Section, each_step};
 pub use predicate::Mismatch;
 pub use read::ReadError;
-pub(crate) use read::{contents, doing, entries, fault, in_yaml, mapping, parse};
+pub(crate) use read::{contents, doing, entries, fault, in_yaml, mapping, moment, parse};
 pub use reference::reference;
 pub use schema::schema;
 pub use shorthand::Shorthand;

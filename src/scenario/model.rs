@@ -10,6 +10,7 @@ mod metric;
 mod node;
 mod process;
 mod statistic;
+mod schedule;
 
 use std::time::Duration;
 
@@ -28,6 +29,7 @@ pub use metric::{Between, Metric, MetricKind};
 pub use node::{NodeServer, ScriptText, Scripted};
 pub use process::{Command, ExternalServer, Invocation, ProcessServer, Ready, Sign, Speaks};
 pub use statistic::Statistic;
+pub use schedule::{ConnectDelay, Delay, Expected, REPRO_VERSION, Schedule};
 
 /// A whole scenario file.
 #[derive(Debug, Clone)]
@@ -64,6 +66,10 @@ pub struct Scenario {
     pub scripts: Vec<ScriptText>,
     /// `trace:`, what is kept.
     pub trace: TraceOptions,
+    /// `schedule:`, decisions in place of chance.
+    pub schedule: Option<Schedule>,
+    /// `expected:`, what a repro shows.
+    pub expected: Option<Expected>,
 }
 
 /// One of the two worlds a scenario runs in.

@@ -21,6 +21,7 @@ mod predicate;
 mod process;
 mod redis;
 mod scenario;
+mod schedule;
 mod script;
 mod server;
 mod socket;

@@ -1,0 +1,158 @@
+//! What fails in a run, and which failures are one.
+//!
+//! A check fails if it is *violated*, whatever the scenario expects of it; a step if nothing forgives it; a
+//! node if it crashes though nobody wanted that; and the run if it does not come to its end.
+
+use crate::base::NodeId;
+use crate::check::{CheckVerdict, Verdict};
+use crate::plan::Plan;
+use crate::scenario::model::Check;
+use crate::trace::{Outcome, StepEvent};
+
+use super::kind::without_numbers;
+
+/// One failure of a run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Failure {
+    /// What fails: `check 1 (never)`, `step of reader`, `crash of db`, `run`.
+    pub what: String,
+    /// By which failures of different runs are compared: a text without values, numbers or times; empty if
+    /// what fails says it all.
+    pub cause: String,
+    /// The sentence, with values and times.
+    pub says: String,
+    /// The operations that contradict each other.
+    pub operations: Vec<u64>,
+    /// Which of the scenario's checks it is, from 0.
+    pub check: Option<usize>,
+}
+
+impl Failure {
+    /// True if it is the same failure, as far as a smaller scenario can have the same.
+    #[must_use]
+    pub fn is_like(&self, other: &Failure) -> bool {
+        match (self.check, other.check) {
+            (None, None) => self.what == other.what && self.cause == other.cause,
+            (one, another) => one == another,
+        }
+    }
+}
+
+/// Whether a check is violated, irrespective of what the scenario expects.
+fn is_violated(check: &Check, verdict: &CheckVerdict) -> bool {
+    match verdict.outcome {
+        Outcome::Failed => !check.violated,
+        Outcome::Ok => check.violated,
+        Outcome::Unknown => false,
+    }
+}
+
+/// Why a check is violated, without what differs from run to run, and by which operations: the one place
+/// where that is known.
+fn cause(_verdict: &CheckVerdict) -> (String, Vec<u64>) {
+    (String::new(), Vec::new())
+}
+
+/// The violated checks.
+pub(super) fn of_checks<'a>(
+    plan: &'a Plan,
+    verdict: &'a Verdict,
+) -> impl Iterator<Item = Failure> + 'a {
+    let judged = plan.checks.iter().zip(&verdict.checks).enumerate();
+    judged.filter(|(_, (check, found))| is_violated(check, found)).map(|(at, (_, found))| {
+        let (cause, operations) = cause(found);
+        let says = found.text.strip_prefix("violated as expected: ").unwrap_or(&found.text);
+        Failure {
+            what: format!("check {} ({})", at + 1, found.check),
+            cause,
+            says: says.to_owned(),
+            operations,
+            check: Some(at),
+        }
+    })
+}
+
+/// A step that failed.
+pub(super) fn of_step(plan: &Plan, step: &StepEvent) -> Failure {
+    let name = plan.node_name(step.client);
+    let client = declared(plan, step.client).unwrap_or(name);
+    let place = |span: crate::base::Span| {
+        let (start, end) = (span.start as usize, span.end as usize);
+        plan.source.text().get(start..end).unwrap_or_default().lines().next().unwrap_or_default()
+    };
+    let why = match (&step.error, step.failures.first()) {
+        (_, Some((span, _))) if *span != step.span => place(*span).to_owned(),
+        (Some(error), _) => error.clone(),
+        (None, Some((_, text))) => text.clone(),
+        (None, None) => String::new(),
+    };
+    let said: Vec<&str> = step.failures.iter().map(|(_, text)| text.as_str()).collect();
+    let said = match (said.is_empty(), &step.error) {
+        (false, _) => said.join("; "),
+        (true, Some(error)) => error.clone(),
+        (true, None) => "failed".to_owned(),
+    };
+    Failure {
+        what: format!("step of {client}"),
+        cause: without_numbers(&format!("{}: {}", step.summary, normal(&why))),
+        says: format!("{name}, {}: {said}", step.summary),
+        operations: Vec::new(),
+        check: None,
+    }
+}
+
+/// A node that crashed by itself.
+pub(super) fn of_crash(plan: &Plan, node: NodeId, text: &str) -> Failure {
+    let name = plan.node_name(node);
+    Failure {
+        what: format!("crash of {}", declared(plan, node).unwrap_or(name)),
+        cause: without_numbers(text.lines().next().unwrap_or_default()),
+        says: format!("{name} crashed: {text}"),
+        operations: Vec::new(),
+        check: None,
+    }
+}
+
+/// The run itself.
+pub(super) fn of_run(text: &str) -> Failure {
+    Failure {
+        what: "run".to_owned(),
+        cause: without_numbers(text),
+        says: text.to_owned(),
+        operations: Vec::new(),
+        check: None,
+    }
+}
+
+/// The name under which a client is declared that may be one of several.
+fn declared(plan: &Plan, node: NodeId) -> Option<&str> {
+    let instance = plan.instances.iter().find(|instance| instance.node == node)?;
+    Some(&plan.clients[instance.client].name.value)
+}
+
+/// Words without quotes and doubled spaces, so that how a file is written does not matter.
+fn normal(text: &str) -> String {
+    let text: String = text.chars().filter(|letter| !matches!(letter, '"' | '\'')).collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_of_the_same_check_are_alike_and_of_steps_by_their_cause() {
+        let check = |at, says: &str| Failure {
+            what: "check 1 (never)".into(),
+            cause: String::new(),
+            says: says.into(),
+            operations: Vec::new(),
+            check: Some(at),
+        };
+        assert!(check(0, "2 messages").is_like(&check(0, "9 messages")));
+        assert!(!check(0, "").is_like(&check(1, "")));
+        assert!(of_run("timeout of 5s").is_like(&of_run("timeout of 10s")));
+        assert!(!of_run("deadlock").is_like(&of_run("timeout")));
+        assert!(!of_run("deadlock").is_like(&check(0, "")));
+    }
+}
