@@ -183,11 +183,17 @@ mod tests {
         let root = Rng::tracked(7, &tape);
         let mut alice = root.fork("client:alice").fork("steps");
         let first: Vec<f64> = (0..3).map(|_| alice.unit()).collect();
-        assert_eq!(first[0].to_bits(), Rng::new(7).fork("client:alice").fork("steps").unit().to_bits());
+        assert_eq!(
+            first[0].to_bits(),
+            Rng::new(7).fork("client:alice").fork("steps").unit().to_bits()
+        );
         let mut part = alice.split();
         let parted = part.below(1000);
         let draws = tape.draws();
-        assert_eq!(draws.keys().collect::<Vec<_>>(), ["client:alice/steps", "client:alice/steps/1"]);
+        assert_eq!(
+            draws.keys().collect::<Vec<_>>(),
+            ["client:alice/steps", "client:alice/steps/1"]
+        );
 
         let again = Tape::deciding(Arc::new(draws), false);
         let mut alice = Rng::tracked(8, &again).fork("client:alice").fork("steps");

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use super::args_explore::ExploreArgs;
 use super::args_proxy::ProxyArgs;
 use super::args_remote::{FaultArgs, HealArgs, IsolateArgs, NodeArgs, PartitionArgs};
 use crate::render::Format;
@@ -54,6 +55,8 @@ Begin with: looplab new hello && looplab run hello.yaml";
 pub enum Command {
     /// Run a scenario, show every message, and say whether what it checks holds
     Run(RunArgs),
+    /// Search for a run that fails, make it small, and write it down so that it fails every time
+    Explore(ExploreArgs),
     /// Keep a scenario's servers up for curl, redis-cli, a browser, your program
     Up(UpArgs),
     /// Put a link in front of a server that runs already, without a scenario

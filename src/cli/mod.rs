@@ -11,6 +11,7 @@
 //! here ends the process by itself but a second Ctrl-C.
 
 mod args;
+mod args_explore;
 mod args_proxy;
 mod args_remote;
 mod atomic;
@@ -18,6 +19,10 @@ mod check;
 mod completions;
 mod contradictions;
 mod exit;
+mod explore;
+mod explore_progress;
+mod explore_report;
+mod explore_shard;
 mod export;
 mod fault;
 mod folder;
@@ -100,6 +105,7 @@ impl Command {
             Command::Partition(args) => fault::partition(&args),
             Command::Isolate(args) => fault::isolate(&args),
             Command::Heal(args) => fault::heal(&args),
+            Command::Explore(args) => explore::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Show(args) => show::run(&args),
             Command::Export(args) => export::run(&args),

@@ -30,7 +30,12 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         return Err(no_terminal(side));
     }
     logging::install(&args.log)?;
-    let overrides = Overrides { clock: args.clock, seed: args.seed, no_exec: args.no_exec, ..Overrides::default() };
+    let overrides = Overrides {
+        clock: args.clock,
+        seed: args.seed,
+        no_exec: args.no_exec,
+        ..Overrides::default()
+    };
     let plan = folder::read_plan(&args.file, overrides)?;
     if args.verify_determinism && plan.clock == World::Real {
         let message = "--verify-determinism is about the virtual world: no two runs on real sockets are the same";

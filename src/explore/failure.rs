@@ -25,6 +25,37 @@ pub struct Failure {
     pub operations: Vec<u64>,
     /// Which of the scenario's checks it is, from 0.
     pub check: Option<usize>,
+    /// How much it says of what is wrong.
+    pub weight: Weight,
+}
+
+/// How much a failure says of what is wrong: the order in which failures are told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Weight {
+    /// A check is violated.
+    Check,
+    /// A node crashed by itself, or the run did not end.
+    Broken,
+    /// A step did not get what it expected.
+    Unexpected,
+    /// An operation ended in an error, as operations do when something is down.
+    Error,
+}
+
+impl Weight {
+    /// All of them, with their words.
+    pub const ALL: [(Weight, &'static str); 4] = [
+        (Weight::Check, "check"),
+        (Weight::Broken, "broken"),
+        (Weight::Unexpected, "unexpected"),
+        (Weight::Error, "error"),
+    ];
+
+    /// The word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        Weight::ALL.iter().find(|(weight, _)| *weight == self).map_or("", |(_, word)| word)
+    }
 }
 
 impl Failure {
@@ -68,12 +99,16 @@ pub(super) fn of_checks<'a>(
             says: says.to_owned(),
             operations,
             check: Some(at),
+            weight: Weight::Check,
         }
     })
 }
 
-/// A step that failed.
-pub(super) fn of_step(plan: &Plan, step: &StepEvent) -> Failure {
+/// A step that failed; `None` for one that only waited for somebody who did.
+pub(super) fn of_step(plan: &Plan, step: &StepEvent) -> Option<Failure> {
+    if step.summary.starts_with("after ") {
+        return None;
+    }
     let name = plan.node_name(step.client);
     let client = declared(plan, step.client).unwrap_or(name);
     let place = |span: crate::base::Span| {
@@ -81,8 +116,8 @@ pub(super) fn of_step(plan: &Plan, step: &StepEvent) -> Failure {
         plan.source.text().get(start..end).unwrap_or_default().lines().next().unwrap_or_default()
     };
     let why = match (&step.error, step.failures.first()) {
-        (_, Some((span, _))) if *span != step.span => place(*span).to_owned(),
         (Some(error), _) => error.clone(),
+        (None, Some((span, _))) if *span != step.span => place(*span).to_owned(),
         (None, Some((_, text))) => text.clone(),
         (None, None) => String::new(),
     };
@@ -92,13 +127,15 @@ pub(super) fn of_step(plan: &Plan, step: &StepEvent) -> Failure {
         (true, Some(error)) => error.clone(),
         (true, None) => "failed".to_owned(),
     };
-    Failure {
+    let weight = if step.error.is_some() { Weight::Error } else { Weight::Unexpected };
+    Some(Failure {
         what: format!("step of {client}"),
         cause: without_numbers(&format!("{}: {}", step.summary, normal(&why))),
         says: format!("{name}, {}: {said}", step.summary),
         operations: Vec::new(),
         check: None,
-    }
+        weight,
+    })
 }
 
 /// A node that crashed by itself.
@@ -110,6 +147,7 @@ pub(super) fn of_crash(plan: &Plan, node: NodeId, text: &str) -> Failure {
         says: format!("{name} crashed: {text}"),
         operations: Vec::new(),
         check: None,
+        weight: Weight::Broken,
     }
 }
 
@@ -121,6 +159,7 @@ pub(super) fn of_run(text: &str) -> Failure {
         says: text.to_owned(),
         operations: Vec::new(),
         check: None,
+        weight: Weight::Broken,
     }
 }
 
@@ -148,6 +187,7 @@ mod tests {
             says: says.into(),
             operations: Vec::new(),
             check: Some(at),
+            weight: Weight::Check,
         };
         assert!(check(0, "2 messages").is_like(&check(0, "9 messages")));
         assert!(!check(0, "").is_like(&check(1, "")));

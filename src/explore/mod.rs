@@ -12,18 +12,22 @@
 //! findings are a function of the file, the seed and the number of runs, whatever the number of threads or
 //! machines. A run is kept as figures; what failed is run again when it is wanted.
 
+mod digest;
 mod failure;
 mod kind;
 mod pace;
+mod repro;
 mod search;
+mod shrink;
 mod strategy;
 mod survey;
 mod trial;
 mod workers;
 
-pub use failure::Failure;
-pub use search::{
-    Findings, GROUPS_MAX, Group, INTERLEAVINGS_MAX, Options, Over, Search, Shard,
-};
+pub use digest::Digest;
+pub use failure::{Failure, Weight};
+pub use repro::{ReproError, repro};
+pub use search::{Findings, GROUPS_MAX, Group, INTERLEAVINGS_MAX, Options, Over, Search, Shard};
+pub use shrink::{CANDIDATES_MAX, Origin, Shrunk};
 pub use strategy::Strategy;
 pub use trial::Trial;

@@ -176,7 +176,8 @@ impl ChainsState {
     /// The chain that a message of `from` continues or begins.
     fn chain(&mut self, from: NodeId, now: Time) -> usize {
         if let Some(coming) = self.coming.get_mut(&from) {
-            let arrived = coming.iter().filter(|(at, ..)| *at <= now).max_by_key(|(at, id, _)| (*at, *id));
+            let arrived =
+                coming.iter().filter(|(at, ..)| *at <= now).max_by_key(|(at, id, _)| (*at, *id));
             if let Some((_, id, chain)) = arrived.copied() {
                 self.last.insert(from, (id, chain));
             }

@@ -14,6 +14,7 @@ use crate::scenario::model::UnusedFaults;
 use crate::trace::{Collector, Observer};
 
 use super::failure::Failure;
+use super::shrink::{self, Origin, Shrunk};
 use super::strategy::{Strategy, Variation, Variations};
 use super::survey::Survey;
 use super::trial::{self, Trial};
@@ -55,6 +56,14 @@ impl Default for Options {
             only: Vec::new(),
             shard: Shard::WHOLE,
         }
+    }
+}
+
+impl Options {
+    /// How many runs are to be made, if that is known: those of its own shard.
+    #[must_use]
+    pub fn own_runs(&self) -> Option<u64> {
+        self.runs.map(|runs| self.shard.share(runs))
     }
 }
 
@@ -112,7 +121,7 @@ pub struct Findings {
     pub by_strategy: BTreeMap<Strategy, (u64, u64)>,
     /// The orders of messages that were seen, as hashes: at most [`INTERLEAVINGS_MAX`].
     pub interleavings: BTreeSet<u64>,
-    /// The failures, by their first runs: at most [`GROUPS_MAX`].
+    /// The failures, those first that say the most, then by their first runs: at most [`GROUPS_MAX`].
     pub groups: Vec<Group>,
     /// There were more groups.
     pub more_groups: bool,
@@ -180,7 +189,8 @@ impl Findings {
         }
         for group in other.groups {
             let alike = |known: &&mut Group| {
-                known.failure.what == group.failure.what && known.failure.cause == group.failure.cause
+                known.failure.what == group.failure.what
+                    && known.failure.cause == group.failure.cause
             };
             match self.groups.iter_mut().find(alike) {
                 Some(known) => {
@@ -193,7 +203,7 @@ impl Findings {
                 None => self.groups.push(group),
             }
         }
-        self.groups.sort_by_key(|group| group.run);
+        self.groups.sort_by_key(|group| (group.failure.weight, group.run));
         self.more_groups |= other.more_groups || self.groups.len() > GROUPS_MAX;
         self.groups.truncate(GROUPS_MAX);
     }
@@ -269,7 +279,7 @@ impl Search {
     ) -> Result<(Findings, Over), RunError> {
         let watch = Stopwatch::start();
         let shard = options.shard;
-        let end = options.runs.map_or(u64::MAX, |runs| shard.share(runs));
+        let end = options.own_runs().unwrap_or(u64::MAX);
         let mut findings = Findings::default();
         let mut over = Over::Done;
         let mut failed = None;
@@ -305,6 +315,7 @@ impl Search {
                 true
             },
         );
+        findings.groups.sort_by_key(|group| (group.failure.weight, group.run));
         failed.map_or(Ok((findings, over)), Err)
     }
 
@@ -312,6 +323,30 @@ impl Search {
         let plan = self.plan_of(variation);
         let steering = Steering { pace: Some(variation.pacing.build(&plan)), tape: None };
         trial::run(&plan, steering, Some(interrupt(&self.stop)), Vec::new())
+    }
+
+    /// Makes the first failures of groups small, several at once; `None` for one that could not be had again.
+    /// `tell` is given how many are done. If somebody stops it, they are as small as they are then.
+    #[must_use]
+    pub fn shrink_all(
+        &self,
+        groups: &[Group],
+        origin: &Origin,
+        jobs: usize,
+        mut tell: impl FnMut(usize),
+    ) -> Vec<Option<Shrunk>> {
+        let mut all = Vec::new();
+        let one = |nth: u64| {
+            let group = groups.get(usize::try_from(nth).ok()?)?;
+            let variation = self.variations.of(group.run);
+            shrink::shrink(&self.plan, &variation, &group.failure, origin, &self.stop)
+        };
+        workers::in_order(jobs, groups.len() as u64, one, |_, shrunk| {
+            all.push(shrunk);
+            tell(all.len());
+            true
+        });
+        all
     }
 
     /// The plan of one of its runs.

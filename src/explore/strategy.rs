@@ -124,7 +124,8 @@ impl Variations {
         let turns = self.turns.len() as u64;
         let turn = usize::try_from((index - 1) % turns).unwrap_or(0);
         let strategy = self.turns[turn];
-        let of_turn = |turns: &[Strategy]| turns.iter().filter(|one| **one == strategy).count() as u64;
+        let of_turn =
+            |turns: &[Strategy]| turns.iter().filter(|one| **one == strategy).count() as u64;
         let number = (index - 1) / turns * of_turn(&self.turns) + of_turn(&self.turns[..turn]);
         let mut draw = Draw {
             rng: Rng::new(self.seed).fork(&format!("explore:{}:{number}", strategy.as_str())),
@@ -217,7 +218,9 @@ impl Draw<'_> {
                 }
             }
         }
-        let Some(points_count) = std::num::NonZeroU64::new(points.len() as u64) else { return varied };
+        let Some(points_count) = std::num::NonZeroU64::new(points.len() as u64) else {
+            return varied;
+        };
         let at = usize::try_from(self.number % points_count).unwrap_or(0);
         let (kind, node) = points[at];
         let nth = 1 + self.rng.below(kind.count);
@@ -250,7 +253,9 @@ impl Draw<'_> {
                 self.one(talkers).map(|node| format!("isolate: {}", in_yaml(&node)))
             } else {
                 let pair = self.one(pairs);
-                pair.map(|(one, other)| format!("partition: [{}, {}]", in_yaml(&one), in_yaml(&other)))
+                pair.map(|(one, other)| {
+                    format!("partition: [{}, {}]", in_yaml(&one), in_yaml(&other))
+                })
             };
             let Some(who) = who else { break };
             let lasts = exact(self.length());

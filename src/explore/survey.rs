@@ -86,10 +86,11 @@ impl Survey {
             let (from, to) = (one.message.from, one.message.to);
             let kind = kind::kind(&one.message.summary);
             let ends = (name(from), name(to));
-            let at = *known.entry((ends.0.clone(), ends.1.clone(), kind.clone())).or_insert_with(|| {
-                kinds.push(Kind { from: ends.0.clone(), to: ends.1.clone(), kind, count: 0 });
-                kinds.len() - 1
-            });
+            let at =
+                *known.entry((ends.0.clone(), ends.1.clone(), kind.clone())).or_insert_with(|| {
+                    kinds.push(Kind { from: ends.0.clone(), to: ends.1.clone(), kind, count: 0 });
+                    kinds.len() - 1
+                });
             kinds[at].count += 1;
             if seen.insert((from.min(to), from.max(to))) {
                 talkers.extend([ends.0.clone(), ends.1.clone()]);

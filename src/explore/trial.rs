@@ -95,7 +95,8 @@ impl State {
     }
 
     fn fails(&mut self, failure: Failure) {
-        if self.failures.len() < FAILURES_MAX && !self.failures.iter().any(|f| f.is_like(&failure)) {
+        if self.failures.len() < FAILURES_MAX && !self.failures.iter().any(|f| f.is_like(&failure))
+        {
             self.failures.push(failure);
         }
     }
@@ -113,10 +114,11 @@ impl Observer for Watch {
         match &event.kind {
             EventKind::Message(message) if message.fate.came() => {
                 let order = state.orders.entry(message.to).or_insert(kind::BASIS);
-                *order = kind::hash(&message.summary, kind::fold(*order, u64::from(message.from.0)));
+                *order =
+                    kind::hash(&message.summary, kind::fold(*order, u64::from(message.from.0)));
             }
             EventKind::Step(step) if step.outcome == Outcome::Failed => {
-                state.fails(failure::of_step(&self.plan, step));
+                failure::of_step(&self.plan, step).into_iter().for_each(|failure| state.fails(failure));
             }
             EventKind::Crash { node, text, fault: None } => {
                 state.fails(failure::of_crash(&self.plan, *node, text));

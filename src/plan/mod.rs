@@ -223,9 +223,19 @@ impl Plan {
             })
             .collect();
         plan.declared = Arc::new(faults::Declared::new(scenario.links, scenario.timeline));
-        plan.bind_faults();
         let schedule = scenario.schedule.as_ref();
         plan.schedule = schedule.map(|schedule| Arc::new(Schedule::bind(&plan, schedule)));
+        plan.bind_faults();
+        plan
+    }
+
+    /// The same plan with other decisions in place of chance, or with none.
+    #[must_use]
+    pub fn scheduled(&self, schedule: Option<Schedule>) -> Plan {
+        let mut plan = Plan { schedule: schedule.map(Arc::new), ..self.clone() };
+        if self.declared.is_drawn(self) {
+            plan.bind_faults();
+        }
         plan
     }
 

@@ -32,6 +32,27 @@ impl Schedule {
         listed.copied().unwrap_or_default()
     }
 
+    /// Decides how long a message is under way.
+    pub fn decide(&mut self, from: NodeId, to: NodeId, nth: u64, delay: Duration) {
+        self.delays.entry((from, to)).or_default().insert(nth, delay);
+    }
+
+    /// Decides how long connecting takes there and back.
+    pub fn decide_connect(
+        &mut self,
+        from: NodeId,
+        to: NodeId,
+        nth: u64,
+        halves: [Option<Duration>; 2],
+    ) {
+        self.connects.entry((from, to)).or_default().insert(nth, halves);
+    }
+
+    /// Decides what is drawn.
+    pub fn decide_draws(&mut self, draws: Draws) {
+        self.draws = Arc::new(draws);
+    }
+
     /// What is drawn, by stream.
     #[must_use]
     pub fn draws(&self) -> &Arc<Draws> {

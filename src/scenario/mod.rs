@@ -11,6 +11,7 @@
 //! This layer knows the language and nothing of what runs it. Names are not bound here: whether a
 //! step's server exists is for the plan to say.
 
+mod document;
 mod flow;
 mod form;
 mod invocation;
@@ -31,6 +32,7 @@ mod tree;
 mod yaml;
 
 pub(crate) use form::Beside;
+pub use document::Tree;
 pub(crate) use outline::{Mention, Outline, Role, Section, each_step};
 pub use predicate::Mismatch;
 pub use read::ReadError;

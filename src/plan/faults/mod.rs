@@ -17,6 +17,7 @@ mod links;
 mod network;
 mod rule;
 mod tell;
+mod written;
 
 pub(super) use check::check;
 pub use links::protocol_of;

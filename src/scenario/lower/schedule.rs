@@ -133,7 +133,8 @@ impl Form for ExpectedForm {
             && let Some(number) = scalar.value.as_u64().filter(|number| *number > REPRO_VERSION)
         {
             let by = node.get("looplab").and_then(Node::scalar).map(|by| by.text.as_str());
-            let by = by.map_or_else(|| "a later version of looplab".into(), |by| format!("looplab {by}"));
+            let by = by
+                .map_or_else(|| "a later version of looplab".into(), |by| format!("looplab {by}"));
             let what = format!("this repro is written in version {number} of the form");
             let error = Diagnostic::new(what, reading.head(place.span))
                 .label(format!("this program reads version {REPRO_VERSION}"));
