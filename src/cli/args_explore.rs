@@ -161,7 +161,7 @@ pub struct DiffArgs {
     #[arg(value_name = "B", value_hint = ValueHint::AnyPath)]
     pub other: PathBuf,
     /// How many lines to show from the first difference on
-    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, value_name = "N", default_value_t = 40, value_parser = clap::value_parser!(u32).range(1..=2_000))]
     pub lines: u32,
     /// How it looks.
     #[command(flatten)]

@@ -7,13 +7,14 @@ use std::sync::Arc;
 use super::args_explore::ExploreArgs;
 use super::atomic;
 use super::exit::{Exit, Failure};
+use super::explore_futures;
 use super::explore_progress::Progress;
 use super::explore_report::{self, Written};
 use super::explore_shard;
 use super::folder;
+use super::logging;
 use super::screen;
 use super::signals::Stop;
-use super::logging;
 use crate::explore::{
     Findings, Group, Options, Origin, Over, ReproError, Search, Shard, Shrunk, Strategy, repro,
 };
@@ -34,6 +35,9 @@ pub(super) fn run(args: &ExploreArgs) -> Result<Exit, Failure> {
     let plan = read(file, args.seed)?;
     let stop = Stop::on_signals();
     stop.listens();
+    if args.from.is_some() || args.point_of_no_return {
+        return explore_futures::run(args, &plan, &stop, jobs(args));
+    }
     let options = options(args);
     let failed = |error: RunError| super::run::machine_said_no(&error, &plan);
     let search = Search::new(&plan, &options.strategies, stop.token()).map_err(failed)?;
@@ -66,7 +70,8 @@ fn merge(args: &ExploreArgs) -> Result<Exit, Failure> {
     };
     let failed = |error: RunError| super::run::machine_said_no(&error, &plan);
     let search = Search::new(&plan, &options.strategies, stop.token()).map_err(failed)?;
-    let told = Told { args, file: &file, plan: &plan, search: &search, options: &options, stop: &stop };
+    let told =
+        Told { args, file: &file, plan: &plan, search: &search, options: &options, stop: &stop };
     told.tell(&merged.findings, merged.over)
 }
 
@@ -111,7 +116,8 @@ struct Told<'a> {
 impl Told<'_> {
     fn tell(&self, findings: &Findings, over: Over) -> Result<Exit, Failure> {
         let style = screen::style(self.args.look);
-        let report = explore_report::Report { plan: self.plan, options: self.options, findings, over };
+        let report =
+            explore_report::Report { plan: self.plan, options: self.options, findings, over };
         if !self.args.json {
             screen::print(&report.head(style))?;
         }
@@ -144,7 +150,9 @@ impl Told<'_> {
         });
         progress.end();
         let numbered = (1..).zip(groups.iter().zip(shrunk));
-        numbered.map(|(number, (group, shrunk))| self.write(number, group, shrunk, &origin)).collect()
+        numbered
+            .map(|(number, (group, shrunk))| self.write(number, group, shrunk, &origin))
+            .collect()
     }
 
     fn write(
@@ -159,9 +167,11 @@ impl Told<'_> {
         let called = path.display().to_string();
         let text = repro(&shrunk, origin, &called).map_err(|error| self.no_repro(error))?;
         if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-            fs::create_dir_all(folder).map_err(|error| Failure::io("make the folder", folder, &error))?;
+            fs::create_dir_all(folder)
+                .map_err(|error| Failure::io("make the folder", folder, &error))?;
         }
-        atomic::write(&path, text.as_bytes()).map_err(|error| Failure::io("write", &path, &error))?;
+        atomic::write(&path, text.as_bytes())
+            .map_err(|error| Failure::io("write", &path, &error))?;
         Ok(Some(Written { path, shrunk }))
     }
 

@@ -42,10 +42,14 @@ impl Progress {
             || "nothing failed".to_owned(),
             |best| {
                 let what = &best.failure.what;
-                format!("{} failed, best: {what} in {} messages", grouped(findings.failed), best.messages)
+                format!(
+                    "{} failed, best: {what} in {} messages",
+                    grouped(findings.failed),
+                    best.messages
+                )
             },
         );
-        self.draw(format!(
+        self.draw(&format!(
             "{}{of} runs, {}/s, {} interleavings, {} faults bit, {best}",
             grouped(findings.runs),
             grouped(per_second(findings.runs, now)),
@@ -62,15 +66,15 @@ impl Progress {
 
     /// A failure more was made small.
     pub(super) fn shrink(&mut self, done: usize, of: usize) {
-        self.draw(format!("made {done} of {of} failures small"));
+        self.draw(&format!("made {done} of {of} failures small"));
     }
 
     /// A word on anything else.
-    pub(super) fn say(&mut self, text: String) {
+    pub(super) fn say(&mut self, text: &str) {
         self.draw(text);
     }
 
-    fn draw(&self, text: String) {
+    fn draw(&self, text: &str) {
         if self.terminal {
             screen::complain(&format!("\r\x1b[2K{text}"));
         }

@@ -121,7 +121,10 @@ impl Report<'_> {
             None => "run 0: the scenario as it is".to_owned(),
         };
         let runs = counted(group.count, "run");
-        text.push_str(&format!("     in {runs}, first by {way}, {}\n", counted(group.messages, "message")));
+        text.push_str(&format!(
+            "     in {runs}, first by {way}, {}\n",
+            counted(group.messages, "message")
+        ));
         match written {
             None => {}
             Some(None) => {

@@ -98,7 +98,8 @@ pub(super) fn is_of(merged: &Merged, plan: &Plan, file: &Path) -> Result<(), Fai
         return Ok(());
     }
     let what = format!("{} is not what these shards were made of", file.display());
-    Err(Failure::wrong(what).help("it has changed since, or is another scenario; name the right one before --merge"))
+    Err(Failure::wrong(what)
+        .help("it has changed since, or is another scenario; name the right one before --merge"))
 }
 
 /// Reads shards, files or folders of them, and puts them together.
@@ -131,7 +132,8 @@ pub(super) fn read(paths: &[PathBuf]) -> Result<Merged, Failure> {
             Some((all, known, seen)) => {
                 if *known != key {
                     let what = format!("{} is a part of another search", path.display());
-                    return Err(Failure::wrong(what).help("file, seed, runs, strategies and checks must be the same"));
+                    return Err(Failure::wrong(what)
+                        .help("file, seed, runs, strategies and checks must be the same"));
                 }
                 if !seen.insert(index) {
                     let what = format!("{} is there twice", path.display());
@@ -187,7 +189,11 @@ fn part(told: &Value) -> Option<Merged> {
                 what: text(&value["what"])?,
                 cause: text(&value["cause"])?,
                 says: text(&value["says"])?,
-                operations: value["operations"].as_array()?.iter().filter_map(Value::as_u64).collect(),
+                operations: value["operations"]
+                    .as_array()?
+                    .iter()
+                    .filter_map(Value::as_u64)
+                    .collect(),
                 check: value["check"].as_u64().and_then(|check| usize::try_from(check).ok()),
                 weight: Weight::ALL.iter().find(|(_, word)| value["weight"] == *word)?.0,
             },
@@ -200,7 +206,9 @@ fn part(told: &Value) -> Option<Merged> {
     let ways: Option<BTreeMap<Strategy, (u64, u64)>> = told["ways"]
         .as_object()?
         .iter()
-        .map(|(word, counts)| Some((Strategy::named(word)?, (counts[0].as_u64()?, counts[1].as_u64()?))))
+        .map(|(word, counts)| {
+            Some((Strategy::named(word)?, (counts[0].as_u64()?, counts[1].as_u64()?)))
+        })
         .collect();
     let hashes = told["interleavings"].as_array()?.iter();
     let hashes = hashes.map(|hash| u64::from_str_radix(hash.as_str()?, 16).ok());
@@ -209,7 +217,9 @@ fn part(told: &Value) -> Option<Merged> {
     Some(Merged {
         file: text(&told["file"])?,
         seed: told["seed"].as_u64()?,
-        strategies: strategies.map(|word| Strategy::named(word.as_str()?)).collect::<Option<_>>()?,
+        strategies: strategies
+            .map(|word| Strategy::named(word.as_str()?))
+            .collect::<Option<_>>()?,
         runs: told["of"].as_u64(),
         digest: text(&told["digest"])?,
         over: Over::Done,

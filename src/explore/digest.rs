@@ -5,7 +5,6 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::base::Span;
 use crate::plan::Plan;
 use crate::trace::{Event, EventKind, Observer, write_event};
 
@@ -49,7 +48,7 @@ impl Observer for Digest {
         match &event.kind {
             EventKind::Check { .. } | EventKind::End { .. } => return,
             EventKind::Step(_) | EventKind::Fault(_) | EventKind::Load(_) => {
-                write_event(&without_places(event), names, line);
+                write_event(&event.without_places(), names, line);
             }
             _ => write_event(event, names, line),
         }
@@ -57,18 +56,4 @@ impl Observer for Digest {
             *hash = (*hash ^ u64::from(*byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
     }
-}
-
-fn without_places(event: &Event) -> Event {
-    let mut event = event.clone();
-    match &mut event.kind {
-        EventKind::Step(step) => {
-            step.span = Span::default();
-            step.failures.iter_mut().for_each(|(span, _)| *span = Span::default());
-        }
-        EventKind::Fault(fault) => fault.span = None,
-        EventKind::Load(load) => load.span = Span::default(),
-        _ => {}
-    }
-    event
 }

@@ -115,11 +115,10 @@ pub(super) fn of_step(plan: &Plan, step: &StepEvent) -> Option<Failure> {
         let (start, end) = (span.start as usize, span.end as usize);
         plan.source.text().get(start..end).unwrap_or_default().lines().next().unwrap_or_default()
     };
-    let why = match (&step.error, step.failures.first()) {
-        (Some(error), _) => error.clone(),
-        (None, Some((span, _))) if *span != step.span => place(*span).to_owned(),
-        (None, Some((_, text))) => text.clone(),
-        (None, None) => String::new(),
+    let why = match step.failures.first() {
+        Some((span, _)) if *span != step.span => place(*span),
+        Some((_, text)) => text,
+        None => "",
     };
     let said: Vec<&str> = step.failures.iter().map(|(_, text)| text.as_str()).collect();
     let said = match (said.is_empty(), &step.error) {
@@ -127,10 +126,14 @@ pub(super) fn of_step(plan: &Plan, step: &StepEvent) -> Option<Failure> {
         (true, Some(error)) => error.clone(),
         (true, None) => "failed".to_owned(),
     };
-    let weight = if step.error.is_some() { Weight::Error } else { Weight::Unexpected };
+    // Which of its operations was the first to meet what is down says nothing about why it is.
+    let (weight, cause) = match &step.error {
+        Some(error) => (Weight::Error, error.split(':').next().unwrap_or_default().to_owned()),
+        None => (Weight::Unexpected, format!("{}: {}", step.summary, normal(why))),
+    };
     Some(Failure {
         what: format!("step of {client}"),
-        cause: without_numbers(&format!("{}: {}", step.summary, normal(&why))),
+        cause: without_numbers(&cause),
         says: format!("{name}, {}: {said}", step.summary),
         operations: Vec::new(),
         check: None,

@@ -14,8 +14,10 @@
 
 mod digest;
 mod failure;
+mod futures;
 mod kind;
 mod pace;
+mod replay;
 mod repro;
 mod search;
 mod shrink;
@@ -26,6 +28,8 @@ mod workers;
 
 pub use digest::Digest;
 pub use failure::{Failure, Weight};
+pub use futures::{Asked, Futures, futures, point_of_no_return};
+pub use replay::{Replayed, replay};
 pub use repro::{ReproError, repro};
 pub use search::{Findings, GROUPS_MAX, Group, INTERLEAVINGS_MAX, Options, Over, Search, Shard};
 pub use shrink::{CANDIDATES_MAX, Origin, Shrunk};

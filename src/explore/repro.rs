@@ -22,13 +22,14 @@ pub fn repro(shrunk: &Shrunk, origin: &Origin, called: &str) -> Result<String, R
     let mut tree = shrunk.scenario.clone();
     // The one place that makes a file of its own of what lies beside it would be here, for scripts.
     let text = tree.to_yaml();
-    let overrides = Overrides { clock: Some(World::Virtual), searches: true, ..Overrides::default() };
+    let overrides =
+        Overrides { clock: Some(World::Virtual), searches: true, ..Overrides::default() };
     let plan = Plan::parse(called, text.as_bytes(), origin.folder.as_deref(), overrides);
     let plan = Arc::new(plan.map_err(ReproError::Wrong)?);
     let digest = Digest::new(&plan);
     let watches: Vec<Box<dyn Observer>> = vec![Box::new(digest.clone())];
-    let trial =
-        trial::run(&plan, Steering::default(), None, watches).map_err(ReproError::Run)?;
+    let trial = trial::run(&plan, Steering::default(), None, watches)
+        .map_err(|error| ReproError::Run(Box::new(error)))?;
     let failure = trial.like(&shrunk.failure).unwrap_or(&shrunk.failure);
     tree.set("expected", expected(failure, trial.messages, &digest.text()));
     Ok(format!("# looplab replay {called}\n{}", tree.to_yaml()))
@@ -41,7 +42,7 @@ pub enum ReproError {
     /// It is no scenario.
     Wrong(Diagnostics),
     /// It cannot be run.
-    Run(RunError),
+    Run(Box<RunError>),
 }
 
 fn expected(failure: &Failure, messages: u64, digest: &str) -> Tree {

@@ -261,7 +261,7 @@ impl Search {
         let collector = Collector::new();
         let watches: Vec<Box<dyn Observer>> = vec![Box::new(collector.clone())];
         let first = Variations::first(plan.seed);
-        let steering = Steering { pace: Some(first.pacing.build(&plan)), tape: None };
+        let steering = Steering { pace: Some(first.pacing.build(&plan)), ..Steering::default() };
         trial::run(&plan, steering, Some(interrupt(&stop)), watches)?;
         let survey = Arc::new(Survey::of(&plan, &collector.take()));
         let variations = Variations::new(plan.seed, strategies, survey);
@@ -321,7 +321,8 @@ impl Search {
 
     fn trial(&self, variation: &Variation) -> Result<Trial, RunError> {
         let plan = self.plan_of(variation);
-        let steering = Steering { pace: Some(variation.pacing.build(&plan)), tape: None };
+        let steering =
+            Steering { pace: Some(variation.pacing.build(&plan)), ..Steering::default() };
         trial::run(&plan, steering, Some(interrupt(&self.stop)), Vec::new())
     }
 

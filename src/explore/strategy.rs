@@ -241,6 +241,7 @@ impl Draw<'_> {
 
     /// Some nodes are cut off one by one, each for a time of its own.
     fn partitions(&mut self, varied: Variation) -> Variation {
+        let pacing = self.beside();
         let talkers = &self.survey.talkers;
         let pairs = &self.survey.pairs;
         let mut at = self.within();
@@ -265,7 +266,7 @@ impl Draw<'_> {
             ));
             at += self.within() / 10;
         }
-        Variation { moments, pacing: self.beside(), ..varied }
+        Variation { moments, pacing, ..varied }
     }
 
     /// A server's clock is wrong from the beginning.

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::base::NodeId;
+use crate::base::{NodeId, Time};
 use crate::check::Checker;
 use crate::plan::Plan;
 use crate::run::{self, Hooks, Interrupt, RunError, Steering};
@@ -22,6 +23,8 @@ pub struct Trial {
     pub failures: Vec<Failure>,
     /// How many messages were sent.
     pub messages: u64,
+    /// How long it took, on its own clock.
+    pub lasted: Duration,
     /// A hash of the order in which each node was reached by messages of which kinds, from whom.
     pub interleaving: u64,
     /// How many faults touched something.
@@ -66,6 +69,7 @@ pub(super) fn run(
     Ok(Trial {
         failures,
         messages: recorder.numbered(),
+        lasted: ended.at.since(Time::ZERO),
         interleaving: state.hash(),
         bit: state.bit,
         interrupted: ended.interrupted,
@@ -118,7 +122,9 @@ impl Observer for Watch {
                     kind::hash(&message.summary, kind::fold(*order, u64::from(message.from.0)));
             }
             EventKind::Step(step) if step.outcome == Outcome::Failed => {
-                failure::of_step(&self.plan, step).into_iter().for_each(|failure| state.fails(failure));
+                failure::of_step(&self.plan, step)
+                    .into_iter()
+                    .for_each(|failure| state.fails(failure));
             }
             EventKind::Crash { node, text, fault: None } => {
                 state.fails(failure::of_crash(&self.plan, *node, text));

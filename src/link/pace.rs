@@ -152,6 +152,8 @@ pub struct Steering {
     pub pace: Option<Arc<dyn Pace>>,
     /// What all else draws.
     pub tape: Option<Tape>,
+    /// The seed of what the tape leaves to chance; by default the plan's.
+    pub seed: Option<u64>,
 }
 
 /// The seed of a run in which a schedule decides: whatever seed its plan has changes nothing.
@@ -164,15 +166,16 @@ impl Steering {
         let Some(schedule) = &plan.schedule else { return self };
         let own = || Tape::deciding(schedule.draws().clone(), false);
         let tape = Some(self.tape.unwrap_or_else(own));
-        Steering { pace: self.pace.or_else(|| Pacing::of(plan)), tape }
+        Steering { pace: self.pace.or_else(|| Pacing::of(plan)), tape, seed: self.seed }
     }
 
     /// The root of all chance but that of latencies.
     #[must_use]
     pub fn chance(&self, plan: &Plan) -> Rng {
+        let seed = self.seed.unwrap_or_else(|| seed_of(plan));
         match &self.tape {
-            Some(tape) => Rng::tracked(seed_of(plan), tape),
-            None => Rng::new(seed_of(plan)),
+            Some(tape) => Rng::tracked(seed, tape),
+            None => Rng::new(seed),
         }
     }
 }

@@ -10,11 +10,14 @@ use crate::base::tape::{Draws, bits};
 use crate::base::{Diagnostic, Located, NodeId};
 use crate::scenario::model::{self, Scenario, World};
 
+/// How long the two halves of connecting take, as far as that is decided.
+type Halves = [Option<Duration>; 2];
+
 /// Decisions in place of chance.
 #[derive(Debug, Clone, Default)]
 pub struct Schedule {
     delays: BTreeMap<(NodeId, NodeId), BTreeMap<u64, Duration>>,
-    connects: BTreeMap<(NodeId, NodeId), BTreeMap<u64, [Option<Duration>; 2]>>,
+    connects: BTreeMap<(NodeId, NodeId), BTreeMap<u64, Halves>>,
     draws: Arc<Draws>,
 }
 

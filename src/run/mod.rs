@@ -251,7 +251,7 @@ pub fn run(plan: &Arc<Plan>, recorder: &Recorder, mut hooks: Hooks) -> Result<En
         World::Virtual => {
             let ports = Rng::new(seed_of(&plan)).fork("ports");
             let ended = block_on_virtual(ports, move |net, clock| {
-                world::World::new(plan, recorder, net, clock, steering).run(hooks)
+                world::World::new(plan, recorder, net, clock, &steering).run(hooks)
             });
             ended.unwrap_or_else(|deadlock| {
                 let failure = Some(format!("the run came to a stop: {deadlock:?}"));
@@ -261,7 +261,7 @@ pub fn run(plan: &Arc<Plan>, recorder: &Recorder, mut hooks: Hooks) -> Result<En
         World::Real => {
             let threads = std::thread::available_parallelism().map_or(2, usize::from);
             block_on_real(threads, move |net, clock| {
-                world::World::new(plan, recorder, net, clock, steering).run(hooks)
+                world::World::new(plan, recorder, net, clock, &steering).run(hooks)
             })
             .map_err(RunError::Runtime)?
         }

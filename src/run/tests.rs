@@ -73,7 +73,7 @@ fn a_panic_in_a_server_is_a_failed_run_that_names_the_server() {
     let run = block_on_virtual(Rng::new(1), move |net, clock| {
         let node = plan.nodes[0].id;
         let world =
-            world::World::new(plan, recorder, net, clock.clone(), super::Steering::default());
+            world::World::new(plan, recorder, net, clock.clone(), &super::Steering::default());
         let tasks = world.server_tasks();
         tasks.spawn(node, async move {
             clock.sleep(Duration::from_millis(5)).await;

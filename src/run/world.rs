@@ -57,10 +57,10 @@ impl World {
         recorder: Recorder,
         net: Net,
         clock: Clock,
-        steering: Steering,
+        steering: &Steering,
     ) -> World {
         let (there, now, told) = (net.clone(), clock.clone(), recorder.clone());
-        let links = Links::steered(plan.clone(), there, now, told, &steering);
+        let links = Links::steered(plan.clone(), there, now, told, steering);
         let (servers, clients) = (Tasks::default(), Tasks::default());
         let tasks = (servers.clone(), clients.clone());
         let nodes = Nodes::new(plan.clone(), clock.clone(), recorder.clone(), links.clone(), tasks);

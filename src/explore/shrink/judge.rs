@@ -33,6 +33,7 @@ pub(super) struct Judge {
 }
 
 /// What a run showed.
+#[derive(Clone)]
 pub(super) struct Shown {
     pub(super) trial: Trial,
     /// The messages by sender and receiver, in the order of sending.
@@ -58,11 +59,16 @@ impl Judge {
     }
 
     /// What happens if chance decides, and what that was.
-    pub(super) fn drawn(&mut self, plan: &Plan, seed: u64, pacing: &Pacing) -> Option<(Shown, Script)> {
+    pub(super) fn drawn(
+        &mut self,
+        plan: &Plan,
+        seed: u64,
+        pacing: &Pacing,
+    ) -> Option<(Shown, Script)> {
         let plan = Arc::new(plan.scheduled(None).with_seed(seed));
         let (tape, recorded) = (Tape::recording(), Recorded::new(pacing.build(&plan)));
         let pace = Some(Arc::new(recorded.clone()) as Arc<dyn crate::run::Pace>);
-        let shown = self.run(&plan, Steering { pace, tape: Some(tape.clone()) })?;
+        let shown = self.run(&plan, Steering { pace, tape: Some(tape.clone()), seed: None })?;
         let mut draws = tape.draws();
         draws.extend(plan.majority_draws());
         Some((shown, Script::of(&plan, &recorded.take(), draws)))
@@ -98,7 +104,8 @@ impl Judge {
         let mut calm = tree.clone();
         if let Some(Tree::List(moments)) = calm.get_mut("timeline") {
             let is_ours = |moment: &Tree| {
-                let name = moment.get("fault").and_then(|fault| fault.get("name")).and_then(Tree::scalar);
+                let name =
+                    moment.get("fault").and_then(|fault| fault.get("name")).and_then(Tree::scalar);
                 name.is_some_and(|name| name.starts_with(OURS))
             };
             moments.retain(|moment| !is_ours(moment));

@@ -48,6 +48,12 @@ const ROUNDS_MAX: usize = 8;
 /// How often chance is asked for another script where the old one does not do.
 const CHANCES: u64 = 6;
 
+/// The most messages that are held up one by one.
+const HELD_UP_MAX: usize = 100;
+
+/// How often chance is asked for decisions by which the smallest scenario has fewer messages.
+const SHORTER_CHANCES: u64 = 40;
+
 /// A failing run that is as small as could be had.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Shrunk {
@@ -91,7 +97,7 @@ pub(super) fn shrink(
     let shown = judge.decided(&judge.plan(&tree)?, &script)?;
     shown.trial.like(&target)?;
     let guarded = !judge.fails_anyhow(&tree, &target);
-    let mut shrinker = Shrinker { judge, target, guarded, tree, script, shown };
+    let mut shrinker = Shrinker { judge, target, guarded, tree, script, shown, is_polished: false };
     shrinker.all();
     shrinker.finish(first)
 }
@@ -127,6 +133,8 @@ struct Shrinker {
     tree: Tree,
     script: Script,
     shown: Shown,
+    /// From now on no candidate may have more messages.
+    is_polished: bool,
 }
 
 /// How hard it is tried to let a candidate fail.
@@ -161,6 +169,11 @@ impl Shrinker {
                 break;
             }
         }
+        self.is_polished = true;
+        self.shorter();
+        self.held_up();
+        self.pass(parts::steps, Effort::Plain);
+        self.fewer();
         self.single_names();
         self.durations();
         self.round();
@@ -180,7 +193,8 @@ impl Shrinker {
             let behind = ["looplab", "name", "about"];
             if let Some(at) = entries.iter().position(|(key, _)| key == "clock") {
                 let clock = entries.remove(at);
-                let place = entries.iter().take_while(|(key, _)| behind.contains(&key.as_str())).count();
+                let place =
+                    entries.iter().take_while(|(key, _)| behind.contains(&key.as_str())).count();
                 entries.insert(place, clock);
             }
         }
@@ -222,7 +236,43 @@ impl Shrinker {
                 return self.take(tree, moved, shown);
             }
         }
+        // What the search let loose at a time may come too late for a scenario that is over sooner.
+        for quarters in [0, 1, 2, 3] {
+            if let Some(sooner) = sooner(&tree, quarters)
+                && let Some(plan) = self.judge.plan(&sooner)
+                && let Some(shown) = self.judge.decided(&plan, &script)
+                && self.is_it(&shown)
+            {
+                return self.take(sooner, script, shown);
+            }
+        }
         self.by_chance(tree, &plan)
+    }
+
+    /// Looks for decisions by which the same scenario fails with fewer messages.
+    fn shorter(&mut self) {
+        let Some(plan) = self.judge.plan(&self.tree) else { return };
+        for chance in 0..SHORTER_CHANCES {
+            if self.is_over() {
+                return;
+            }
+            let seed = Rng::new(chance).fork("shorter").next_u64();
+            let Some((shown, script)) = self.judge.drawn(&plan, seed, &Pacing::Wild(seed)) else {
+                return;
+            };
+            if !self.is_it(&shown) || shown.trial.messages >= self.shown.trial.messages {
+                continue;
+            }
+            let Some(shown) = self.judge.decided(&plan, &script) else { return };
+            if self.is_it(&shown) {
+                let before = (self.tree.clone(), self.script.clone(), self.shown.clone());
+                self.take(self.tree.clone(), script, shown);
+                self.decisions();
+                if self.shown.trial.messages >= before.2.trial.messages {
+                    (self.tree, self.script, self.shown) = before;
+                }
+            }
+        }
     }
 
     /// Asks chance for a script by which a candidate fails.
@@ -247,6 +297,9 @@ impl Shrinker {
 
     /// True if what is wanted fails, and for the same cause or for one that is told more shortly.
     fn is_it(&self, shown: &Shown) -> bool {
+        if self.is_polished && shown.trial.messages > self.shown.trial.messages {
+            return false;
+        }
         shown.trial.like(&self.target).is_some_and(|failure| {
             failure.cause == self.target.cause || failure.cause.len() < self.target.cause.len()
         })
@@ -307,6 +360,47 @@ impl Shrinker {
         });
     }
 
+    /// Holds messages up one by one, where the same fails with fewer of them then: whoever waits for a lock does
+    /// not ask for it while its first question is under way.
+    fn held_up(&mut self) {
+        let mut places: Vec<(Link, u64)> = Vec::new();
+        for (link, messages) in &self.shown.told {
+            places.extend((1..=messages.len() as u64).map(|nth| (link.clone(), nth)));
+        }
+        places.truncate(HELD_UP_MAX);
+        for place in places {
+            for quarters in [1, 2, 4] {
+                if self.script.delays.contains_key(&place) {
+                    break;
+                }
+                let mut script = self.script.clone();
+                let delay = self.shown.trial.lasted * quarters / 4;
+                script.delays.insert(place.clone(), delay);
+                let most = self.shown.trial.messages;
+                let Some(plan) = self.judge.plan(&self.tree) else { return };
+                let Some(shown) = self.judge.decided(&plan, &script) else { return };
+                if self.is_it(&shown) && shown.trial.messages < most && !self.is_over() {
+                    self.take(self.tree.clone(), script, shown);
+                }
+            }
+        }
+    }
+
+    /// Has fewer messages wait for longer.
+    fn fewer(&mut self) {
+        for decision in self.script.decisions() {
+            if self.script.delays.len() < 2 || !matches!(decision, Decision::Delay(..)) {
+                continue;
+            }
+            let rest = self.script.without([&decision].into_iter());
+            for times in [2, 5] {
+                if self.attempt_with(self.tree.clone(), rest.longer(times), Effort::Plain) {
+                    break;
+                }
+            }
+        }
+    }
+
     /// Takes away what can go of the instances of clients.
     fn instances(&mut self) {
         for (name, count) in counts(&self.tree) {
@@ -319,7 +413,9 @@ impl Shrinker {
                 }
                 let tree = with_count(&base, &name, kept.len());
                 let renamed = |old: &str| {
-                    let Some(number) = old.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.')) else {
+                    let Some(number) =
+                        old.strip_prefix(&name).and_then(|rest| rest.strip_prefix('.'))
+                    else {
                         return Some(old.to_owned());
                     };
                     let at = number.parse::<usize>().ok()?.checked_sub(1)?;
@@ -336,15 +432,15 @@ impl Shrinker {
     /// Lets loops go round less often.
     fn repetitions(&mut self) {
         for path in parts::steps(&self.tree) {
-            let times = |tree: &Tree| {
-                parts::at(tree, &path)?.get("repeat")?.scalar()?.parse::<u64>().ok()
-            };
+            let times =
+                |tree: &Tree| parts::at(tree, &path)?.get("repeat")?.scalar()?.parse::<u64>().ok();
             while let Some(now) = times(&self.tree).filter(|times| *times > 1) {
                 let smaller = [1, now / 2, now - 1];
-                let took = smaller.into_iter().filter(|fewer| (1..now).contains(fewer)).any(|fewer| {
-                    let tree = changed(&self.tree, &path, "repeat", &Tree::number(fewer));
-                    self.attempt(tree, Effort::All)
-                });
+                let took =
+                    smaller.into_iter().filter(|fewer| (1..now).contains(fewer)).any(|fewer| {
+                        let tree = changed(&self.tree, &path, "repeat", &Tree::number(fewer));
+                        self.attempt(tree, Effort::All)
+                    });
                 if !took {
                     break;
                 }
@@ -423,10 +519,29 @@ fn renamed_told(
     told: &BTreeMap<Link, Vec<String>>,
     name: &dyn Fn(&str) -> Option<String>,
 ) -> BTreeMap<Link, Vec<String>> {
-    let renamed = told.iter().filter_map(|((from, to), messages)| {
-        Some(((name(from)?, name(to)?), messages.clone()))
-    });
+    let renamed = told
+        .iter()
+        .filter_map(|((from, to), messages)| Some(((name(from)?, name(to)?), messages.clone())));
     renamed.collect()
+}
+
+/// The scenario with the faults that a search let loose at so many quarters of their times; `None` if there are
+/// none.
+fn sooner(tree: &Tree, quarters: u32) -> Option<Tree> {
+    let mut tree = tree.clone();
+    let Some(Tree::List(moments)) = tree.get_mut("timeline") else { return None };
+    let mut some = false;
+    for moment in moments {
+        let name = moment.get("fault").and_then(|fault| fault.get("name")).and_then(Tree::scalar);
+        let is_ours = name.is_some_and(|name| name.starts_with(judge::OURS));
+        let Some(at) = moment.get("at").and_then(Tree::scalar).filter(|_| is_ours) else {
+            continue;
+        };
+        let Ok(at) = units::duration(at) else { continue };
+        some = true;
+        moment.set("at", Tree::text(exact(at * quarters / 4)));
+    }
+    some.then_some(tree)
 }
 
 /// The tree with another value under a key of what stands at a path.

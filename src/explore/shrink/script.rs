@@ -146,7 +146,9 @@ impl Script {
                     }
                 }
                 Decision::Draw(stream, at) => {
-                    if let Some(draw) = script.draws.get_mut(stream).and_then(|draws| draws.get_mut(*at)) {
+                    if let Some(draw) =
+                        script.draws.get_mut(stream).and_then(|draws| draws.get_mut(*at))
+                    {
                         *draw = 0.5;
                     }
                 }
@@ -172,11 +174,22 @@ impl Script {
                 script.connects.entry((link.clone(), *nth)).or_default()[*half] = Some(delay);
             }
             (Decision::Draw(stream, at), Rounded::Draw(draw)) => {
-                if let Some(place) = script.draws.get_mut(stream).and_then(|draws| draws.get_mut(*at)) {
+                if let Some(place) =
+                    script.draws.get_mut(stream).and_then(|draws| draws.get_mut(*at))
+                {
                     *place = draw;
                 }
             }
             _ => {}
+        }
+        script
+    }
+
+    /// The same with delays so many times as long, at most a minute.
+    pub(super) fn longer(&self, times: u32) -> Script {
+        let mut script = self.clone();
+        for delay in script.delays.values_mut() {
+            *delay = delay.saturating_mul(times).min(Duration::from_secs(60)).max(*delay);
         }
         script
     }
@@ -198,7 +211,11 @@ impl Script {
                 let rounded = [10.0, 100.0, 1000.0].map(|scale| (draw * scale).round() / scale);
                 let shorter = |rounded: &f64| *rounded < 1.0 && rounded.to_bits() != draw.to_bits();
                 let plain: Vec<f64> = rounded.into_iter().filter(shorter).collect();
-                if draw.to_string().len() <= 4 { Vec::new() } else { plain.into_iter().map(Rounded::Draw).collect() }
+                if draw.to_string().len() <= 4 {
+                    Vec::new()
+                } else {
+                    plain.into_iter().map(Rounded::Draw).collect()
+                }
             }
         }
     }
@@ -215,9 +232,17 @@ impl Script {
             Some(format!("client:{}{}", name(&rest[..end])?, &rest[end..]))
         };
         Script {
-            delays: delays.filter_map(|((at, nth), delay)| Some(((link(at)?, *nth), *delay))).collect(),
-            connects: connects.filter_map(|((at, nth), halves)| Some(((link(at)?, *nth), *halves))).collect(),
-            draws: self.draws.iter().filter_map(|(name, draws)| Some((stream(name)?, draws.clone()))).collect(),
+            delays: delays
+                .filter_map(|((at, nth), delay)| Some(((link(at)?, *nth), *delay)))
+                .collect(),
+            connects: connects
+                .filter_map(|((at, nth), halves)| Some(((link(at)?, *nth), *halves)))
+                .collect(),
+            draws: self
+                .draws
+                .iter()
+                .filter_map(|(name, draws)| Some((stream(name)?, draws.clone())))
+                .collect(),
         }
     }
 }

@@ -80,12 +80,17 @@ fn used(step: &Tree, flows: &Tree) -> Option<Vec<Tree>> {
     for (name, value) in with {
         match value.scalar() {
             Some(_) => given.push((name.as_str(), value.clone())),
-            None => out.push(Tree::Map(vec![("set".into(), Tree::Map(vec![(name.clone(), value.clone())]))])),
+            None => out.push(Tree::Map(vec![(
+                "set".into(),
+                Tree::Map(vec![(name.clone(), value.clone())]),
+            )])),
         }
     }
-    out.extend(steps.into_iter().map(|step| {
-        given.iter().fold(step, |step, (name, value)| substituted(step, name, value))
-    }));
+    out.extend(
+        steps.into_iter().map(|step| {
+            given.iter().fold(step, |step, (name, value)| substituted(step, name, value))
+        }),
+    );
     Some(out)
 }
 
