@@ -240,8 +240,8 @@ impl Draw<'_> {
     }
 
     /// Some nodes are cut off one by one, each for a time of its own.
-    fn partitions(&mut self, varied: Variation) -> Variation {
-        let pacing = self.beside();
+    fn partitions(&mut self, mut varied: Variation) -> Variation {
+        varied.pacing = self.beside();
         let talkers = &self.survey.talkers;
         let pairs = &self.survey.pairs;
         let mut at = self.within();
@@ -266,7 +266,8 @@ impl Draw<'_> {
             ));
             at += self.within() / 10;
         }
-        Variation { moments, pacing, ..varied }
+        varied.moments = moments;
+        varied
     }
 
     /// A server's clock is wrong from the beginning.

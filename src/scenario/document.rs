@@ -328,7 +328,7 @@ fn literal(text: &str) -> Option<(&'static str, Vec<&str>)> {
     let sound = |line: &&str| line.is_empty() || !line.trim().is_empty();
     let begins = lines.first().is_some_and(|first| !first.is_empty() && !first.starts_with(' '));
     let ends = lines.last().is_some_and(|last| !last.is_empty());
-    if !text.chars().all(plain) || !lines.iter().all(|line| sound(line)) || !begins || !ends {
+    if !text.chars().all(plain) || !lines.iter().all(sound) || !begins || !ends {
         return None;
     }
     Some((if body.len() == text.len() { "|-" } else { "|" }, lines))
