@@ -86,7 +86,9 @@ pub(super) fn write(folder: &Path, made: &Made<'_>, findings: &Findings) -> Resu
 
 /// A digest of the scenario's text, by which parts are known to be of one.
 fn digest(plan: &Plan) -> String {
-    let hash = plan.source.text().bytes().fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
+    let scripts = plan.scripts().iter().map(|(_, text)| text);
+    let bytes = std::iter::once(plan.source.text()).chain(scripts).flat_map(str::bytes);
+    let hash = bytes.fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
         (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
     });
     format!("{hash:016x}")

@@ -20,7 +20,6 @@ use super::trial;
 /// If it cannot be read back or run, which would be a mistake of this program.
 pub fn repro(shrunk: &Shrunk, origin: &Origin, called: &str) -> Result<String, ReproError> {
     let mut tree = shrunk.scenario.clone();
-    // The one place that makes a file of its own of what lies beside it would be here, for scripts.
     let text = tree.to_yaml();
     let overrides =
         Overrides { clock: Some(World::Virtual), searches: true, ..Overrides::default() };

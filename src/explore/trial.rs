@@ -121,7 +121,7 @@ impl Observer for Watch {
                 *order =
                     kind::hash(&message.summary, kind::fold(*order, u64::from(message.from.0)));
             }
-            EventKind::Step(step) if step.outcome == Outcome::Failed => {
+            EventKind::Step(step) if step.outcome == Outcome::Failed && !step.forgiven => {
                 failure::of_step(&self.plan, step)
                     .into_iter()
                     .for_each(|failure| state.fails(failure));

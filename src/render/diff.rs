@@ -302,6 +302,7 @@ mod tests {
             nodes: vec![node("a"), node("b")],
             file: "s.yaml".into(),
             text: String::new(),
+            scripts: Vec::new(),
         }
     }
 

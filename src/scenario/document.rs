@@ -8,7 +8,7 @@
 //! texts of several lines stand as they are.
 
 use super::flow;
-use super::form::Reading;
+use super::form::{Beside, Reading};
 use super::tree::{Content, Node};
 use super::yaml;
 use crate::base::Diagnostics;
@@ -37,7 +37,7 @@ impl Tree {
     pub fn parse(name: &str, bytes: &[u8]) -> Result<Tree, Diagnostics> {
         let document = yaml::read(name, bytes);
         let source = document.source.clone();
-        let (found, _) = Reading::new(&source, None, document.found).finish();
+        let (found, _) = Reading::new(&source, Beside::default(), document.found).finish();
         match document.root {
             Some(root) if found.is_empty() => Ok(Tree::of(&root)),
             _ => Err(Diagnostics::new(source, found)),

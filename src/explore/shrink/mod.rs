@@ -198,6 +198,7 @@ impl Shrinker {
                 entries.insert(place, clock);
             }
         }
+        alone(&mut scenario, &plan, self.judge.folder.as_deref());
         let decisions = self.script.decisions().len();
         scenario.set("schedule", self.script.tree(&plan));
         // It is the text that counts.
@@ -495,6 +496,40 @@ impl Shrinker {
                 }
             }
         }
+    }
+}
+
+/// Takes into the file what it takes from others: scripts, and bodies.
+fn alone(scenario: &mut Tree, plan: &Plan, folder: Option<&std::path::Path>) {
+    let scripts = plan.scripts().iter();
+    let scripts: Vec<(String, Tree)> =
+        scripts.map(|(name, text)| (name.to_owned(), Tree::text(text))).collect();
+    scenario.remove("scripts");
+    if !scripts.is_empty() {
+        scenario.set("scripts", Tree::Map(scripts));
+    }
+    if let Some(folder) = folder {
+        bodies(scenario, folder);
+    }
+}
+
+/// Writes out the bodies that are taken from files.
+fn bodies(tree: &mut Tree, folder: &std::path::Path) {
+    match tree {
+        Tree::Map(entries) => {
+            for (key, value) in entries {
+                let body = (key == "file").then(|| value.scalar()).flatten();
+                match body.and_then(|name| std::fs::read(folder.join(name)).ok()) {
+                    Some(bytes) => {
+                        let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                        (*key, *value) = ("hex".to_owned(), Tree::text(hex.join(" ")));
+                    }
+                    None => bodies(value, folder),
+                }
+            }
+        }
+        Tree::List(items) => items.iter_mut().for_each(|item| bodies(item, folder)),
+        _ => {}
     }
 }
 

@@ -72,11 +72,11 @@ fn each_step(steps: &Tree, at: &Path, paths: &mut Vec<Path>) {
 /// beside the verbs of steps and the types of servers.
 pub(super) fn rest(root: &Tree) -> Vec<Path> {
     let mut paths = Vec::new();
-    for section in ["servers", "flows", "vars", "scripts"] {
+    for section in ["servers", "flows", "vars"] {
         paths.extend(keys(root, &[section]));
     }
     paths.extend(items(root, &["links"]));
-    for word in ["timeout", "trace", "vars", "links", "flows", "scripts"] {
+    for word in ["timeout", "trace", "vars", "links", "flows"] {
         if root.get(word).is_some() {
             paths.push(vec![key(word)]);
         }
@@ -180,7 +180,7 @@ pub(super) fn tidy(root: &mut Tree) {
             kept && link.entries().iter().any(|(word, _)| word != "from" && word != "to")
         });
     }
-    for section in ["timeline", "links", "checks", "flows", "vars", "scripts"] {
+    for section in ["timeline", "links", "checks", "flows", "vars"] {
         let empty = |part: &Tree| part.items().is_empty() && part.entries().is_empty();
         if root.get(section).is_some_and(empty) {
             root.remove(section);
