@@ -41,7 +41,7 @@ pub(super) fn run(args: &ExploreArgs) -> Result<Exit, Failure> {
     let options = options(args);
     let failed = |error: RunError| super::run::machine_said_no(&error, &plan);
     let search = Search::new(&plan, &options.strategies, stop.token()).map_err(failed)?;
-    let mut progress = Progress::begin(options.own_runs());
+    let mut progress = Progress::searching(options.own_runs(), options.jobs);
     let ended = search.run(&options, |findings| progress.search(findings));
     progress.end();
     let (findings, over) = ended.map_err(failed)?;
