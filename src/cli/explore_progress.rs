@@ -37,7 +37,13 @@ impl Progress {
 
     pub(super) fn begin(runs: Option<u64>) -> Progress {
         let terminal = io::stderr().is_terminal();
-        Progress { watch: Stopwatch::start(), drawn: Duration::ZERO, runs, terminal, last: String::new() }
+        Progress {
+            watch: Stopwatch::start(),
+            drawn: Duration::ZERO,
+            runs,
+            terminal,
+            last: String::new(),
+        }
     }
 
     /// A run more.

@@ -31,8 +31,8 @@ mod template;
 mod tree;
 mod yaml;
 
-pub(crate) use form::Beside;
 pub use document::Tree;
+pub(crate) use form::Beside;
 pub(crate) use outline::{Mention, Outline, Role, Section, each_step};
 pub use predicate::Mismatch;
 pub use read::ReadError;

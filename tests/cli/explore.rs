@@ -38,7 +38,11 @@ fn a_race_is_found_made_small_and_replayed_byte_for_byte() {
         let bench = with_example(name);
         bench.looplab("run it.yaml --quiet").exits(0);
         let ran = bench.looplab("explore it.yaml --runs 60 --repros 1").exits(1);
-        let ran = ran.says(&["60 runs, seed 1", &format!("1. {what}: "), "looplab replay it.repro-1.yaml"]);
+        let ran = ran.says(&[
+            "60 runs, seed 1",
+            &format!("1. {what}: "),
+            "looplab replay it.repro-1.yaml",
+        ]);
         assert!(ran.err.contains("runs a second"), "{}", ran.err);
         let messages: u64 = said(&bench, "it.repro-1.yaml", "messages").parse().unwrap();
         assert!(messages <= most, "{name}: {messages}\n{}", bench.read("it.repro-1.yaml"));
@@ -102,16 +106,30 @@ fn a_search_that_finds_nothing_says_what_it_covered() {
     assert!(!bench.path("good.repro-1.yaml").exists());
     let json = bench.looplab(&format!("{line} --json")).exits(0);
     let json: serde_json::Value = serde_json::from_str(&json.out).unwrap();
-    assert_eq!((json["runs"].as_u64(), json["failures"].as_array().map(Vec::len)), (Some(30), Some(0)));
+    assert_eq!(
+        (json["runs"].as_u64(), json["failures"].as_array().map(Vec::len)),
+        (Some(30), Some(0))
+    );
 }
 
 #[test]
 fn a_scenario_that_fails_as_it_is_fails_in_run_0() {
     let bench = Bench::new(&[("bad.yaml", BAD)]);
     let ran = bench.looplab("explore bad.yaml --runs 20 --strategy random --until-found").exits(1);
-    ran.says(&["bad: 1 run, seed 1", "run 0: the scenario as it is", "1. check 1 (calls)", "2. step of alice"]);
-    bench.looplab("explore bad.yaml --runs 2 --check step --repros 0").exits(1).says(&["1. step of alice"]);
-    bench.looplab("explore bad.yaml --runs 2 --check never,2").exits(0).says(&["of what was looked for"]);
+    ran.says(&[
+        "bad: 1 run, seed 1",
+        "run 0: the scenario as it is",
+        "1. check 1 (calls)",
+        "2. step of alice",
+    ]);
+    bench
+        .looplab("explore bad.yaml --runs 2 --check step --repros 0")
+        .exits(1)
+        .says(&["1. step of alice"]);
+    bench
+        .looplab("explore bad.yaml --runs 2 --check never,2")
+        .exits(0)
+        .says(&["of what was looked for"]);
     bench.looplab("explore bad.yaml --runs 2 --repros 0 --expect-failure").exits(0);
 }
 
@@ -160,7 +178,10 @@ fn a_replay_that_differs_says_how() {
     assert_eq!(bench.looplab("replay it.repro-1.yaml --quiet").exits(0).out, "");
     let newer = repro.replace("repro: 1", "repro: 2").replace("looplab: 0.1.0", "looplab: 9.1.0");
     let ran = replay(newer).exits(2);
-    ran.complains(&["this repro is written in version 2 of the form", "replay it with looplab 9.1.0"]);
+    ran.complains(&[
+        "this repro is written in version 2 of the form",
+        "replay it with looplab 9.1.0",
+    ]);
     bench.looplab("replay it.yaml").exits(2).complains(&["it.yaml is no repro"]);
 }
 
@@ -206,7 +227,11 @@ fn a_search_needs_the_virtual_world_alone() {
     let program = "looplab: 1\nservers:\n  p: { type: process, command: sleep 1 }\n";
     let bench = Bench::new(&[("p.yaml", program)]);
     let ran = bench.looplab("explore p.yaml").exits(2);
-    ran.complains(&["p.yaml:3:", "the virtual world has no room for a program", "a search makes runs"]);
+    ran.complains(&[
+        "p.yaml:3:",
+        "the virtual world has no room for a program",
+        "a search makes runs",
+    ]);
 }
 
 #[test]

@@ -15,6 +15,7 @@
 //! Taking steps away changes which message is the third. So a script is moved along with the messages it is
 //! about ([`judge::moved`]), and where that does not help chance is asked a few times for another script.
 
+mod chosen;
 mod ddmin;
 mod judge;
 mod parts;
@@ -158,6 +159,7 @@ impl Shrinker {
             if round == 0 {
                 self.repetitions();
             }
+            self.written_out();
             if let Some(tree) = unroll::unrolled(&self.tree) {
                 self.attempt(tree, Effort::All);
             }
@@ -430,6 +432,23 @@ impl Shrinker {
         }
     }
 
+    /// Writes out what clients left to chance.
+    fn written_out(&mut self) {
+        while let Some(plan) = self.judge.plan(&self.tree) {
+            let Some(split) = chosen::written_out(&self.tree, &plan, &self.script) else { return };
+            let name = |old: &str| {
+                let new = split.renamed.iter().find(|(before, _)| before == old);
+                Some(new.map_or_else(|| old.to_owned(), |(_, new)| new.clone()))
+            };
+            let told = renamed_told(&self.shown.told, &name);
+            let before = std::mem::replace(&mut self.shown.told, told);
+            if !self.attempt_with(split.tree, self.script.renamed(&name), Effort::All) {
+                self.shown.told = before;
+                return;
+            }
+        }
+    }
+
     /// Lets loops go round less often.
     fn repetitions(&mut self) {
         for path in parts::steps(&self.tree) {
@@ -521,7 +540,8 @@ fn bodies(tree: &mut Tree, folder: &std::path::Path) {
                 let body = (key == "file").then(|| value.scalar()).flatten();
                 match body.and_then(|name| std::fs::read(folder.join(name)).ok()) {
                     Some(bytes) => {
-                        let hex: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+                        let hex: Vec<String> =
+                            bytes.iter().map(|byte| format!("{byte:02x}")).collect();
                         (*key, *value) = ("hex".to_owned(), Tree::text(hex.join(" ")));
                     }
                     None => bodies(value, folder),

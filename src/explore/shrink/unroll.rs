@@ -131,7 +131,7 @@ fn round_of(step: &Tree, round: u64) -> Vec<Tree> {
 }
 
 /// The tree with the value of a variable in place of `${name}`.
-fn substituted(tree: Tree, name: &str, value: &Tree) -> Tree {
+pub(super) fn substituted(tree: Tree, name: &str, value: &Tree) -> Tree {
     let var = format!("${{{name}}}");
     match tree {
         Tree::Text(text) if text == var => value.clone(),
