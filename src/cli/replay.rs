@@ -6,7 +6,7 @@ use super::args::RunArgs;
 use super::args_explore::ReplayArgs;
 use super::exit::{Exit, Failure};
 use super::replay_until;
-use super::{explore, run, screen};
+use super::{explore, run, screen, tty};
 use crate::explore::{Replayed, replay};
 use crate::plan::Plan;
 use crate::render::terminal::{BAD, GOOD, Style, WARN, escape};
@@ -14,6 +14,9 @@ use crate::scenario::model::Expected;
 
 /// Runs the command.
 pub(super) fn run(args: &ReplayArgs) -> Result<Exit, Failure> {
+    if let Some(side) = tty::missing().filter(|_| args.step) {
+        return Err(run::no_terminal(side));
+    }
     let plan = explore::read(&args.file, None)?;
     let Some(expected) = plan.expected.clone() else {
         let what = format!("{} is no repro: it has no `expected:`", args.file.display());

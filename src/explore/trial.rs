@@ -23,7 +23,7 @@ pub struct Trial {
     pub failures: Vec<Failure>,
     /// How many messages were sent.
     pub messages: u64,
-    /// How long it took, on its own clock.
+    /// When the last message came, on its own clock.
     pub lasted: Duration,
     /// A hash of the order in which each node was reached by messages of which kinds, from whom.
     pub interleaving: u64,
@@ -69,7 +69,7 @@ pub(super) fn run(
     Ok(Trial {
         failures,
         messages: recorder.numbered(),
-        lasted: ended.at.since(Time::ZERO),
+        lasted: state.last.since(Time::ZERO),
         interleaving: state.hash(),
         bit: state.bit,
         interrupted: ended.interrupted,
@@ -89,6 +89,8 @@ struct State {
     /// The hash of what has come to each node so far.
     orders: BTreeMap<NodeId, u64>,
     bit: u64,
+    /// When the last message came.
+    last: Time,
 }
 
 impl State {
@@ -117,6 +119,7 @@ impl Observer for Watch {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         match &event.kind {
             EventKind::Message(message) if message.fate.came() => {
+                state.last = event.at;
                 let order = state.orders.entry(message.to).or_insert(kind::BASIS);
                 *order =
                     kind::hash(&message.summary, kind::fold(*order, u64::from(message.from.0)));

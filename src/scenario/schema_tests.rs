@@ -32,6 +32,7 @@ const BEYOND_A_SCHEMA: [(&str, &str); 34] = [
     ("reserved-variables", "names that only the run gives are names like any other"),
     ("replacements-that-are-no-message", "what a message of a protocol is"),
     ("same-name-twice", "names are compared over the whole file"),
+    ("schedules", "names of other places"),
     ("unclosed-variable", "the grammar inside of a text"),
     ("unknown-flow", "names of other places"),
     ("unknown-server", "names of other places"),

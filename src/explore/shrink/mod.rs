@@ -174,8 +174,10 @@ impl Shrinker {
         self.is_polished = true;
         self.shorter();
         self.held_up();
+        self.decisions();
         self.pass(parts::steps, Effort::Plain);
         self.fewer();
+        self.sooner();
         self.single_names();
         self.durations();
         self.round();
@@ -372,12 +374,13 @@ impl Shrinker {
         }
         places.truncate(HELD_UP_MAX);
         for place in places {
-            for quarters in [1, 2, 4] {
+            // Whoever is held up may come too late, unless the others take their time as well.
+            for (times, quarters) in [(1, 1), (1, 2), (1, 3), (3, 1), (3, 2), (3, 3)] {
                 if self.script.delays.contains_key(&place) {
                     break;
                 }
-                let mut script = self.script.clone();
-                let delay = self.shown.trial.lasted * quarters / 4;
+                let mut script = self.script.longer(times);
+                let delay = self.shown.trial.lasted * times * quarters / 4;
                 script.delays.insert(place.clone(), delay);
                 let most = self.shown.trial.messages;
                 let Some(plan) = self.judge.plan(&self.tree) else { return };
@@ -385,6 +388,23 @@ impl Shrinker {
                 if self.is_it(&shown) && shown.trial.messages < most && !self.is_over() {
                     self.take(self.tree.clone(), script, shown);
                 }
+            }
+        }
+    }
+
+    /// Has messages wait for less.
+    fn sooner(&mut self) {
+        for decision in self.script.decisions() {
+            for parts in [8, 2] {
+                while let Some(shorter) = self.script.shorter(&decision, parts) {
+                    if !self.attempt_with(self.tree.clone(), shorter, Effort::Plain) {
+                        break;
+                    }
+                }
+            }
+            // By a hair's breadth is too little for whoever reads it, and for other versions.
+            if let Some(longer) = self.script.doubled(&decision) {
+                self.attempt_with(self.tree.clone(), longer, Effort::Plain);
             }
         }
     }
@@ -426,8 +446,13 @@ impl Shrinker {
                     Some(format!("{name}.{}", there + 1))
                 };
                 // What was told of those that stay, so that scripts can be moved.
-                self.shown.told = renamed_told(&told, &renamed);
-                self.attempt_with(tree, script.renamed(&renamed), Effort::All)
+                let told = renamed_told(&told, &renamed);
+                let before = std::mem::replace(&mut self.shown.told, told);
+                let took = self.attempt_with(tree, script.renamed(&renamed), Effort::All);
+                if !took {
+                    self.shown.told = before;
+                }
+                took
             });
         }
     }

@@ -8,6 +8,9 @@ use crate::explore::pace::{Decided, Link};
 use crate::plan::{Plan, Schedule, exact};
 use crate::scenario::Tree;
 
+/// The shortest delay that is made shorter still.
+const SHORTEST: Duration = Duration::from_micros(10);
+
 /// Decisions that are not what would be typical.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Script {
@@ -192,6 +195,28 @@ impl Script {
             *delay = delay.saturating_mul(times).min(Duration::from_secs(60)).max(*delay);
         }
         script
+    }
+
+    /// The same with a delay that is so much shorter; `None` if it is none, or too short for that.
+    pub(super) fn shorter(&self, decision: &Decision, parts: u32) -> Option<Script> {
+        let shorter = self.delay(decision)? / parts;
+        (shorter >= SHORTEST).then(|| self.with(decision, Rounded::Delay(shorter)))
+    }
+
+    /// The same with a delay that is twice as long; `None` if it is none.
+    pub(super) fn doubled(&self, decision: &Decision) -> Option<Script> {
+        Some(self.with(decision, Rounded::Delay(self.delay(decision)? * 2)))
+    }
+
+    /// The delay that a decision is.
+    fn delay(&self, decision: &Decision) -> Option<Duration> {
+        match decision {
+            Decision::Delay(link, nth) => self.delays.get(&(link.clone(), *nth)).copied(),
+            Decision::Connect(link, nth, half) => {
+                self.connects.get(&(link.clone(), *nth)).and_then(|halves| halves[*half])
+            }
+            Decision::Draw(..) => None,
+        }
     }
 
     /// Rounder values for a decision, the roundest first; none that it has already.
