@@ -330,7 +330,6 @@ impl Drop for Timer {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use crate::base::Rng;
     use crate::net::block_on_virtual;
 
