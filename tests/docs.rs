@@ -32,6 +32,7 @@ const PAGES: [&str; 7] = [
     "docs/servers.md",
     "docs/exports.md",
     "docs/histories.md",
+    "docs/explore.md",
     "docs/own-programs.md",
 ];
 

@@ -111,15 +111,6 @@ pub(super) fn of_step(plan: &Plan, step: &StepEvent) -> Option<Failure> {
     }
     let name = plan.node_name(step.client);
     let client = declared(plan, step.client).unwrap_or(name);
-    let place = |span: crate::base::Span| {
-        let (start, end) = (span.start as usize, span.end as usize);
-        plan.source.text().get(start..end).unwrap_or_default().lines().next().unwrap_or_default()
-    };
-    let why = match step.failures.first() {
-        Some((span, _)) if *span != step.span => place(*span),
-        Some((_, text)) => text,
-        None => "",
-    };
     let said: Vec<&str> = step.failures.iter().map(|(_, text)| text.as_str()).collect();
     let said = match (said.is_empty(), &step.error) {
         (false, _) => said.join("; "),
@@ -129,7 +120,7 @@ pub(super) fn of_step(plan: &Plan, step: &StepEvent) -> Option<Failure> {
     // Which of its operations was the first to meet what is down says nothing about why it is.
     let (weight, cause) = match &step.error {
         Some(error) => (Weight::Error, error.split(':').next().unwrap_or_default().to_owned()),
-        None => (Weight::Unexpected, format!("{}: {}", step.summary, normal(why))),
+        None => (Weight::Unexpected, deed(&step.summary)),
     };
     Some(Failure {
         what: format!("step of {client}"),
@@ -172,15 +163,21 @@ fn declared(plan: &Plan, node: NodeId) -> Option<&str> {
     Some(&plan.clients[instance.client].name.value)
 }
 
-/// Words without quotes and doubled spaces, so that how a file is written does not matter.
-fn normal(text: &str) -> String {
-    let text: String = text.chars().filter(|letter| !matches!(letter, '"' | '\'')).collect();
-    text.split_whitespace().collect::<Vec<_>>().join(" ")
+/// The words of a step that say what it does to whom, without with what: `redis cache GET`, `call n1 read`.
+fn deed(summary: &str) -> String {
+    summary.split(' ').take(3).collect::<Vec<_>>().join(" ")
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn steps_are_told_apart_by_what_they_do_to_whom() {
+        assert_eq!(deed("redis cache GET price:4"), "redis cache GET");
+        assert_eq!(deed("call n1 read key=y"), "call n1 read");
+        assert_eq!(deed("get app/items"), "get app/items");
+    }
 
     #[test]
     fn failures_of_the_same_check_are_alike_and_of_steps_by_their_cause() {

@@ -99,8 +99,9 @@ impl Judge {
         Some(Shown { trial, told })
     }
 
-    /// Whether it fails even if nothing is decided and no fault of the search is loose.
-    pub(super) fn fails_anyhow(&mut self, tree: &Tree, wanted: &Failure) -> bool {
+    /// Whether it fails even if nothing is slow and no fault of the search is loose. What clients draw is their
+    /// work, and stays.
+    pub(super) fn fails_anyhow(&mut self, tree: &Tree, script: &Script, wanted: &Failure) -> bool {
         let mut calm = tree.clone();
         if let Some(Tree::List(moments)) = calm.get_mut("timeline") {
             let is_ours = |moment: &Tree| {
@@ -111,7 +112,8 @@ impl Judge {
             moments.retain(|moment| !is_ours(moment));
         }
         let Some(plan) = self.plan(&calm) else { return false };
-        let shown = self.decided(&plan, &Script::default());
+        let script = Script { draws: script.draws.clone(), ..Script::default() };
+        let shown = self.decided(&plan, &script);
         shown.is_some_and(|shown| shown.trial.like(wanted).is_some())
     }
 }

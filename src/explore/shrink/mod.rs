@@ -17,27 +17,29 @@
 
 mod chosen;
 mod ddmin;
+mod edits;
 mod judge;
 mod parts;
+mod polish;
 mod script;
 mod unroll;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use tokio_util::sync::CancellationToken;
 
 use ddmin::removable;
+use edits::{alone, changed, counts, renamed_told, sooner, whole, with_count};
 use judge::{Judge, Shown, moved};
 use parts::Path;
-use script::{Decision, Script, rounder_durations};
+use script::Script;
 
 use super::failure::Failure;
-use super::pace::{Link, Pacing};
+use super::pace::Pacing;
 use super::strategy::Variation;
-use crate::base::{Rng, units};
-use crate::plan::{Plan, exact};
+use crate::base::Rng;
+use crate::plan::Plan;
 use crate::scenario::Tree;
 
 /// The most runs that are made to make one failure small.
@@ -48,12 +50,6 @@ const ROUNDS_MAX: usize = 8;
 
 /// How often chance is asked for another script where the old one does not do.
 const CHANCES: u64 = 6;
-
-/// The most messages that are held up one by one.
-const HELD_UP_MAX: usize = 100;
-
-/// How often chance is asked for decisions by which the smallest scenario has fewer messages.
-const SHORTER_CHANCES: u64 = 40;
 
 /// A failing run that is as small as could be had.
 #[derive(Debug, Clone, PartialEq)]
@@ -97,32 +93,10 @@ pub(super) fn shrink(
     let target = shown.trial.like(failure)?.clone();
     let shown = judge.decided(&judge.plan(&tree)?, &script)?;
     shown.trial.like(&target)?;
-    let guarded = !judge.fails_anyhow(&tree, &target);
+    let guarded = !judge.fails_anyhow(&tree, &script, &target);
     let mut shrinker = Shrinker { judge, target, guarded, tree, script, shown, is_polished: false };
     shrinker.all();
     shrinker.finish(first)
-}
-
-/// The scenario of a variation, with all that its seed has drawn of faults written out.
-fn whole(plan: &Plan, variation: &Variation) -> Option<Tree> {
-    let mut tree = Tree::parse(plan.source.name(), plan.source.text().as_bytes()).ok()?;
-    for word in ["seed", "schedule", "expected", "clock"] {
-        tree.remove(word);
-    }
-    let mut chaos = plan.with_seed(variation.seed).chaos_written();
-    let mut moments = Vec::new();
-    for (at, moment) in tree.get("timeline").map_or(&[][..], Tree::items).iter().enumerate() {
-        match chaos.remove(&at) {
-            Some(drawn) => moments.extend(drawn.iter().filter_map(|text| Tree::line(text))),
-            None => moments.push(moment.clone()),
-        }
-    }
-    moments.extend(variation.moments.iter().filter_map(|text| Tree::line(text)));
-    if !moments.is_empty() {
-        tree.set("timeline", Tree::List(moments));
-    }
-    tree.remove("unused_faults");
-    Some(tree)
 }
 
 struct Shrinker {
@@ -172,15 +146,7 @@ impl Shrinker {
             }
         }
         self.is_polished = true;
-        self.shorter();
-        self.held_up();
-        self.decisions();
-        self.pass(parts::steps, Effort::Plain);
-        self.fewer();
-        self.sooner();
-        self.single_names();
-        self.durations();
-        self.round();
+        self.polish();
     }
 
     fn is_over(&self) -> bool {
@@ -254,32 +220,6 @@ impl Shrinker {
         self.by_chance(tree, &plan)
     }
 
-    /// Looks for decisions by which the same scenario fails with fewer messages.
-    fn shorter(&mut self) {
-        let Some(plan) = self.judge.plan(&self.tree) else { return };
-        for chance in 0..SHORTER_CHANCES {
-            if self.is_over() {
-                return;
-            }
-            let seed = Rng::new(chance).fork("shorter").next_u64();
-            let Some((shown, script)) = self.judge.drawn(&plan, seed, &Pacing::Wild(seed)) else {
-                return;
-            };
-            if !self.is_it(&shown) || shown.trial.messages >= self.shown.trial.messages {
-                continue;
-            }
-            let Some(shown) = self.judge.decided(&plan, &script) else { return };
-            if self.is_it(&shown) {
-                let before = (self.tree.clone(), self.script.clone(), self.shown.clone());
-                self.take(self.tree.clone(), script, shown);
-                self.decisions();
-                if self.shown.trial.messages >= before.2.trial.messages {
-                    (self.tree, self.script, self.shown) = before;
-                }
-            }
-        }
-    }
-
     /// Asks chance for a script by which a candidate fails.
     fn by_chance(&mut self, tree: Tree, plan: &Plan) -> bool {
         for chance in 0..CHANCES {
@@ -311,7 +251,8 @@ impl Shrinker {
     }
 
     fn take(&mut self, tree: Tree, script: Script, shown: Shown) -> bool {
-        if self.guarded && tree != self.tree && self.judge.fails_anyhow(&tree, &self.target) {
+        let other = tree != self.tree || script.draws != self.script.draws;
+        if self.guarded && other && self.judge.fails_anyhow(&tree, &script, &self.target) {
             return false;
         }
         if let Some(failure) = shown.trial.like(&self.target) {
@@ -365,65 +306,6 @@ impl Shrinker {
         });
     }
 
-    /// Holds messages up one by one, where the same fails with fewer of them then: whoever waits for a lock does
-    /// not ask for it while its first question is under way.
-    fn held_up(&mut self) {
-        let mut places: Vec<(Link, u64)> = Vec::new();
-        for (link, messages) in &self.shown.told {
-            places.extend((1..=messages.len() as u64).map(|nth| (link.clone(), nth)));
-        }
-        places.truncate(HELD_UP_MAX);
-        for place in places {
-            // Whoever is held up may come too late, unless the others take their time as well.
-            for (times, quarters) in [(1, 1), (1, 2), (1, 3), (3, 1), (3, 2), (3, 3)] {
-                if self.script.delays.contains_key(&place) {
-                    break;
-                }
-                let mut script = self.script.longer(times);
-                let delay = self.shown.trial.lasted * times * quarters / 4;
-                script.delays.insert(place.clone(), delay);
-                let most = self.shown.trial.messages;
-                let Some(plan) = self.judge.plan(&self.tree) else { return };
-                let Some(shown) = self.judge.decided(&plan, &script) else { return };
-                if self.is_it(&shown) && shown.trial.messages < most && !self.is_over() {
-                    self.take(self.tree.clone(), script, shown);
-                }
-            }
-        }
-    }
-
-    /// Has messages wait for less.
-    fn sooner(&mut self) {
-        for decision in self.script.decisions() {
-            for parts in [8, 2] {
-                while let Some(shorter) = self.script.shorter(&decision, parts) {
-                    if !self.attempt_with(self.tree.clone(), shorter, Effort::Plain) {
-                        break;
-                    }
-                }
-            }
-            // By a hair's breadth is too little for whoever reads it, and for other versions.
-            if let Some(longer) = self.script.doubled(&decision) {
-                self.attempt_with(self.tree.clone(), longer, Effort::Plain);
-            }
-        }
-    }
-
-    /// Has fewer messages wait for longer.
-    fn fewer(&mut self) {
-        for decision in self.script.decisions() {
-            if self.script.delays.len() < 2 || !matches!(decision, Decision::Delay(..)) {
-                continue;
-            }
-            let rest = self.script.without([&decision].into_iter());
-            for times in [2, 5] {
-                if self.attempt_with(self.tree.clone(), rest.longer(times), Effort::Plain) {
-                    break;
-                }
-            }
-        }
-    }
-
     /// Takes away what can go of the instances of clients.
     fn instances(&mut self) {
         for (name, count) in counts(&self.tree) {
@@ -467,8 +349,16 @@ impl Shrinker {
             };
             let told = renamed_told(&self.shown.told, &name);
             let before = std::mem::replace(&mut self.shown.told, told);
+            // A step is that of the client that is called otherwise now.
+            let target = self.target.clone();
+            let who = target.says.split(", ").next().unwrap_or_default();
+            if target.what.starts_with("step of ")
+                && let Some((_, new)) = split.renamed.iter().find(|(old, _)| old == who)
+            {
+                self.target.what = format!("step of {new}");
+            }
             if !self.attempt_with(split.tree, self.script.renamed(&name), Effort::All) {
-                self.shown.told = before;
+                (self.shown.told, self.target) = (before, target);
                 return;
             }
         }
@@ -492,200 +382,4 @@ impl Shrinker {
             }
         }
     }
-
-    /// Calls a client that is the only one of its kind by its bare name.
-    fn single_names(&mut self) {
-        for (name, count) in counts(&self.tree) {
-            if count != 1 {
-                continue;
-            }
-            let mut tree = self.tree.clone();
-            if let Some(client) = tree.get_mut("clients").and_then(|all| all.get_mut(&name)) {
-                client.remove("count");
-            }
-            let one = format!("{name}.1");
-            let renamed = |old: &str| Some(if old == one { name.clone() } else { old.to_owned() });
-            self.attempt_with(tree, self.script.renamed(&renamed), Effort::Plain);
-        }
-    }
-
-    /// Makes the times of the timeline, and the pauses of clients, rounder.
-    fn durations(&mut self) {
-        for section in ["timeline", "clients"] {
-            let Some(part) = self.tree.get(section) else { continue };
-            let mut places = Vec::new();
-            durations(part, &mut Vec::new(), &mut places);
-            for place in places {
-                let Some(now) = duration_at(&self.tree, section, &place) else { continue };
-                for rounder in rounder_durations(now) {
-                    let tree = with_duration(&self.tree, section, &place, rounder);
-                    if self.attempt(tree, Effort::Plain) {
-                        break;
-                    }
-                }
-            }
-        }
-    }
-
-    /// Makes the decisions that stay rounder.
-    fn round(&mut self) {
-        for decision in self.script.decisions() {
-            if matches!(decision, Decision::Draw(..)) && self.is_over() {
-                return;
-            }
-            for rounder in self.script.rounder(&decision) {
-                let script = self.script.with(&decision, rounder);
-                if self.attempt_with(self.tree.clone(), script, Effort::Plain) {
-                    break;
-                }
-            }
-        }
-    }
-}
-
-/// Takes into the file what it takes from others: scripts, and bodies.
-fn alone(scenario: &mut Tree, plan: &Plan, folder: Option<&std::path::Path>) {
-    let scripts = plan.scripts().iter();
-    let scripts: Vec<(String, Tree)> =
-        scripts.map(|(name, text)| (name.to_owned(), Tree::text(text))).collect();
-    scenario.remove("scripts");
-    if !scripts.is_empty() {
-        scenario.set("scripts", Tree::Map(scripts));
-    }
-    if let Some(folder) = folder {
-        bodies(scenario, folder);
-    }
-}
-
-/// Writes out the bodies that are taken from files.
-fn bodies(tree: &mut Tree, folder: &std::path::Path) {
-    match tree {
-        Tree::Map(entries) => {
-            for (key, value) in entries {
-                let body = (key == "file").then(|| value.scalar()).flatten();
-                match body.and_then(|name| std::fs::read(folder.join(name)).ok()) {
-                    Some(bytes) => {
-                        let hex: Vec<String> =
-                            bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-                        (*key, *value) = ("hex".to_owned(), Tree::text(hex.join(" ")));
-                    }
-                    None => bodies(value, folder),
-                }
-            }
-        }
-        Tree::List(items) => items.iter_mut().for_each(|item| bodies(item, folder)),
-        _ => {}
-    }
-}
-
-/// The clients with a count.
-fn counts(tree: &Tree) -> Vec<(String, usize)> {
-    let clients = tree.get("clients").map_or(&[][..], Tree::entries);
-    let count = |(name, client): &(String, Tree)| {
-        Some((name.clone(), client.get("count")?.scalar()?.parse().ok()?))
-    };
-    clients.iter().filter_map(count).collect()
-}
-
-fn with_count(tree: &Tree, name: &str, count: usize) -> Tree {
-    let mut tree = tree.clone();
-    if let Some(client) = tree.get_mut("clients").and_then(|clients| clients.get_mut(name)) {
-        client.set("count", Tree::number(count as u64));
-    }
-    tree
-}
-
-fn renamed_told(
-    told: &BTreeMap<Link, Vec<String>>,
-    name: &dyn Fn(&str) -> Option<String>,
-) -> BTreeMap<Link, Vec<String>> {
-    let renamed = told
-        .iter()
-        .filter_map(|((from, to), messages)| Some(((name(from)?, name(to)?), messages.clone())));
-    renamed.collect()
-}
-
-/// The scenario with the faults that a search let loose at so many quarters of their times; `None` if there are
-/// none.
-fn sooner(tree: &Tree, quarters: u32) -> Option<Tree> {
-    let mut tree = tree.clone();
-    let Some(Tree::List(moments)) = tree.get_mut("timeline") else { return None };
-    let mut some = false;
-    for moment in moments {
-        let name = moment.get("fault").and_then(|fault| fault.get("name")).and_then(Tree::scalar);
-        let is_ours = name.is_some_and(|name| name.starts_with(judge::OURS));
-        let Some(at) = moment.get("at").and_then(Tree::scalar).filter(|_| is_ours) else {
-            continue;
-        };
-        let Ok(at) = units::duration(at) else { continue };
-        some = true;
-        moment.set("at", Tree::text(exact(at * quarters / 4)));
-    }
-    some.then_some(tree)
-}
-
-/// The tree with another value under a key of what stands at a path.
-fn changed(tree: &Tree, path: &[parts::Step], key: &str, value: &Tree) -> Tree {
-    let mut out = tree.clone();
-    let place = path.iter().try_fold(&mut out, |tree, step| match step {
-        parts::Step::Key(key) => tree.get_mut(key),
-        parts::Step::Item(at) => match tree {
-            Tree::List(items) => items.get_mut(*at),
-            _ => None,
-        },
-    });
-    if let Some(place) = place {
-        place.set(key, value.clone());
-    }
-    out
-}
-
-/// The words whose durations are made rounder.
-const TIMES: [&str; 6] = ["at", "for", "wait", "delay", "ahead", "behind"];
-
-/// A way to a scalar: the numbers of entries and items.
-type Way = Vec<usize>;
-
-fn durations(tree: &Tree, here: &mut Way, found: &mut Vec<Way>) {
-    match tree {
-        Tree::Map(entries) => {
-            for (at, (key, value)) in entries.iter().enumerate() {
-                here.push(at);
-                if TIMES.contains(&key.as_str()) && value.scalar().is_some() {
-                    found.push(here.clone());
-                }
-                durations(value, here, found);
-                here.pop();
-            }
-        }
-        Tree::List(items) => {
-            for (at, item) in items.iter().enumerate() {
-                here.push(at);
-                durations(item, here, found);
-                here.pop();
-            }
-        }
-        _ => {}
-    }
-}
-
-fn walk<'t>(tree: &'t mut Tree, way: &[usize]) -> Option<&'t mut Tree> {
-    way.iter().try_fold(tree, |tree, at| match tree {
-        Tree::Map(entries) => entries.get_mut(*at).map(|(_, value)| value),
-        Tree::List(items) => items.get_mut(*at),
-        _ => None,
-    })
-}
-
-fn duration_at(tree: &Tree, section: &str, way: &[usize]) -> Option<Duration> {
-    let mut part = tree.get(section)?.clone();
-    units::duration(walk(&mut part, way)?.scalar()?).ok()
-}
-
-fn with_duration(tree: &Tree, section: &str, way: &[usize], duration: Duration) -> Tree {
-    let mut tree = tree.clone();
-    if let Some(place) = tree.get_mut(section).and_then(|part| walk(part, way)) {
-        *place = Tree::text(exact(duration));
-    }
-    tree
 }

@@ -93,7 +93,9 @@ impl Script {
                 ])
             })
             .collect();
-        schedule.set("delays", Tree::List(delays));
+        if !delays.is_empty() {
+            schedule.set("delays", Tree::List(delays));
+        }
         let connects = self.connects.iter().filter(|((link, _), _)| known(link));
         let connects: Vec<Tree> = connects
             .map(|(((from, to), nth), halves)| {
