@@ -70,7 +70,7 @@ const LINES_MAX: usize = 600;
 /// Files that may be longer, and why.
 const LONGER: [(&str, usize, &str); 1] = [(
     "scenario/model.rs",
-    900,
+    950,
     "the vocabulary of the language: types and what they mean, no code",
 )];
 

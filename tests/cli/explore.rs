@@ -156,6 +156,13 @@ fn decisions_decide_and_the_seed_does_not() {
 }
 
 #[test]
+fn a_repro_of_long_ago_still_shows_its_failure() {
+    let file = shipped("docs/examples/explore/stale-price.repro-1.yaml");
+    let ran = Bench::new(&[]).looplab(&format!("replay {file}")).exits(0);
+    ran.says(&["replayed: the same", "SET price:4 1"]);
+}
+
+#[test]
 fn a_replay_that_differs_says_how() {
     let bench = searched();
     let repro = bench.read("it.repro-1.yaml");

@@ -72,6 +72,7 @@ fn each_step(steps: &Tree, at: &Path, paths: &mut Vec<Path>) {
 /// beside the verbs of steps and the types of servers.
 pub(super) fn rest(root: &Tree) -> Vec<Path> {
     let mut paths = Vec::new();
+    let asked = root.get("clients").map(Tree::flow).unwrap_or_default();
     for section in ["servers", "flows", "vars"] {
         paths.extend(keys(root, &[section]));
     }
@@ -85,13 +86,19 @@ pub(super) fn rest(root: &Tree) -> Vec<Path> {
         let here = vec![key("servers"), key(name)];
         for (word, value) in server.entries().iter().filter(|(word, _)| word != "type") {
             let there = extended(&here, key(word));
-            paths.push(there.clone());
+            // What clients ask for stays: a story about nothing at all is not told better.
+            let is_asked =
+                |name: &str| matches!(word.as_str(), "data" | "state") && asked.contains(name);
+            if !value.entries().iter().any(|(inner, _)| is_asked(inner)) {
+                paths.push(there.clone());
+            }
             match value {
                 Tree::List(items) => {
                     paths.extend((0..items.len()).map(|at| extended(&there, Step::Item(at))));
                 }
                 Tree::Map(entries) => {
-                    paths.extend(entries.iter().map(|(inner, _)| extended(&there, key(inner))));
+                    let free = entries.iter().filter(|(inner, _)| !is_asked(inner));
+                    paths.extend(free.map(|(inner, _)| extended(&there, key(inner))));
                 }
                 _ => {}
             }
