@@ -4,10 +4,9 @@
 //! node if it crashes though nobody wanted that; and the run if it does not come to its end.
 
 use crate::base::NodeId;
-use crate::check::{CheckVerdict, Verdict};
+use crate::check::Verdict;
 use crate::plan::Plan;
-use crate::scenario::model::Check;
-use crate::trace::{Outcome, StepEvent};
+use crate::trace::StepEvent;
 
 use super::kind::without_numbers;
 
@@ -69,35 +68,19 @@ impl Failure {
     }
 }
 
-/// Whether a check is violated, irrespective of what the scenario expects.
-fn is_violated(check: &Check, verdict: &CheckVerdict) -> bool {
-    match verdict.outcome {
-        Outcome::Failed => !check.violated,
-        Outcome::Ok => check.violated,
-        Outcome::Unknown => false,
-    }
-}
-
-/// Why a check is violated, without what differs from run to run, and by which operations: the one place
-/// where that is known.
-fn cause(_verdict: &CheckVerdict) -> (String, Vec<u64>) {
-    (String::new(), Vec::new())
-}
-
 /// The violated checks.
 pub(super) fn of_checks<'a>(
     plan: &'a Plan,
     verdict: &'a Verdict,
 ) -> impl Iterator<Item = Failure> + 'a {
     let judged = plan.checks.iter().zip(&verdict.checks).enumerate();
-    judged.filter(|(_, (check, found))| is_violated(check, found)).map(|(at, (_, found))| {
-        let (cause, operations) = cause(found);
+    judged.filter(|(_, (_, found))| found.violated).map(|(at, (_, found))| {
         let says = found.text.strip_prefix("violated as expected: ").unwrap_or(&found.text);
         Failure {
             what: format!("check {} ({})", at + 1, found.check),
-            cause,
+            cause: found.cause.clone(),
             says: says.to_owned(),
-            operations,
+            operations: found.ops.clone(),
             check: Some(at),
             weight: Weight::Check,
         }

@@ -12,7 +12,7 @@ use super::yaml;
 use crate::base::Value;
 
 /// Golden diagnostics that no schema can express, with the reason.
-const BEYOND_A_SCHEMA: [(&str, &str); 34] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 35] = [
     ("bad-file", "whether a file is there and inside of the folder"),
     ("bad-path", "the grammar inside of a path"),
     ("edits-of-another-protocol", "what is spoken where"),
