@@ -53,6 +53,7 @@ pub mod cli;
 pub mod client;
 pub mod control;
 pub mod exec;
+pub mod explore;
 pub mod link;
 pub mod net;
 pub mod plan;

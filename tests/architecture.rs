@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// Each folder of `src/` and the folders it may use. An import only ever points up this table.
-const LAYERS: [(&str, &[&str]); 16] = [
+const LAYERS: [(&str, &[&str]); 17] = [
     ("base", &[]),
     ("script", &["base"]),
     ("protocol", &["base"]),
@@ -29,20 +29,21 @@ const LAYERS: [(&str, &[&str]); 16] = [
         ],
     ),
     ("check", &["base", "script", "scenario", "plan", "protocol", "trace"]),
+    ("explore", &["base", "scenario", "plan", "trace", "net", "run", "check"]),
     ("render", &["base", "scenario", "plan", "protocol", "trace", "check"]),
     ("control", &["base", "scenario", "plan", "protocol", "trace", "net", "link", "run"]),
     (
         "cli",
         &[
             "base", "scenario", "plan", "protocol", "trace", "net", "exec", "link", "server",
-            "client", "run", "check", "render", "control",
+            "client", "run", "check", "explore", "render", "control",
         ],
     ),
 ];
 
 /// Words of code that only some files may have: the word, the files (a trailing `/` is a folder), and
 /// why.
-const OWNED: [(&str, &[&str], &str); 13] = [
+const OWNED: [(&str, &[&str], &str); 14] = [
     ("tokio::net", &["net/real/"], "sockets have one owner"),
     ("TcpListener", &["net/real/"], "sockets have one owner"),
     ("TcpStream", &["net/real/"], "sockets have one owner"),
@@ -51,6 +52,7 @@ const OWNED: [(&str, &[&str], &str); 13] = [
     ("Instant::now", &["net/clock.rs", "net/precise.rs"], "there is one clock"),
     ("SystemTime", &["net/clock.rs"], "there is one clock"),
     ("mlua", &["script/"], "scripts have one sandbox"),
+    ("thread::scope", &["explore/workers.rs"], "the threads of a search have one owner"),
     ("UNSPECIFIED", &[], "nothing but loopback is ever bound"),
     ("print!", &["cli/", "main.rs"], "only the command line prints"),
     ("println!", &["cli/", "main.rs"], "only the command line prints"),
@@ -68,7 +70,7 @@ const LINES_MAX: usize = 600;
 /// Files that may be longer, and why.
 const LONGER: [(&str, usize, &str); 1] = [(
     "scenario/model.rs",
-    900,
+    950,
     "the vocabulary of the language: types and what they mean, no code",
 )];
 

@@ -25,13 +25,14 @@ use looplab::server::redis::limits;
 use looplab::trace::{Outcome, Reader};
 
 /// The pages that this file looks after.
-const PAGES: [&str; 7] = [
+const PAGES: [&str; 8] = [
     "README.md",
     "docs/README.md",
     "docs/tutorial.md",
     "docs/servers.md",
     "docs/exports.md",
     "docs/histories.md",
+    "docs/explore.md",
     "docs/own-programs.md",
 ];
 

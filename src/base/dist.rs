@@ -75,6 +75,30 @@ impl Distribution {
         Duration::from_nanos(nanos.clamp(0.0, LONGEST_NS) as u64)
     }
 
+    /// What stands for all of its draws where chance is to decide nothing: the constant itself, the middle of
+    /// a uniform distribution, the mean of a normal or exponential one, the median of a lognormal one.
+    #[must_use]
+    pub fn typical(&self) -> Duration {
+        match *self {
+            Distribution::Constant(constant) => constant,
+            Distribution::Uniform { min, max } => min + max.saturating_sub(min) / 2,
+            Distribution::Normal { mean, .. } | Distribution::Exponential { mean } => mean,
+            Distribution::LogNormal { median, .. } => median,
+        }
+    }
+
+    /// True if its draws differ.
+    #[must_use]
+    pub fn is_drawn(&self) -> bool {
+        match *self {
+            Distribution::Constant(_) => false,
+            Distribution::Uniform { min, max } => min < max,
+            Distribution::Normal { sd, .. } => !sd.is_zero(),
+            Distribution::LogNormal { median, sigma } => !median.is_zero() && sigma > 0.0,
+            Distribution::Exponential { mean } => !mean.is_zero(),
+        }
+    }
+
     /// True if every draw is zero.
     #[must_use]
     pub fn is_zero(&self) -> bool {

@@ -10,6 +10,7 @@ mod ids;
 mod json;
 mod located;
 mod rng;
+pub mod tape;
 mod time;
 pub mod units;
 
@@ -20,4 +21,5 @@ pub use ids::{ConnId, Direction, NodeId, Seq};
 pub use json::{Value, ValueKind, write_json_string};
 pub use located::Located;
 pub use rng::Rng;
+pub use tape::Tape;
 pub use time::Time;

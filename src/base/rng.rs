@@ -6,6 +6,11 @@
 //!
 //! Source: Steele, Lea and Flood, "Fast Splittable Pseudorandom Number Generators" (OOPSLA 2014).
 //! Logarithms and roots come from `libm`, so that the same seed draws the same bits on any machine.
+//!
+//! A generator may be *tracked* ([`super::Tape`]): what each of its forks draws is then written down, or
+//! taken from a list. One that is not pays a test that the processor foresees.
+
+use super::tape::{Tape, Track};
 
 /// A small seeded generator. Not for secrets.
 ///
@@ -18,13 +23,20 @@
 #[derive(Debug, Clone)]
 pub struct Rng {
     state: u64,
+    track: Option<Box<Track>>,
 }
 
 impl Rng {
     /// A generator whose draws are a function of `seed` alone.
     #[must_use]
     pub fn new(seed: u64) -> Rng {
-        Rng { state: mix(seed ^ 0x6c6f_6f70_6c61_6231) }
+        Rng { state: mix(seed ^ 0x6c6f_6f70_6c61_6231), track: None }
+    }
+
+    /// The same for a run whose draws are kept or decided by `tape`.
+    #[must_use]
+    pub fn tracked(seed: u64, tape: &Tape) -> Rng {
+        Rng { track: Some(Box::new(Track::root(tape.clone()))), ..Rng::new(seed) }
     }
 
     /// A generator of its own for `name`: independent of how many draws were made from this one
@@ -35,11 +47,37 @@ impl Rng {
         for byte in name.bytes() {
             hash = (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3);
         }
-        Rng { state: mix(self.state ^ mix(hash)) }
+        let track = self.track.as_ref().map(|track| Box::new(track.fork(name)));
+        Rng { state: mix(self.state ^ mix(hash)), track }
+    }
+
+    /// A generator of its own that is like no other, for a part of the work that draws as much as it likes.
+    #[must_use]
+    pub fn split(&mut self) -> Rng {
+        let track = self.track.as_mut().map(|track| Box::new(track.split()));
+        Rng { track, ..Rng::new(self.own()) }
+    }
+
+    /// One that makes the next draw of this one, which counts as made.
+    #[must_use]
+    pub fn ahead(&mut self) -> Rng {
+        let track = self.track.as_ref().map(|track| Box::new(track.silent()));
+        let ahead = Rng { state: self.state, track };
+        self.next_u64();
+        ahead
     }
 
     /// The next 64 bits.
     pub fn next_u64(&mut self) -> u64 {
+        let own = self.own();
+        match &mut self.track {
+            None => own,
+            Some(track) => track.draw(own),
+        }
+    }
+
+    /// The next 64 bits of the generator itself.
+    fn own(&mut self) -> u64 {
         self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
         mix(self.state)
     }
@@ -87,7 +125,7 @@ mod tests {
     #[test]
     fn the_generator_is_frozen() {
         // SplitMix64's published first outputs from state 0.
-        let mut rng = Rng { state: 0 };
+        let mut rng = Rng { state: 0, track: None };
         assert_eq!(rng.next_u64(), 0xe220_a839_7b1d_cdaf);
         assert_eq!(rng.next_u64(), 0x6e78_9e6a_a1b9_65f4);
         assert_eq!(rng.next_u64(), 0x06c4_5d18_8009_454f);

@@ -12,7 +12,7 @@ pub(super) struct Scope(BTreeMap<String, Value>);
 impl Scope {
     pub(super) fn new(plan: &Plan) -> Scope {
         let mut scope = Scope(BTreeMap::new());
-        for (name, value) in &plan.vars {
+        for (name, value) in plan.vars.iter() {
             // One that needs a server's address has no value here, and a check that names it says so.
             if let Ok(value) = value.resolve(&scope) {
                 scope.0.insert(name.clone(), value);

@@ -95,6 +95,8 @@ fn plan(checks: Vec<Check>) -> Plan {
         checks: Vec::new(),
         scripts: Vec::new(),
         trace: TraceOptions::default(),
+        schedule: None,
+        expected: None,
     };
     // A plan refuses most checks that could not be decided; a judge must bear them all the same.
     let mut plan = Plan::new(scenario, Overrides::default()).unwrap();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::builder::styling::{AnsiColor, Effects, Styles};
 use clap::{Args, Parser, Subcommand, ValueEnum, ValueHint};
 
+use super::args_explore::{DiffArgs, ExploreArgs, ReplayArgs};
 use super::args_proxy::ProxyArgs;
 use super::args_remote::{FaultArgs, HealArgs, IsolateArgs, NodeArgs, PartitionArgs};
 use crate::render::Format;
@@ -54,6 +55,10 @@ Begin with: looplab new hello && looplab run hello.yaml";
 pub enum Command {
     /// Run a scenario, show every message, and say whether what it checks holds
     Run(RunArgs),
+    /// Search for a run that fails, make it small, and write it down so that it fails every time
+    Explore(ExploreArgs),
+    /// Run a repro again and say whether it shows what it says
+    Replay(ReplayArgs),
     /// Keep a scenario's servers up for curl, redis-cli, a browser, your program
     Up(UpArgs),
     /// Put a link in front of a server that runs already, without a scenario
@@ -72,6 +77,8 @@ pub enum Command {
     Check(CheckArgs),
     /// Draw a stored trace again, in whole or in part
     Show(ShowArgs),
+    /// Lay two stored traces side by side, from their first difference
+    Diff(DiffArgs),
     /// Turn a stored trace into a picture, a capture for Wireshark, an HTTP archive, a table
     Export(ExportArgs),
     /// Print the JSON Schema of scenarios, with which editors complete and check them

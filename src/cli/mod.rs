@@ -1,7 +1,7 @@
 //! The program: one file a command, and the only place that prints.
 //!
 //! ```text
-//! main -> Cli (clap) -> run | check | show | export | schema | new | ports | completions | man
+//! main -> Cli (clap) -> run | explore | replay | check | show | diff | export | schema | new | ports | completions | man
 //!                       up <- control API - fault | node | partition | isolate | heal
 //!                       screen: width, colours, broken pipes      live: events told while they happen
 //!                       tty: keys, restored on every way out      signals: Ctrl-C, in both worlds
@@ -11,13 +11,20 @@
 //! here ends the process by itself but a second Ctrl-C.
 
 mod args;
+mod args_explore;
 mod args_proxy;
 mod args_remote;
 mod atomic;
 mod check;
 mod completions;
 mod contradictions;
+mod diff;
 mod exit;
+mod explore;
+mod explore_futures;
+mod explore_progress;
+mod explore_report;
+mod explore_shard;
 mod export;
 mod fault;
 mod folder;
@@ -32,6 +39,8 @@ mod ports;
 mod proxy;
 mod registry;
 mod remote;
+mod replay;
+mod replay_until;
 mod run;
 mod schema;
 mod screen;
@@ -100,6 +109,9 @@ impl Command {
             Command::Partition(args) => fault::partition(&args),
             Command::Isolate(args) => fault::isolate(&args),
             Command::Heal(args) => fault::heal(&args),
+            Command::Explore(args) => explore::run(&args),
+            Command::Replay(args) => replay::run(&args),
+            Command::Diff(args) => diff::run(&args),
             Command::Check(args) => check::run(&args),
             Command::Show(args) => show::run(&args),
             Command::Export(args) => export::run(&args),

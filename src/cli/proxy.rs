@@ -19,7 +19,12 @@ const NAME: &str = "upstream";
 pub(super) fn run(args: &ProxyArgs) -> Result<Exit, Failure> {
     logging::install(&args.serve.log)?;
     let text = scenario(args);
-    let overrides = Overrides { clock: Some(World::Real), seed: args.serve.seed, no_exec: true };
+    let overrides = Overrides {
+        clock: Some(World::Real),
+        seed: args.serve.seed,
+        no_exec: true,
+        ..Overrides::default()
+    };
     let scenario = Scenario::parse("proxy", text.as_bytes(), None).map_err(ReadError::Wrong)?;
     let plan = Arc::new(Plan::new(scenario, overrides).map_err(ReadError::Wrong)?);
     up::serve(&plan, &args.serve)

@@ -30,24 +30,41 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         return Err(no_terminal(side));
     }
     logging::install(&args.log)?;
-    let overrides = Overrides { clock: args.clock, seed: args.seed, no_exec: args.no_exec };
+    let overrides = Overrides {
+        clock: args.clock,
+        seed: args.seed,
+        no_exec: args.no_exec,
+        ..Overrides::default()
+    };
     let plan = folder::read_plan(&args.file, overrides)?;
+    told(args, &plan, Again::Run)
+}
+
+/// The command that does the same again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Again {
+    Run,
+    Replay,
+}
+
+/// Runs a plan and tells it.
+pub(super) fn told(args: &RunArgs, plan: &Arc<Plan>, again: Again) -> Result<Exit, Failure> {
     if args.verify_determinism && plan.clock == World::Real {
         let message = "--verify-determinism is about the virtual world: no two runs on real sockets are the same";
         return Err(Failure::wrong(message).help("add --clock virtual"));
     }
     let style = screen::style(args.look);
     let stop = Stop::on_signals();
-    let out = folder::folder(args.out.as_deref(), &plan)?;
+    let out = folder::folder(args.out.as_deref(), plan)?;
     stop.listens();
-    let trace = Trace::create(&out, &plan)?;
-    let mut pcap = Pcap::create(args.pcap.as_deref(), &plan, &trace)?;
+    let trace = Trace::create(&out, plan)?;
+    let mut pcap = Pcap::create(args.pcap.as_deref(), plan, &trace)?;
     let form = match (args.quiet, args.step) {
         (true, _) => Form::Failures,
         (_, true) => Form::Summary,
         _ => Form::Diagram,
     };
-    let teller = teller(&plan, style, form, Folding::Bounded, None);
+    let teller = teller(plan, style, form, Folding::Bounded, None);
     let progress = (!args.quiet && !args.step).then_some(style);
     let virtual_time = plan.clock == World::Virtual;
     let (live, printer) = live::tell(
@@ -55,19 +72,19 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
         Printing { progress, virtual_time, stop: None, opens: !args.quiet, direct: args.step },
     );
     if !args.quiet {
-        live.say(title(&plan, style));
+        live.say(title(plan, style));
     }
-    let checker = Checker::new(&plan);
+    let checker = Checker::new(plan);
     let mut observers: Vec<Box<dyn Observer>> = vec![Box::new(trace.writer)];
     observers.extend(pcap.as_mut().and_then(Pcap::observer));
     observers.push(Box::new(checker.clone()));
     observers.push(Box::new(live.clone()));
     let recorder = Recorder::new(observers);
     let stepping = match args.step {
-        true => Some(step::begin(&trace.path, &plan, style, &recorder, &stop)?),
+        true => Some(step::begin(&trace.path, plan, style, &recorder, &stop)?),
         false => None,
     };
-    let ended = drive(&plan, &recorder, &stop, args, style, &live);
+    let ended = drive(plan, &recorder, &stop, args, style, &live);
     let ended = match ended {
         Ok(ended) => ended,
         Err(error) => {
@@ -75,15 +92,15 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
             let _ = printer.end(|_, _| {});
             let _ = fs::remove_file(&trace.path);
             pcap.iter().for_each(Pcap::remove);
-            return Err(machine_said_no(&error, &plan));
+            return Err(machine_said_no(&error, plan));
         }
     };
     let outcome = (!ended.interrupted)
-        .then(|| checker.conclude(&plan, ended.at, &recorder, ended.failure.clone()));
+        .then(|| checker.conclude(plan, ended.at, &recorder, ended.failure.clone()));
     recorder.flush();
     stepping.map(Stepping::end).transpose()?;
     let pcap_path = pcap.as_ref().map(Pcap::path);
-    let closing = Close { args, plan: &plan, style, outcome, trace: &trace.path, pcap: pcap_path };
+    let closing = Close { args, plan, style, outcome, trace: &trace.path, pcap: pcap_path, again };
     printer.end(|teller, text| closing.write(teller, text))?;
     drop(recorder);
     if let Some(error) = trace.failure.get() {
@@ -91,7 +108,7 @@ pub(super) fn run(args: &RunArgs) -> Result<Exit, Failure> {
     }
     pcap.iter().try_for_each(Pcap::check)?;
     if args.verify_determinism && outcome.is_some() {
-        match verify::again(&plan, &trace.path, &stop)? {
+        match verify::again(plan, &trace.path, &stop)? {
             Verified::Same(_) if args.quiet => {}
             Verified::Same(lines) => {
                 screen::print(&format!(
@@ -281,6 +298,7 @@ struct Close<'a> {
     outcome: Option<Outcome>,
     trace: &'a Path,
     pcap: Option<String>,
+    again: Again,
 }
 
 impl Close<'_> {
@@ -324,6 +342,12 @@ impl Close<'_> {
             World::Virtual => "byte for byte",
             World::Real => "same draws, other timings",
         };
+        if self.again == Again::Replay {
+            return format!("looplab replay {file}");
+        }
+        if self.plan.schedule.is_some() {
+            return format!("looplab run {file}  (byte for byte)");
+        }
         let command = format!("looplab run {file} --clock {} --seed {seed}", clock.as_str());
         let note = format!("  ({note})");
         if command.chars().count() + note.len() + POINTER_NAME > self.style.width {

@@ -91,6 +91,11 @@ impl Stop {
         self.token.is_cancelled()
     }
 
+    /// Cancelled once it is asked for.
+    pub(super) fn token(&self) -> CancellationToken {
+        self.token.clone()
+    }
+
     /// Waits until signals are listened for: before the first file is written that one of them could
     /// leave behind half.
     pub(super) fn listens(&self) {

@@ -26,7 +26,12 @@ use crate::trace::{EventKind, Observer, Outcome, Recorder};
 pub(super) fn run(args: &UpArgs) -> Result<Exit, Failure> {
     logging::install(&args.serve.log)?;
     let UpArgs { file, no_exec, serve: how } = args;
-    let overrides = Overrides { clock: Some(World::Real), seed: how.seed, no_exec: *no_exec };
+    let overrides = Overrides {
+        clock: Some(World::Real),
+        seed: how.seed,
+        no_exec: *no_exec,
+        ..Overrides::default()
+    };
     serve(&folder::read_plan(file, overrides)?, how)
 }
 

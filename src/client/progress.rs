@@ -55,7 +55,7 @@ impl Progress {
     #[must_use]
     pub fn new(plan: &Plan) -> Progress {
         let mut tracks: BTreeMap<String, Track> = BTreeMap::new();
-        for instance in &plan.instances {
+        for instance in plan.instances.iter() {
             let name = &plan.clients[instance.client].name.value;
             tracks.entry(name.clone()).or_default().instances += 1;
         }

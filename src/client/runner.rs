@@ -320,7 +320,7 @@ impl<'a> Runner<'a> {
             scope: self.scope.clone(),
             lane: Lane::default(),
             raws: self.raws.clone(),
-            rng: Rng::new(self.rng.next_u64()),
+            rng: self.rng.split(),
             draws: chance::branch(&mut self.draws),
             tally: self.tally,
             may_fail: self.may_fail,

@@ -10,6 +10,7 @@ use tokio::task::JoinHandle;
 use tokio_util::task::TaskTracker;
 
 use super::faults::{Asking, Faults, Refusal};
+use super::pace::{Paced, Pacing, Sending, Steering, seed_of};
 use super::pipe::Pipe;
 use super::wire::{Joint, Wire};
 use crate::base::{ConnId, Direction, NodeId, Rng};
@@ -30,7 +31,10 @@ pub(super) struct Shared {
     pub(super) net: Net,
     pub(super) clock: Clock,
     pub(super) recorder: Recorder,
+    /// The chance of latencies, and that of faults.
+    latencies: Rng,
     rng: Rng,
+    pacing: Option<Arc<Pacing>>,
     pub(super) names: Mutex<Arc<[String]>>,
     /// The connections that clients or strangers made, and those that servers made.
     callers: TaskTracker,
@@ -57,13 +61,39 @@ impl Links {
     /// The links of `plan`, over `net`.
     #[must_use]
     pub fn new(plan: Arc<Plan>, net: Net, clock: Clock, recorder: Recorder) -> Links {
+        let steering = Steering::default().of(&plan);
+        Links::steered(plan, net, clock, recorder, &steering)
+    }
+
+    /// The same, with somebody who decides in place of chance.
+    #[must_use]
+    pub fn steered(
+        plan: Arc<Plan>,
+        net: Net,
+        clock: Clock,
+        recorder: Recorder,
+        steering: &Steering,
+    ) -> Links {
         let names = Mutex::new(plan.nodes.iter().map(|node| node.name.clone()).collect());
-        let rng = Rng::new(plan.seed);
+        let (latencies, rng) = (Rng::new(seed_of(&plan)), steering.chance(&plan));
+        let pacing = steering.pace.clone().map(|pace| Arc::new(Pacing::new(pace)));
         let (callers, servers) = (TaskTracker::new(), TaskTracker::new());
         let state = Mutex::default();
         let faults = Faults::new(clock.clone(), recorder.clone());
-        let shared =
-            Shared { plan, net, clock, recorder, rng, names, callers, servers, faults, state };
+        let shared = Shared {
+            plan,
+            net,
+            clock,
+            recorder,
+            latencies,
+            rng,
+            pacing,
+            names,
+            callers,
+            servers,
+            faults,
+            state,
+        };
         Links { shared: Arc::new(shared) }
     }
 
@@ -71,6 +101,12 @@ impl Links {
     #[must_use]
     pub fn faults(&self) -> &Faults {
         &self.shared.faults
+    }
+
+    /// The root of all chance of the run but that of latencies and ports.
+    #[must_use]
+    pub fn chance(&self) -> &Rng {
+        &self.shared.rng
     }
 
     /// What the texts and predicates of faults see.
@@ -207,7 +243,11 @@ impl Links {
         let latency = plan.latency(from, to);
         let pipe = |direction: Direction| {
             let name = format!("link:{from_name}->{to_name}:{}:{number}", direction.as_str());
-            Box::new(Pipe::new(wire.clone(), direction, latency, shared.rng.fork(&name)))
+            let (sender, receiver) = (wire.sender(direction), wire.receiver(direction));
+            let pacing = shared.pacing.as_ref();
+            let paced = pacing.map(|pacing| Paced::new(pacing, sender, receiver));
+            let draws = shared.latencies.fork(&name);
+            Box::new(Pipe::new(wire.clone(), direction, latency, draws, paced))
         };
         let (request, response) = (pipe(Direction::Request), pipe(Direction::Response));
         (wire, Conduits { request, response })
@@ -266,8 +306,13 @@ impl Links {
         let latency = shared.plan.latency(from, to);
         let number = self.number(from, to);
         let (from_name, to_name) = (shared.plan.node_name(from), shared.plan.node_name(to));
-        let mut rng = shared.rng.fork(&format!("connect:{from_name}->{to_name}:{number}"));
-        let (there, back) = (latency.sample(&mut rng), latency.sample(&mut rng));
+        let mut rng = shared.latencies.fork(&format!("connect:{from_name}->{to_name}:{number}"));
+        let (mut there, mut back) = (latency.sample(&mut rng), latency.sample(&mut rng));
+        if let Some(pacing) = &shared.pacing {
+            let (now, before) = (shared.clock.now(), shared.recorder.numbered());
+            let sending = Sending { from, to, nth: number, before, now, latency, drawn: there };
+            [there, back] = pacing.connect(&sending, back);
+        }
         let admitted = self.admit(conn, from, to, number).await;
         if !there.is_zero() {
             shared.clock.sleep(there).await;

@@ -15,6 +15,7 @@ mod doors;
 mod faults;
 mod fronts;
 mod links;
+mod pace;
 mod pipe;
 #[cfg(test)]
 mod tests;
@@ -23,3 +24,4 @@ mod wire;
 pub use faults::{FIRINGS_MAX, Faults, Fired, MESSAGE_BYTES_MAX, NodeState, Status};
 pub use fronts::Front;
 pub use links::Links;
+pub use pace::{Pace, Scheduled, Sending, Steering, seed_of};

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::faults::{Lane, PIECE_BYTES, UnderWay};
+use super::pace::Paced;
 use super::wire::{Fared, Wire};
 use crate::base::{Direction, Distribution, Rng, Time};
 use crate::net::{Conduit, Nudge, Parcel};
@@ -23,6 +24,8 @@ pub(super) struct Pipe {
     direction: Direction,
     latency: Distribution,
     rng: Rng,
+    /// Who decides how long messages are under way, if not chance.
+    paced: Option<Box<Paced>>,
     queue: VecDeque<Segment>,
     /// When the last segment is delivered; no later one may overtake it.
     last: Time,
@@ -59,12 +62,14 @@ impl Pipe {
         direction: Direction,
         latency: Distribution,
         rng: Rng,
+        paced: Option<Box<Paced>>,
     ) -> Pipe {
         Pipe {
             wire,
             direction,
             latency,
             rng,
+            paced,
             queue: VecDeque::new(),
             last: Time::ZERO,
             held: 0,
@@ -76,9 +81,29 @@ impl Pipe {
 
     /// When what is sent now arrives.
     fn arrival(&mut self, now: Time) -> Time {
-        let at = now + self.latency.sample(&mut self.rng);
-        self.last = self.last.max(at);
+        let drawn = self.latency.sample(&mut self.rng);
+        let delay = match &mut self.paced {
+            None => drawn,
+            Some(paced) => paced.delay(now, self.wire.recorder.numbered(), self.latency, drawn),
+        };
+        self.last = self.last.max(now + delay);
         self.last
+    }
+
+    /// When the end of the direction arrives, that is sent now: it is no message, and takes what is typical
+    /// if not chance decides.
+    fn arrival_of_end(&mut self, now: Time) -> Time {
+        let drawn = self.latency.sample(&mut self.rng);
+        let delay = if self.paced.is_some() { self.latency.typical() } else { drawn };
+        self.last = self.last.max(now + delay);
+        self.last
+    }
+
+    /// Takes note of the messages that end in what was sent.
+    fn sent(&mut self) {
+        if let Some(paced) = &mut self.paced {
+            paced.sent(&self.wire.tap(), self.direction);
+        }
     }
 
     /// Looks at the faults if they have changed.
@@ -139,7 +164,8 @@ impl Conduit for Pipe {
         self.look(now);
         let at = self.arrival(now);
         if let Some(lane) = &mut self.lane {
-            return lane.push(now, at, &bytes);
+            lane.push(now, at, &bytes);
+            return self.sent();
         }
         let (mut first, mut more) = (None, Vec::new());
         let recorder = &self.wire.recorder;
@@ -152,12 +178,13 @@ impl Conduit for Pipe {
         let segment = Segment { at, sent: now, parcel: Parcel::Bytes(bytes), first, more };
         self.held += segment.size();
         self.queue.push_back(segment);
+        self.sent();
     }
 
     fn end(&mut self, now: Time, reset: bool) {
         self.look(now);
         self.ended = true;
-        let at = self.arrival(now);
+        let at = self.arrival_of_end(now);
         if let Some(lane) = &mut self.lane {
             return lane.end(now, at, reset);
         }

@@ -54,6 +54,15 @@ impl Clock {
         Clock { kind: Kind::Virtual(core), node: None }
     }
 
+    /// The core of the virtual world that it belongs to.
+    #[cfg(test)]
+    pub(super) fn core(&self) -> Option<&Core> {
+        match &self.kind {
+            Kind::Real(..) => None,
+            Kind::Virtual(core) => Some(core),
+        }
+    }
+
     /// The same clock as a node has it.
     #[must_use]
     pub fn of_node(&self, node: NodeTime) -> Clock {

@@ -17,7 +17,13 @@ use crate::scenario::model::{Alternative, Draw, Dynamic, DynamicKind};
 /// The root of all draws of the client of that name, `alice` or `reader.2`; forked, never drawn from.
 #[must_use]
 pub fn of_client(seed: u64, name: &str) -> Rng {
-    Rng::new(seed).fork(&format!("client:{name}"))
+    Rng::new(seed).fork(&stream(name))
+}
+
+/// What the root of a client's draws is forked by.
+#[must_use]
+pub fn stream(name: &str) -> String {
+    format!("client:{name}")
 }
 
 /// The generator of a client's draws; `root` is the client's own.
@@ -29,7 +35,7 @@ pub fn draws(root: &Rng) -> Rng {
 /// The generator of a branch of `parallel:`, which the branches take in their order.
 #[must_use]
 pub fn branch(draws: &mut Rng) -> Rng {
-    Rng::new(draws.next_u64())
+    draws.split()
 }
 
 /// The index of the alternative that is chosen: one draw, by weight.
@@ -60,8 +66,7 @@ pub fn draw(
     if matches!(from, Draw::Unique) {
         return Ok(Value::from(unique()));
     }
-    let mut own = draws.clone();
-    draws.next_u64();
+    let mut own = draws.ahead();
     match from {
         Draw::One(list) => one_of(list, &mut own, scope),
         Draw::Int { min, max } => Ok(Value::from(whole(*min, *max, &mut own))),

@@ -19,12 +19,14 @@ mod programs;
 mod proxies;
 mod read;
 mod routes;
+mod schedule;
 mod scripts;
 pub mod unroll;
 mod vars;
 mod walk;
 
 pub use faults::{Told, exact, in_yaml, protocol_of, tell};
+pub use schedule::Schedule;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -32,9 +34,9 @@ use std::time::Duration;
 
 use crate::base::{Diagnostic, Diagnostics, Distribution, Located, NodeId, Source, Span, Value};
 use crate::scenario::model::{
-    Check, Client, Dynamic, Flow, Scenario, Server, TraceOptions, UnusedFaults, World,
+    Check, Client, Dynamic, Expected, Flow, Scenario, Server, TraceOptions, UnusedFaults, World,
 };
-use crate::scenario::{Lookup, Outline};
+use crate::scenario::{Lookup, Outline, moment};
 use crate::script::Scripts;
 
 /// What the command line may say over the scenario.
@@ -46,9 +48,12 @@ pub struct Overrides {
     pub seed: Option<u64>,
     /// `--no-exec`: a scenario that starts programs or runs scripts is refused.
     pub no_exec: bool,
+    /// It is for a search, or a replay, which know the virtual world alone.
+    pub searches: bool,
 }
 
-/// A scenario that can be run.
+/// A scenario that can be run. What a search changes of it from run to run is little, so what stays is shared
+/// by its copies.
 #[derive(Debug, Clone)]
 pub struct Plan {
     /// The text it came from.
@@ -64,15 +69,15 @@ pub struct Plan {
     /// The most time the run may take, on its clock. Default: 60 s.
     pub timeout: Duration,
     /// All nodes: the servers, then the clients' instances, in the order of the file.
-    pub nodes: Vec<PlanNode>,
+    pub nodes: Arc<[PlanNode]>,
     /// The servers; the first nodes, in the same order.
-    pub servers: Vec<Server>,
+    pub servers: Arc<[Server]>,
     /// The clients as they were declared.
-    pub clients: Vec<Client>,
+    pub clients: Arc<[Client]>,
     /// The client instances; the nodes after the servers, in the same order.
-    pub instances: Vec<Instance>,
+    pub instances: Arc<[Instance]>,
     /// The flows.
-    pub flows: Vec<Flow>,
+    pub flows: Arc<[Flow]>,
     /// The checks.
     pub checks: Vec<Check>,
     /// The texts of all scripts.
@@ -89,11 +94,15 @@ pub struct Plan {
     acts: BTreeMap<u32, fault::Act>,
     /// What the file says of faults, to be bound again for another seed.
     declared: Arc<faults::Declared>,
+    /// What is decided in place of chance.
+    pub schedule: Option<Arc<Schedule>>,
+    /// What a repro shows when it is replayed.
+    pub expected: Option<Expected>,
     /// The scenario's variables; each may refer to those before it and to servers' addresses.
-    pub vars: Vec<(String, Dynamic)>,
-    links: Vec<PlanLink>,
+    pub vars: Arc<[(String, Dynamic)]>,
+    links: Arc<[PlanLink]>,
     /// Every name of the scenario or of a node, with the nodes it stands for.
-    named: BTreeMap<String, Vec<NodeId>>,
+    named: Arc<BTreeMap<String, Vec<NodeId>>>,
 }
 
 /// A node of the plan.
@@ -171,6 +180,12 @@ impl Plan {
                 instances.push(Instance { node: add(name, "client"), client: index, number });
             }
         }
+        for instance in &instances {
+            let client = &scenario.clients[instance.client];
+            if client.count.is_some() {
+                named.entry(client.name.value.clone()).or_default().push(instance.node);
+            }
+        }
         let clock = clock(&scenario, overrides);
         let mut plan = Plan {
             source: scenario.source,
@@ -179,11 +194,11 @@ impl Plan {
             clock,
             seed: overrides.seed.or(scenario.seed).unwrap_or(1),
             timeout: scenario.timeout.unwrap_or(TIMEOUT_DEFAULT),
-            nodes,
-            servers: scenario.servers,
-            clients: scenario.clients,
-            instances,
-            flows: scenario.flows,
+            nodes: nodes.into(),
+            servers: scenario.servers.into(),
+            clients: scenario.clients.into(),
+            instances: instances.into(),
+            flows: scenario.flows.into(),
             checks: scenario.checks,
             scripts: Arc::new(scripts::gathered(&scenario.scripts)),
             trace: scenario.trace,
@@ -193,15 +208,11 @@ impl Plan {
             unused_faults: scenario.unused_faults,
             acts: BTreeMap::new(),
             declared: Arc::default(),
-            links: Vec::new(),
-            named,
+            schedule: None,
+            expected: scenario.expected,
+            links: Arc::default(),
+            named: Arc::new(named),
         };
-        for instance in &plan.instances {
-            let client = &plan.clients[instance.client];
-            if client.count.is_some() {
-                plan.named.entry(client.name.value.clone()).or_default().push(instance.node);
-            }
-        }
         plan.links = scenario
             .links
             .iter()
@@ -212,7 +223,19 @@ impl Plan {
             })
             .collect();
         plan.declared = Arc::new(faults::Declared::new(scenario.links, scenario.timeline));
+        let schedule = scenario.schedule.as_ref();
+        plan.schedule = schedule.map(|schedule| Arc::new(Schedule::bind(&plan, schedule)));
         plan.bind_faults();
+        plan
+    }
+
+    /// The same plan with other decisions in place of chance, or with none.
+    #[must_use]
+    pub fn scheduled(&self, schedule: Option<Schedule>) -> Plan {
+        let mut plan = Plan { schedule: schedule.map(Arc::new), ..self.clone() };
+        if self.declared.is_drawn(self) {
+            plan.bind_faults();
+        }
         plan
     }
 
@@ -230,6 +253,22 @@ impl Plan {
             plan.bind_faults();
         }
         plan
+    }
+
+    /// The same plan with another seed and more entries of the timeline, each on one line as it would stand
+    /// in the file; their faults have names that no other has.
+    ///
+    /// # Errors
+    /// What is wrong with the form of an entry. Whether its faults meet anything is not asked.
+    pub fn varied(&self, seed: u64, more: &[String]) -> Result<Plan, Diagnostics> {
+        if more.is_empty() {
+            return Ok(self.with_seed(seed));
+        }
+        let moments: Result<Vec<_>, _> = more.iter().map(|text| moment(text)).collect();
+        let mut plan = Plan { seed, ..self.clone() };
+        plan.declared = Arc::new(self.declared.and(moments?.into_iter().map(|asked| asked.value)));
+        plan.bind_faults();
+        Ok(plan)
     }
 
     /// The nodes that a name of the scenario stands for: a server, a client, or all instances of a
@@ -254,7 +293,7 @@ impl Plan {
     /// A diagnostic if a value grows beyond what is allowed.
     pub fn variables(&self, addresses: &dyn Lookup) -> Result<BTreeMap<String, Value>, Diagnostic> {
         let mut values: BTreeMap<String, Value> = BTreeMap::new();
-        for (name, value) in &self.vars {
+        for (name, value) in self.vars.iter() {
             let scope = |name: &str| values.get(name).cloned().or_else(|| addresses.lookup(name));
             let value = value.resolve(&scope)?;
             values.insert(name.clone(), value);
@@ -336,6 +375,9 @@ fn check(scenario: &Scenario, outline: &Outline, overrides: Overrides) -> Vec<Di
     scripts::check(scenario, &names, overrides, &checker, &mut findings);
     faults::check(scenario, &names, &checker, &mut findings);
     histories::check(scenario, &mut findings);
+    if names.are_whole() {
+        schedule::check(scenario, overrides, &mut findings);
+    }
     if bounds::check(scenario, &names, &mut findings) {
         vars::check(scenario, &names, &checker, &mut findings);
         if names.all_clients() {

@@ -12,7 +12,7 @@ impl Plan {
     #[must_use]
     pub fn declared_pairs(&self) -> Vec<(NodeId, NodeId)> {
         let mut pairs = BTreeSet::new();
-        for link in &self.links {
+        for link in self.links.iter() {
             pairs.extend(link.from.iter().flat_map(|from| link.to.iter().map(|to| (*from, *to))));
         }
         for (from, to) in Paths::new(&self.servers, &[], &[]).pairs() {

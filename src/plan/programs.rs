@@ -66,6 +66,9 @@ fn not_here(verb: &str, span: Span, overrides: Overrides) -> Diagnostic {
     let what = "the virtual world has no room for a program";
     let label = format!("it {verb} by the wall clock and on real sockets");
     let help = match overrides.clock {
+        _ if overrides.searches => {
+            "a search makes runs that can be made again, and only those of looplab's own servers and clients can"
+        }
         Some(_) => "leave out --clock virtual",
         None => "write `clock: real`, or leave `clock` out",
     };

@@ -342,7 +342,7 @@ struct Known {
 impl Known {
     fn new(plan: &Plan) -> Known {
         let mut known = Known { vars: BTreeMap::new(), outer: BTreeMap::new() };
-        for (name, value) in &plan.vars {
+        for (name, value) in plan.vars.iter() {
             if let Ok(value) = value.resolve(&known) {
                 known.outer.insert(name.clone(), value);
             }

@@ -174,6 +174,8 @@ struct Side {
     /// The beginning of the message, as much as is kept, and how many bytes were taken of it.
     kept: BytesMut,
     taken: u64,
+    /// How many messages have ended.
+    count: u64,
 }
 
 impl Tap {
@@ -296,6 +298,15 @@ impl Tap {
         side.taken > 0 || !side.pending.is_empty()
     }
 
+    /// How many messages of that direction have ended.
+    #[must_use]
+    pub fn count(&self, direction: Direction) -> u64 {
+        match direction {
+            Direction::Request => self.request.count,
+            Direction::Response => self.response.count,
+        }
+    }
+
     /// True, once for each message, if what has come of it so far asks for a word of the receiver before
     /// the rest comes (`Expect: 100-continue`).
     pub fn waits(&mut self, direction: Direction) -> bool {
@@ -380,7 +391,7 @@ pub(super) fn find(
 
 impl Side {
     fn new(cutter: Box<dyn Cutter>) -> Side {
-        Side { cutter, pending: BytesMut::new(), kept: BytesMut::new(), taken: 0 }
+        Side { cutter, pending: BytesMut::new(), kept: BytesMut::new(), taken: 0, count: 0 }
     }
 
     fn keep(&mut self, taken: &Bytes, bytes_max: usize) {
@@ -391,6 +402,7 @@ impl Side {
 
     /// The message ends with `last`: its length, and what is kept of it.
     fn finish(&mut self, last: Bytes, bytes_max: usize) -> (u64, Bytes) {
+        self.count += 1;
         if self.taken == 0 {
             let length = last.len() as u64;
             return (length, if last.len() > bytes_max { last.slice(..bytes_max) } else { last });

@@ -12,6 +12,7 @@
 //! Nothing here opens a file, asks for the time or knows of a socket.
 
 mod csv;
+pub mod diff;
 mod excerpt;
 mod har;
 mod harm;

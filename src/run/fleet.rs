@@ -78,7 +78,7 @@ impl Fleet {
     pub(super) fn equip(&self, guard: Option<std::path::PathBuf>) {
         let shared = &self.shared;
         let _ = shared.programs.set(Programs::new(guard, shared.clock.clone()));
-        let processes = shared.plan.nodes.iter().zip(&shared.plan.servers);
+        let processes = shared.plan.nodes.iter().zip(shared.plan.servers.iter());
         let processes = processes.filter_map(|(node, server)| match &server.kind {
             ServerKind::Process(process) => {
                 let setup = Setup {
@@ -127,7 +127,7 @@ impl Fleet {
     /// Starts all programs, and waits until they and all servers that run already are ready.
     pub(super) async fn start(&self) -> Result<(), RunError> {
         let shared = &self.shared;
-        let foreign: Vec<NodeId> = (shared.plan.nodes.iter().zip(&shared.plan.servers))
+        let foreign: Vec<NodeId> = (shared.plan.nodes.iter().zip(shared.plan.servers.iter()))
             .filter(|(_, server)| server.kind.foreign().is_some())
             .map(|(node, _)| node.id)
             .collect();

@@ -18,6 +18,7 @@ mod nodes;
 mod tests;
 mod world;
 
+pub use crate::link::{Pace, Sending, Steering};
 pub use control::{Control, LinkInfo, Service};
 
 use std::fmt;
@@ -28,6 +29,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 
 use crate::base::{Diagnostic, NodeId, Rng, Span, Time, Value};
+use crate::link::seed_of;
 use crate::net::{Holder, block_on_real, block_on_virtual};
 use crate::plan::{Plan, PlanNode};
 use crate::scenario::model::{Server, ServerKind, Speaks, World};
@@ -114,6 +116,8 @@ pub struct Hooks {
     pub guard: Option<PathBuf>,
     /// What runs beside the run and takes part in it.
     pub services: Vec<Service>,
+    /// Who decides in place of chance; by default the plan's own schedule, if it has one.
+    pub steering: Steering,
 }
 
 /// How a run ended.
@@ -240,13 +244,14 @@ pub fn header(plan: &Plan) -> Header {
 /// # Errors
 /// [`RunError`] if the machine does not give what the plan asks for. A run that goes wrong is not an
 /// error: it is an [`Ended`] and a trace.
-pub fn run(plan: &Arc<Plan>, recorder: &Recorder, hooks: Hooks) -> Result<Ended, RunError> {
+pub fn run(plan: &Arc<Plan>, recorder: &Recorder, mut hooks: Hooks) -> Result<Ended, RunError> {
+    let steering = std::mem::take(&mut hooks.steering).of(plan);
     let (plan, recorder) = (plan.clone(), recorder.clone());
     match plan.clock {
         World::Virtual => {
-            let ports = Rng::new(plan.seed).fork("ports");
+            let ports = Rng::new(seed_of(&plan)).fork("ports");
             let ended = block_on_virtual(ports, move |net, clock| {
-                world::World::new(plan, recorder, net, clock).run(hooks)
+                world::World::new(plan, recorder, net, clock, &steering).run(hooks)
             });
             ended.unwrap_or_else(|deadlock| {
                 let failure = Some(format!("the run came to a stop: {deadlock:?}"));
@@ -256,7 +261,7 @@ pub fn run(plan: &Arc<Plan>, recorder: &Recorder, hooks: Hooks) -> Result<Ended,
         World::Real => {
             let threads = std::thread::available_parallelism().map_or(2, usize::from);
             block_on_real(threads, move |net, clock| {
-                world::World::new(plan, recorder, net, clock).run(hooks)
+                world::World::new(plan, recorder, net, clock, &steering).run(hooks)
             })
             .map_err(RunError::Runtime)?
         }

@@ -72,7 +72,8 @@ fn a_panic_in_a_server_is_a_failed_run_that_names_the_server() {
     let recorder = Recorder::new(vec![Box::new(collector.clone())]);
     let run = block_on_virtual(Rng::new(1), move |net, clock| {
         let node = plan.nodes[0].id;
-        let world = world::World::new(plan, recorder, net, clock.clone());
+        let world =
+            world::World::new(plan, recorder, net, clock.clone(), &super::Steering::default());
         let tasks = world.server_tasks();
         tasks.spawn(node, async move {
             clock.sleep(Duration::from_millis(5)).await;
@@ -115,4 +116,43 @@ fn a_taken_port_names_the_server_the_place_and_the_holder() {
     assert!(drawn.contains(&format!("process {}", std::process::id())), "{drawn}");
     tell.send(()).expect("it still waits");
     holder.join().expect("no panic");
+}
+
+/// An observer that can be counted.
+struct Counted(#[expect(dead_code, reason = "it is held, not read")] Arc<()>);
+
+impl crate::trace::Observer for Counted {
+    fn event(&mut self, _: &Event) {}
+}
+
+#[test]
+fn a_run_that_is_over_holds_nothing() {
+    let kinds = [
+        "{ type: echo }",
+        "{ type: redis }",
+        "{ type: http, routes: [ { on: GET /, respond: { text: hi } } ] }",
+        "{ type: node, script: x.lua }",
+    ];
+    let steps = [
+        "[ { connect: s }, { send: { text: x } } ]",
+        "[ { redis: s PING }, { fault: { crash: s, for: 1ms } }, { wait: 5ms } ]",
+        "[ { get: s/ }, { fault: { drop: request, to: s } }, { fault: { skew: s, ahead: 1s } } ]",
+        "[ { call: s, json: { type: a } } ]",
+    ];
+    for (kind, steps) in kinds.iter().zip(steps) {
+        let text = format!(
+            "looplab: 1\nservers: {{ s: {kind} }}\nclients: {{ c: {{ steps: {steps} }} }}\n\
+             scripts: {{ x.lua: \"function on.a() return {{ type = 'b' }} end\" }}\n"
+        );
+        let text = match kind.contains("node") {
+            true => text,
+            false => text[..text.find("scripts:").expect("it is there")].to_owned(),
+        };
+        let plan = plan(&text, World::Virtual);
+        let held = Arc::new(());
+        let recorder = Recorder::new(vec![Box::new(Counted(held.clone()))]);
+        run(&plan, &recorder, Hooks::default()).expect("the machine agrees");
+        drop(recorder);
+        assert_eq!((Arc::strong_count(&plan), Arc::strong_count(&held)), (1, 1), "{kind}");
+    }
 }

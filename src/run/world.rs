@@ -12,7 +12,7 @@ use super::nodes::{Nodes, Scope};
 use super::{Control, Ended, Endpoint, Hooks, Mode, RunError, Service};
 use crate::base::{NodeId, Value};
 use crate::client;
-use crate::link::Links;
+use crate::link::{Links, Steering};
 use crate::net::{Clock, Dial, Listener, Net, Stuck, Tasks, holder_of_port};
 use crate::plan::{Plan, chance};
 use crate::scenario::{self, Lookup};
@@ -52,8 +52,15 @@ enum Middle {
 }
 
 impl World {
-    pub(super) fn new(plan: Arc<Plan>, recorder: Recorder, net: Net, clock: Clock) -> World {
-        let links = Links::new(plan.clone(), net.clone(), clock.clone(), recorder.clone());
+    pub(super) fn new(
+        plan: Arc<Plan>,
+        recorder: Recorder,
+        net: Net,
+        clock: Clock,
+        steering: &Steering,
+    ) -> World {
+        let (there, now, told) = (net.clone(), clock.clone(), recorder.clone());
+        let links = Links::steered(plan.clone(), there, now, told, steering);
         let (servers, clients) = (Tasks::default(), Tasks::default());
         let tasks = (servers.clone(), clients.clone());
         let nodes = Nodes::new(plan.clone(), clock.clone(), recorder.clone(), links.clone(), tasks);
@@ -151,7 +158,7 @@ impl World {
     /// Opens all ports before anybody is served, so that every address is known to everybody.
     fn listen_all(&self) -> Result<Vec<(NodeId, Listener)>, RunError> {
         let mut listeners = Vec::with_capacity(self.plan.servers.len());
-        for (node, server) in self.plan.nodes.iter().zip(&self.plan.servers) {
+        for (node, server) in self.plan.nodes.iter().zip(self.plan.servers.iter()) {
             let listener = self.links.listen(node.id).map_err(|error| RunError::Listen {
                 server: server.name.value.clone(),
                 span: server.port.map_or(server.name.span, |port| port.span),
@@ -169,7 +176,7 @@ impl World {
             |(node, server): (&crate::plan::PlanNode, &crate::scenario::model::Server)| {
                 Some(Endpoint::new(node.id, server, self.links.address(node.id)?))
             };
-        self.plan.nodes.iter().zip(&self.plan.servers).filter_map(endpoint).collect()
+        self.plan.nodes.iter().zip(self.plan.servers.iter()).filter_map(endpoint).collect()
     }
 
     /// Sees to it that the trace keeps up with what happens. The virtual world, whose hours are over in
@@ -209,7 +216,7 @@ impl World {
             let context = client::Context {
                 node: instance.node,
                 number: instance.number,
-                rng: chance::of_client(self.plan.seed, &name),
+                rng: self.links.chance().fork(&chance::stream(&name)),
                 name: name.clone(),
                 clock: self.nodes.clock(instance.node),
                 gate: self.nodes.gate(instance.node),
@@ -304,7 +311,7 @@ impl Vars {
                 vars.values.insert(format!("{name}.{field}"), value);
             }
         }
-        for (name, value) in &plan.vars {
+        for (name, value) in plan.vars.iter() {
             // A variable may use those before it and the addresses; the plan has checked that it does.
             if let Ok(value) = value.resolve(&vars) {
                 vars.values.insert(name.clone(), value);

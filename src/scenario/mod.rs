@@ -11,6 +11,7 @@
 //! This layer knows the language and nothing of what runs it. Names are not bound here: whether a
 //! step's server exists is for the plan to say.
 
+mod document;
 mod flow;
 mod form;
 mod invocation;
@@ -30,11 +31,12 @@ mod template;
 mod tree;
 mod yaml;
 
+pub use document::Tree;
 pub(crate) use form::Beside;
 pub(crate) use outline::{Mention, Outline, Role, Section, each_step};
 pub use predicate::Mismatch;
 pub use read::ReadError;
-pub(crate) use read::{contents, doing, entries, fault, in_yaml, mapping, parse};
+pub(crate) use read::{contents, doing, entries, fault, in_yaml, mapping, moment, parse};
 pub use reference::reference;
 pub use schema::schema;
 pub use shorthand::Shorthand;

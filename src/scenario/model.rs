@@ -11,6 +11,7 @@ mod node;
 mod predicate;
 mod process;
 mod statistic;
+mod schedule;
 
 use std::time::Duration;
 
@@ -30,6 +31,7 @@ pub use node::{NodeServer, ScriptText, Scripted};
 pub use predicate::{Asked, Quantifier, StateCheck};
 pub use process::{Command, ExternalServer, Invocation, ProcessServer, Ready, Sign, Speaks};
 pub use statistic::Statistic;
+pub use schedule::{ConnectDelay, Delay, Expected, REPRO_VERSION, Schedule};
 
 /// A whole scenario file.
 #[derive(Debug, Clone)]
@@ -66,6 +68,10 @@ pub struct Scenario {
     pub scripts: Vec<ScriptText>,
     /// `trace:`, what is kept.
     pub trace: TraceOptions,
+    /// `schedule:`, decisions in place of chance.
+    pub schedule: Option<Schedule>,
+    /// `expected:`, what a repro shows.
+    pub expected: Option<Expected>,
 }
 
 /// One of the two worlds a scenario runs in.

@@ -6,10 +6,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use super::flow;
-use super::form::Form;
-use super::form::{Beside, Reading};
+use super::form::{Beside, Form, Reading, record};
 use super::lower;
-use super::model::{Doing, Fault, Scenario};
+use super::model::{Doing, Fault, Moment, Scenario};
 use super::outline::Outline;
 use super::tree::Node;
 use super::yaml::{self, FILE_MAX};
@@ -137,6 +136,11 @@ pub(crate) fn fault(text: &str) -> Result<Asked<Fault>, Diagnostics> {
 /// Reads what is done by a moment of the timeline, such as `{ heal: all }`, from a text that is no file.
 pub(crate) fn doing(text: &str) -> Result<Asked<Doing>, Diagnostics> {
     asked("act", text, &lower::doing())
+}
+
+/// Reads one entry of a timeline, such as `{ at: 1s, fault: { crash: db } }`, from a text that is no file.
+pub(crate) fn moment(text: &str) -> Result<Asked<Moment>, Diagnostics> {
+    asked("moment", text, &record::<Moment>())
 }
 
 /// The entries of a mapping that a text is, each value written on one line.

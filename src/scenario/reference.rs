@@ -8,7 +8,7 @@ use super::model::Scenario;
 
 /// The parts of the reference, with the chapters that each begins with; a chapter that no part names
 /// stands in the part of the one before it.
-const PARTS: [(&str, &str, &[&str]); 7] = [
+const PARTS: [(&str, &str, &[&str]); 8] = [
     ("The file", "", &["scenario", "trace"]),
     (
         "Servers",
@@ -113,6 +113,11 @@ const PARTS: [(&str, &str, &[&str]); 7] = [
             "file",
             "hex",
         ],
+    ),
+    (
+        "Repros",
+        "What `looplab explore` adds to a scenario, so that one run happens again.",
+        &["schedule", "listed delay", "listed connect", "expected"],
     ),
 ];
 

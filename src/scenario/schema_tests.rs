@@ -12,7 +12,7 @@ use super::yaml;
 use crate::base::Value;
 
 /// Golden diagnostics that no schema can express, with the reason.
-const BEYOND_A_SCHEMA: [(&str, &str); 34] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 35] = [
     ("bad-file", "whether a file is there and inside of the folder"),
     ("bad-path", "the grammar inside of a path"),
     ("edits-of-another-protocol", "what is spoken where"),
@@ -32,6 +32,7 @@ const BEYOND_A_SCHEMA: [(&str, &str); 34] = [
     ("reserved-variables", "names that only the run gives are names like any other"),
     ("replacements-that-are-no-message", "what a message of a protocol is"),
     ("same-name-twice", "names are compared over the whole file"),
+    ("schedules", "names of other places"),
     ("unclosed-variable", "the grammar inside of a text"),
     ("unknown-flow", "names of other places"),
     ("unknown-server", "names of other places"),

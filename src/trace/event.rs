@@ -55,6 +55,25 @@ pub struct Event {
     pub kind: EventKind,
 }
 
+impl Event {
+    /// The same without its places in the scenario's text, which move when somebody adds a comment there.
+    #[must_use]
+    pub fn without_places(&self) -> Event {
+        let mut event = self.clone();
+        match &mut event.kind {
+            EventKind::Step(step) => {
+                step.span = Span::default();
+                step.failures.iter_mut().for_each(|(span, _)| *span = Span::default());
+            }
+            EventKind::Fault(fault) => fault.span = None,
+            EventKind::Load(load) => load.span = Span::default(),
+            EventKind::Check { span, .. } => *span = Span::default(),
+            _ => {}
+        }
+        event
+    }
+}
+
 /// The kinds of event.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]

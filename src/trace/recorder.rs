@@ -66,6 +66,12 @@ impl Recorder {
         Seq(self.shared.next_seq.fetch_add(1, Ordering::Relaxed))
     }
 
+    /// How many messages have a number.
+    #[must_use]
+    pub fn numbered(&self) -> u64 {
+        self.shared.next_seq.load(Ordering::Relaxed) - 1
+    }
+
     /// The number of the next connection.
     #[must_use]
     pub fn next_conn(&self) -> ConnId {

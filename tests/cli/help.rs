@@ -2,8 +2,11 @@
 
 use super::bench::Bench;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 18] = [
     "run",
+    "explore",
+    "replay",
+    "diff",
     "up",
     "fault",
     "node",

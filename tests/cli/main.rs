@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "what goes wrong in the bench fails the test, as it should")]
 
 mod bench;
+mod explore;
 mod files;
 mod help;
 mod pictures;

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::task::JoinSet;
 
 use super::{Iteration, Ongoing, resume};
-use crate::base::{Distribution, Rng};
+use crate::base::Distribution;
 use crate::client::pool::Lane;
 
 /// How long an iteration takes at least on a clock that jumps.
@@ -47,7 +47,7 @@ async fn one(
         }
         done += 1;
         let number = ongoing.tally.started();
-        let one = Iteration { number, intended, rng: Rng::new(rng.next_u64()) };
+        let one = Iteration { number, intended, rng: rng.split() };
         lane = ongoing.iterate(one, lane).await;
         let pause = think.map(|think| think.sample(&mut rng));
         match pause {

@@ -40,7 +40,7 @@ pub(super) async fn run(ongoing: &Arc<Ongoing>, rate_per_s: f64, poisson: bool, 
             continue;
         }
         let number = ongoing.tally.started();
-        let one = Iteration { number, intended, rng: Rng::new(seeds.next_u64()) };
+        let one = Iteration { number, intended, rng: seeds.split() };
         let ongoing = ongoing.clone();
         let gate = ongoing.shared.context.gate.clone();
         tasks.spawn(gate.guard(async move {

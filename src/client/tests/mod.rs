@@ -170,7 +170,7 @@ async fn play(plan: Arc<Plan>, servers: Vec<(String, Server)>, net: Net, clock: 
     let mut tasks = JoinSet::new();
     let mut closed = Vec::new();
     let mut addresses = BTreeMap::new();
-    for server in &plan.servers {
+    for server in plan.servers.iter() {
         let name = &server.name.value;
         let id = plan.server_named(name).unwrap();
         match servers.iter().find(|(given, _)| given == name) {

@@ -115,10 +115,18 @@ impl Core {
     }
 
     /// Forgets what is still to come: the world is over. What was under way is dropped, even if it
-    /// holds on to this core.
+    /// holds on to this core; so are the wakers, which hold the runtime, which holds what steps this core.
     pub(in crate::net) fn clear(&self) {
         loop {
-            let heap = std::mem::take(&mut self.lock().heap);
+            let (heap, wakers) = {
+                let mut state = self.lock();
+                let timers = state.timers.iter_mut().filter_map(|timer| timer.waker.take());
+                let timers: Vec<Waker> = timers.collect();
+                let (root, horizon) = (state.root.take(), state.horizon.take());
+                (std::mem::take(&mut state.heap), (timers, root, horizon))
+            };
+            // Outside of the lock: whatever is dropped may look at the core once more.
+            drop(wakers);
             if heap.is_empty() {
                 return;
             }
@@ -317,5 +325,23 @@ impl Drop for Timer {
         if let Some(slot) = self.slot {
             self.core.lock().free_timer(slot);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::base::Rng;
+    use crate::net::block_on_virtual;
+
+    #[test]
+    fn a_world_that_is_over_is_gone_with_its_runtime() {
+        let (tell, told) = std::sync::mpsc::channel();
+        let main = move |_, clock: crate::net::Clock| async move {
+            let core = clock.core().expect("it is virtual");
+            tell.send(core.downgrade()).expect("somebody waits");
+            clock.sleep(std::time::Duration::from_secs(1)).await;
+        };
+        block_on_virtual(Rng::new(1), main).expect("no deadlock");
+        assert!(told.recv().expect("it was told").upgrade().is_none());
     }
 }

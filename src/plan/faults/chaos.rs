@@ -96,7 +96,7 @@ impl Binder<'_> {
     ) -> Vec<(Duration, Arc<Fault>)> {
         let plan = self.plan;
         let prey = Prey::new(&plan.servers, &plan.clients, &self.paths, &chaos.nodes);
-        let mut draw = Draw { rng: Rng::new(plan.seed).fork(&format!("chaos:{number}")), prey };
+        let mut draw = Draw { rng: plan.chance().fork(&format!("chaos:{number}")), prey };
         let mut at = chaos.from;
         let mut faults = Vec::new();
         while faults.len() < 2 * CHAOS_FAULTS_MAX {

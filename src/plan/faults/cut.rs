@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::Binder;
-use crate::base::{NodeId, Rng};
+use crate::base::NodeId;
 use crate::plan::fault::Cut;
 use crate::scenario::model::{Partition, Shape};
 
@@ -29,7 +29,7 @@ impl Binder<'_> {
                 blocked.both(&plan.nodes_of(alone), &all);
             }
             Shape::Majority(of) => {
-                let mut rng = Rng::new(plan.seed).fork(&format!("majority:{name}"));
+                let mut rng = plan.chance().fork(&super::written::majority(name));
                 let mut rest = plan.nodes_of(of);
                 let mut majority = Vec::new();
                 for _ in 0..rest.len() / 2 + 1 {

@@ -17,6 +17,7 @@ mod links;
 mod network;
 mod rule;
 mod tell;
+mod written;
 
 pub(super) use check::check;
 pub use links::protocol_of;
@@ -37,15 +38,25 @@ use crate::scenario::model::{
 
 /// What the file says of faults, kept to be bound again for another seed. Those of steps are found in
 /// the plan's clients and flows.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct Declared {
     links: Vec<LinkMoment>,
     timeline: Vec<model::Moment>,
+    /// How many moments of the timeline stand in the file; those behind them have no place in it.
+    own: usize,
 }
 
 impl Declared {
     pub(super) fn new(links: Vec<Link>, timeline: Vec<model::Moment>) -> Declared {
-        Declared { links: links.into_iter().flat_map(|link| link.faults).collect(), timeline }
+        let links = links.into_iter().flat_map(|link| link.faults).collect();
+        Declared { links, own: timeline.len(), timeline }
+    }
+
+    /// The same and more moments.
+    pub(super) fn and(&self, more: impl IntoIterator<Item = model::Moment>) -> Declared {
+        let mut all = self.clone();
+        all.timeline.extend(more);
+        all
     }
 
     /// True if a seed decides anything.
@@ -191,6 +202,9 @@ pub(super) fn bind(plan: &Plan, declared: &Declared) -> Bound {
                 };
                 let name = namer.name(fault);
                 let mut bound = binder.fault(fault, name, trigger);
+                if matches!(place, Place::Moment(at) if at >= declared.own) {
+                    bound.span = None;
+                }
                 if let Place::Link(at) = place {
                     bound.lasts = bound.lasts.or(length(&declared.links[at]));
                 }

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use tokio::sync::Notify;
 
 use super::RunError;
-use crate::base::{NodeId, Rng};
+use crate::base::NodeId;
 use crate::exec::{self, Programs};
 use crate::link::Links;
 use crate::net::{Clock, Dial, Gate, Listener, NodeTime, Shutter, Tasks, Touch};
@@ -178,7 +178,7 @@ impl Nodes {
         };
         let context = server::Context {
             node: id,
-            rng: Rng::new(shared.plan.seed).fork(&draws),
+            rng: shared.links.chance().fork(&draws),
             name: name.clone(),
             clock: clock_of(&shared.clock, node.time.as_ref()),
             disk: node.disk.clone(),

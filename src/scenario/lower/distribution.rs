@@ -51,6 +51,20 @@ impl Form for DistributionForm {
     }
 }
 
+/// A duration that a message may be under way.
+pub(super) fn at_most_an_hour(
+    f: &mut Fields<'_, '_>,
+    key: &str,
+    duration: Option<Duration>,
+) -> Option<Duration> {
+    if duration.is_some_and(|duration| duration > LONGEST) {
+        let span = f.value(key);
+        f.error(too_long(span));
+        return None;
+    }
+    duration
+}
+
 fn too_long(span: crate::base::Span) -> Diagnostic {
     Diagnostic::new("a delay is at most an hour", span)
 }

@@ -22,6 +22,7 @@ mod predicate;
 mod process;
 mod redis;
 mod scenario;
+mod schedule;
 mod script;
 mod server;
 mod socket;

@@ -10,11 +10,12 @@ use super::super::form::{
     bad_name, integer, kept, named, pairs, record, variants, word,
 };
 use super::super::model::{
-    Check, Client, Flow, Link, Scenario, Server, TraceOptions, UnusedFaults, World,
+    Check, Client, Flow, Link, Scenario, Schedule, Server, TraceOptions, UnusedFaults, World,
 };
 use super::super::outline::Section;
 use super::super::tree::Node;
 use super::fault::moments;
+use super::schedule::ExpectedForm;
 use super::script;
 use super::step::steps;
 use crate::base::{Diagnostic, Source};
@@ -111,6 +112,9 @@ impl Record for Scenario {
         let checks = f.optional("checks", doc, kept(variants::<Check>())).unwrap_or_default();
         let doc = "What the trace keeps.";
         let trace = f.optional("trace", doc, record::<TraceOptions>()).unwrap_or_default();
+        let doc = "Decisions in place of chance.";
+        let schedule = f.optional("schedule", doc, record::<Schedule>());
+        let expected = f.optional("expected", "What a repro shows.", ExpectedForm);
         let inline = script::inline(f);
         let scripts = f.scripts(|reading| script::gather(&inline, reading));
         if f.has("looplab") {
@@ -134,6 +138,8 @@ impl Record for Scenario {
             checks,
             scripts,
             trace,
+            schedule,
+            expected,
         })
     }
 }

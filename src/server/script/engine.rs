@@ -317,10 +317,10 @@ fn facts(
     let is_node = |server: &&Server| matches!(server.kind, ServerKind::Node(_));
     let nodes = plan.servers.iter().filter(is_node).map(|server| server.name.value.clone());
     let mut speaks = BTreeMap::new();
-    for instance in &plan.instances {
+    for instance in plan.instances.iter() {
         speaks.insert(plan.node_name(instance.node).to_owned(), "client");
     }
-    for server in &plan.servers {
+    for server in plan.servers.iter() {
         let kind = match crate::plan::protocol_of(&server.kind) {
             crate::protocol::Protocol::Json => "node",
             other => other.as_str(),
