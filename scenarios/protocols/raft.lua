@@ -45,6 +45,7 @@ local function apply()
   while applied < commit do
     applied = applied + 1
     local entry, result = disk.log[applied], {}
+    ctx.expose("applied", { index = applied, term = entry.term })
     if entry.f == "write" then
       store[entry.key] = entry.value
     elseif entry.f == "cas" then
