@@ -29,9 +29,11 @@ pub(super) struct Contradiction<'a> {
 }
 
 /// The reason in a clause, and the kind of violation.
-struct Reason {
+struct Reason<'a> {
     clause: String,
     kind: String,
+    /// One more operation that the clause names.
+    also: Option<&'a Operation>,
 }
 
 /// The judgement that a criterion is violated because of this.
@@ -43,17 +45,17 @@ pub(super) fn judgement(case: &Case<'_>, found: &Contradiction<'_>) -> Judgement
     let object = case.tell.object(&found.key);
     let deed = case.tell.deed_with(culprit, &value(culprit, found));
     let times = case.tell.times(culprit);
-    let what = match found.ops.len() {
+    let what = match found.ops.len() + usize::from(reason.also.is_some()) {
         1 => format!("nothing{object} explains"),
         count => format!("no order of these {count} operations{object} explains"),
     };
     let words = format!("{what} that {deed} ({times}): {}", reason.clause);
     let (criterion, model) = (case.question.criterion.as_str(), case.question.model.as_str());
     let cause = format!("{criterion} {model}: {}", reason.kind);
-    Judgement::violated(words, cause, culprit, found.ops.iter().copied())
+    Judgement::violated(words, cause, culprit, found.ops.iter().copied().chain(reason.also))
 }
 
-fn reason(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) -> Reason {
+fn reason<'a>(case: &Case<'a>, found: &Contradiction<'a>, culprit: &'a Operation) -> Reason<'a> {
     let special = match case.question.model {
         ModelKind::Register | ModelKind::CasRegister => register(case, found, culprit),
         _ => None,
@@ -61,6 +63,7 @@ fn reason(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) -> Re
     special.unwrap_or_else(|| Reason {
         clause: others(case, found, culprit),
         kind: shape(case, found),
+        also: None,
     })
 }
 
@@ -96,7 +99,11 @@ fn value(op: &Operation, found: &Contradiction<'_>) -> String {
 
 // ---- registers ----------------------------------------------------------------------------
 
-fn register(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) -> Option<Reason> {
+fn register<'a>(
+    case: &Case<'a>,
+    found: &Contradiction<'a>,
+    culprit: &'a Operation,
+) -> Option<Reason<'a>> {
     let function = |op: &Operation| case.question.model.function(&op.f);
     if function(culprit) != Some(Function::Read) {
         return None;
@@ -113,7 +120,17 @@ fn register(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) -> 
         return Some(unwritten(case, found, culprit));
     }
     let writes: Vec<&Operation> = rest.iter().copied().filter(|op| wrote(op).is_some()).collect();
-    let source = writes.iter().copied().find(|op| wrote(op).as_ref() == Some(&saw));
+    let known = writes.iter().copied().find(|op| wrote(op).as_ref() == Some(&saw));
+    // What was overwritten for certain need not be among those that contradict each other.
+    let of_old = |op: &&Operation| {
+        let is_old = op.is_ok() && rest.iter().any(|other| op.precedes(other));
+        is_old && text(&op.key) == text(&found.key) && wrote(op).as_ref() == Some(&saw)
+    };
+    let also = match known {
+        Some(_) => None,
+        None => case.ops.iter().copied().filter(of_old).max_by_key(|op| op.back),
+    };
+    let source = known.or(also);
     let others: Vec<&Operation> =
         rest.iter().copied().filter(|op| source.is_none_or(|source| source.id != op.id)).collect();
     let newer = |op: &Operation| source.is_none_or(|source| source.precedes(op));
@@ -134,7 +151,7 @@ fn register(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) -> 
                     "a read saw the initial value after a write had ended",
                 ),
             };
-            Some(Reason { clause, kind: kind.to_owned() })
+            Some(Reason { clause, kind: kind.to_owned(), also })
         }
         // Somebody had seen a newer value before.
         others => {
@@ -164,13 +181,13 @@ fn register(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) -> 
                 case.tell.whole(read)
             );
             let kind = "a read saw an older value than a read that had ended before it began";
-            Some(Reason { clause, kind: kind.to_owned() })
+            Some(Reason { clause, kind: kind.to_owned(), also })
         }
     }
 }
 
 /// A read of what no write that could have come before it wrote.
-fn unwritten(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) -> Reason {
+fn unwritten<'a>(case: &Case<'a>, found: &Contradiction<'a>, culprit: &Operation) -> Reason<'a> {
     let saw = text(culprit.value());
     let leaves = |op: &Operation| {
         let value = match (case.question.model.function(&op.f), op.value()) {
@@ -200,7 +217,7 @@ fn unwritten(case: &Case<'_>, found: &Contradiction<'_>, culprit: &Operation) ->
             "a read saw a value that nobody wrote",
         ),
     };
-    Reason { clause, kind: kind.to_owned() }
+    Reason { clause, kind: kind.to_owned(), also: None }
 }
 
 // ---- the shape of anything ----------------------------------------------------------------

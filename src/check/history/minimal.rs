@@ -6,6 +6,7 @@
 //! history itself, and not of having looked at a part of it.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use super::budget::Budget;
 use super::history::OPEN;
@@ -24,7 +25,7 @@ pub(super) fn reduce<M: Model>(
     entries: &[Entry<M::Act>],
     culprit: usize,
 ) -> Vec<Entry<M::Act>> {
-    let mut reduction = Reduction { model, left: STEPS_MAX };
+    let mut reduction = Reduction { model, left: STEPS_MAX, dropped: Vec::new() };
     let mut kept = until_end_of(reduction.model, entries, culprit);
     loop {
         let before = kept.len();
@@ -65,9 +66,14 @@ pub(super) fn contradiction<M: Model>(
     }
 }
 
+/// Some entries.
+type Entries<M> = Vec<Entry<<M as Model>::Act>>;
+
 struct Reduction<'a, M: Model> {
     model: &'a mut M,
     left: u64,
+    /// What was left out so far.
+    dropped: Entries<M>,
 }
 
 impl<M: Model> Reduction<'_, M> {
@@ -86,24 +92,36 @@ impl<M: Model> Reduction<'_, M> {
         while size > 0 && self.left > 0 {
             let mut start = 0;
             while start < kept.len() && self.left > 0 {
-                let mut gone: Vec<bool> =
-                    (0..kept.len()).map(|at| (start..start + size).contains(&at)).collect();
-                self.model.along(&kept, &mut gone);
-                let rest: Vec<_> = kept
-                    .iter()
-                    .zip(&gone)
-                    .filter(|(_, gone)| !**gone)
-                    .map(|(one, _)| *one)
-                    .collect();
-                let reduced = if rest.len() < kept.len() { self.has_none(&rest) } else { None };
+                let (rest, dropped) = self.without(&kept, start..start + size);
+                let reduced = if dropped.is_empty() { None } else { self.has_none(&rest) };
                 match reduced {
-                    Some(reduced) => kept = reduced,
+                    Some(reduced) => {
+                        kept = reduced;
+                        self.dropped.extend(dropped);
+                    }
                     None => start += size,
                 }
             }
             size = if size == 1 { 0 } else { size.min(kept.len()).div_ceil(2) };
         }
         kept
+    }
+
+    /// What is left without these entries and those that go along, and what went. Whatever was dropped
+    /// before counts as gone: that something else stays may have been the reason why it could go.
+    fn without(&self, kept: &[Entry<M::Act>], range: Range<usize>) -> (Entries<M>, Entries<M>) {
+        let now = kept.iter().enumerate().map(|(at, entry)| (*entry, range.contains(&at), true));
+        let before = self.dropped.iter().map(|entry| (*entry, true, false));
+        let mut all: Vec<(Entry<M::Act>, bool, bool)> = now.chain(before).collect();
+        all.sort_by_key(|(entry, ..)| entry.call);
+        let entries: Vec<Entry<M::Act>> = all.iter().map(|(entry, ..)| *entry).collect();
+        let mut gone: Vec<bool> = all.iter().map(|(_, gone, _)| *gone).collect();
+        self.model.along(&entries, &mut gone);
+        let (mut rest, mut dropped) = (Vec::new(), Vec::new());
+        for ((entry, ..), gone) in all.iter().zip(gone).filter(|((.., kept), _)| *kept) {
+            if gone { dropped.push(*entry) } else { rest.push(*entry) }
+        }
+        (rest, dropped)
     }
 
     fn elements(&mut self, mut kept: Vec<Entry<M::Act>>) -> Vec<Entry<M::Act>> {

@@ -26,6 +26,7 @@ use crate::trace::Outcome;
 
 use super::budget::Budget;
 use super::case::{Case, Judgement};
+use super::history::OPEN;
 use super::linearizable::{Undecided, by_key, compile};
 use super::models::{Counter, Entry, Lock, Log, Model, Queue, Register, Set};
 use super::seen::{Insert, Seen};
@@ -187,7 +188,9 @@ fn gone<M: Model>(
     let mut gone: Vec<bool> = (0..items.len()).map(|at| range.contains(&at)).collect();
     for (object, model) in models.iter().enumerate() {
         let own: Vec<usize> = (0..items.len()).filter(|at| items[*at].object == object).collect();
-        let entries: Vec<Entry<M::Act>> = own.iter().map(|at| items[*at].entry).collect();
+        // Real time does not matter here, so nothing may go because of it.
+        let timeless = |at: &usize| Entry { call: 0, back: OPEN, ..items[*at].entry };
+        let entries: Vec<Entry<M::Act>> = own.iter().map(timeless).collect();
         let mut flags: Vec<bool> = own.iter().map(|at| gone[*at]).collect();
         if flags.contains(&true) {
             model.along(&entries, &mut flags);

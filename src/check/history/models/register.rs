@@ -1,5 +1,7 @@
 //! One value that is read, written, taken away, and perhaps compared and set.
 
+use std::collections::BTreeMap;
+
 use crate::base::Value;
 use crate::scenario::model::Function;
 
@@ -100,17 +102,24 @@ impl Model for Register {
         }
     }
 
-    /// With a write go those who saw its value; and if they wrote another in its place, those who saw that.
+    /// With a write go those who may have seen its value there; and if they wrote another in its place,
+    /// those who may have seen that. Who began when a write had ended that stays, and that began when the one
+    /// that goes had ended, cannot have seen it: something was written in between.
     fn along(&self, entries: &[Entry<Act>], gone: &mut [bool]) {
         loop {
-            let left = entries.iter().zip(&*gone).filter(|(_, gone)| **gone);
-            let mut values: Vec<ValueId> =
-                left.filter_map(|(entry, _)| entry.act.leaves()).collect();
-            values.sort_unstable();
+            let shields = Shields::of(entries, gone);
+            // Of each value, the end of the last write of it that goes.
+            let mut left: BTreeMap<ValueId, u32> = BTreeMap::new();
+            for (entry, _) in entries.iter().zip(&*gone).filter(|(_, gone)| **gone) {
+                if let Some(value) = entry.act.leaves() {
+                    let end = left.entry(value).or_insert(entry.back);
+                    *end = (*end).max(entry.back);
+                }
+            }
             let mut more = false;
             for (entry, gone) in entries.iter().zip(&mut *gone) {
-                let sees = entry.act.sees();
-                if !*gone && sees.is_some_and(|value| values.binary_search(&value).is_ok()) {
+                let end = entry.act.sees().and_then(|value| left.get(&value));
+                if !*gone && end.is_some_and(|end| *end > shields.before(entry.call)) {
                     (*gone, more) = (true, true);
                 }
             }
@@ -127,5 +136,31 @@ impl Model for Register {
     fn as_register(entries: &[Entry<Act>]) -> Option<&[Entry<Act>]> {
         let plain = |entry: &Entry<Act>| !matches!(entry.act, Act::Cas(..));
         entries.iter().all(plain).then_some(entries)
+    }
+}
+
+/// Writes that stay, by their ends.
+struct Shields(Vec<(u32, u32)>);
+
+impl Shields {
+    fn of(entries: &[Entry<Act>], gone: &[bool]) -> Shields {
+        let stays = entries
+            .iter()
+            .zip(gone)
+            .filter(|(entry, gone)| !**gone && !entry.is_open() && entry.act.leaves().is_some());
+        let mut ends: Vec<(u32, u32)> = stays.map(|(entry, _)| (entry.back, entry.call)).collect();
+        ends.sort_unstable();
+        let mut latest = 0;
+        for (_, call) in &mut ends {
+            latest = latest.max(*call);
+            *call = latest;
+        }
+        Shields(ends)
+    }
+
+    /// The latest beginning of one that had ended at this place.
+    fn before(&self, place: u32) -> u32 {
+        let ended = self.0.partition_point(|(end, _)| *end < place);
+        ended.checked_sub(1).map_or(0, |last| self.0[last].1)
     }
 }
