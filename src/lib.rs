@@ -48,6 +48,7 @@
 //! `ARCHITECTURE.md` says how the modules stand to each other.
 
 pub mod base;
+pub mod call;
 pub mod check;
 pub mod cli;
 pub mod client;

@@ -16,11 +16,12 @@ const LAYERS: [(&str, &[&str]); 17] = [
     ("trace", &["base"]),
     ("scenario", &["base"]),
     ("net", &["base"]),
+    ("call", &["base", "protocol", "net"]),
     ("exec", &["base", "net"]),
     ("plan", &["base", "script", "scenario", "protocol"]),
     ("link", &["base", "scenario", "plan", "protocol", "trace", "net"]),
-    ("server", &["base", "script", "scenario", "plan", "protocol", "trace", "net", "exec"]),
-    ("client", &["base", "scenario", "plan", "protocol", "trace", "net", "exec"]),
+    ("server", &["base", "script", "scenario", "plan", "protocol", "trace", "net", "call", "exec"]),
+    ("client", &["base", "scenario", "plan", "protocol", "trace", "net", "call", "exec"]),
     (
         "run",
         &[

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use super::reply::{Content, ErrorKind, OpError, Reply};
 use super::runner::Runner;
 use crate::base::{Diagnostic, NodeId, Value};
+use crate::call::FailureKind;
 use crate::net::Stream;
 use crate::protocol::{Envelope, JSON_LINE_MAX};
 use crate::scenario::model::NodeCall;
@@ -94,7 +95,7 @@ impl Runner<'_> {
         // Kept before the reply is there: a reply that comes too late does no harm.
         let mut lent = Lent { runner: self, server, connection: Some(connection) };
         let reply = lent.connection().ask(&line).await;
-        if reply.as_ref().is_err_and(|error| error.kind != ErrorKind::Timeout) {
+        if reply.as_ref().is_err_and(|error| error.kind != ErrorKind::Call(FailureKind::Timeout)) {
             lent.connection = None;
         }
         reply
@@ -168,7 +169,7 @@ impl Connection {
             searched = self.input.len();
             if searched > JSON_LINE_MAX {
                 let text = "the reply is longer than 4 MiB";
-                return Err(OpError::new(ErrorKind::Malformed, text));
+                return Err(OpError::new(ErrorKind::Call(FailureKind::Malformed), text));
             }
             self.input.reserve(READ_CHUNK);
             match self.stream.read_buf(&mut self.input).await {
@@ -181,7 +182,9 @@ impl Connection {
 
     /// The body of a line, if it is the reply to the last message.
     fn reply(&self, line: &Bytes) -> Result<Option<Value>, OpError> {
-        let malformed = || OpError::new(ErrorKind::Malformed, "the reply is no JSON message");
+        let malformed = || {
+            OpError::new(ErrorKind::Call(FailureKind::Malformed), "the reply is no JSON message")
+        };
         let envelope = Envelope::parse(line.trim_ascii()).ok_or_else(malformed)?;
         if envelope.in_reply_to != Some(self.last) {
             return Ok(None);

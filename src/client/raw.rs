@@ -21,6 +21,7 @@ use tokio::io::{AsyncReadExt, AsyncWrite};
 use super::reply::{Content, ErrorKind, OpError, Payload, Reply};
 use super::runner::Runner;
 use crate::base::{Diagnostic, Span};
+use crate::call::FailureKind;
 use crate::net::Stream;
 use crate::scenario::model::{Close, Connect, Receive, Send, Until};
 
@@ -163,7 +164,8 @@ impl Raw {
 
     fn poll_send(&self, cx: &mut Context<'_>, bytes: &mut Bytes) -> Poll<Result<(), OpError>> {
         let mut state = self.lock();
-        let this_side = |what| Poll::Ready(Err(OpError::new(ErrorKind::Closed, what)));
+        let this_side =
+            |what| Poll::Ready(Err(OpError::new(ErrorKind::Call(FailureKind::Closed), what)));
         if state.write_closed {
             return this_side("this side has closed its sending half");
         }
@@ -196,7 +198,7 @@ impl Raw {
                 Some(Err(error)) => Some(error.clone()),
                 None if state.input.len() >= RECEIVE_BYTES_MAX => {
                     let what = "64 MiB have come, and not what was waited for";
-                    Some(OpError::new(ErrorKind::Malformed, what))
+                    Some(OpError::new(ErrorKind::Call(FailureKind::Malformed), what))
                 }
                 None => None,
             };
@@ -205,7 +207,10 @@ impl Raw {
             }
             let State { stream, input, ended, .. } = &mut *state;
             let Some(stream) = stream else {
-                let error = OpError::new(ErrorKind::Closed, "this side has closed the connection");
+                let error = OpError::new(
+                    ErrorKind::Call(FailureKind::Closed),
+                    "this side has closed the connection",
+                );
                 return Poll::Ready((input.split().freeze(), Some(error)));
             };
             input.reserve(READ_CHUNK);

@@ -24,6 +24,7 @@ use http::HeaderMap;
 
 use super::scope::Scope;
 use crate::base::Value;
+use crate::call::{Failure, FailureKind};
 use crate::exec::Status;
 use crate::scenario::Lookup;
 use crate::scenario::model::{Field, PathPart};
@@ -96,18 +97,8 @@ pub(super) struct OpError {
 /// The kinds of error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum ErrorKind {
-    /// Nothing listens there.
-    Refused,
-    /// The other side broke the connection off.
-    Reset,
-    /// It took longer than it may.
-    Timeout,
-    /// The other side closed the connection before its reply was whole; or this side did before.
-    Closed,
-    /// What came is not what the protocol says, or passes a limit.
-    Malformed,
-    /// There is no way there: no ports are left, or the system says so.
-    Unreachable,
+    /// The call itself failed.
+    Call(FailureKind),
     /// A Redis error reply: a whole reply, of which `message` is the text.
     Redis,
     /// An error that a node replied, and whether it says that the operation certainly did not happen.
@@ -134,12 +125,7 @@ impl OpError {
     /// The value of the field `error`.
     pub(super) fn word(&self) -> &str {
         match self.kind {
-            ErrorKind::Refused => "refused",
-            ErrorKind::Reset => "reset",
-            ErrorKind::Timeout => "timeout",
-            ErrorKind::Closed => "closed",
-            ErrorKind::Malformed => "malformed",
-            ErrorKind::Unreachable => "unreachable",
+            ErrorKind::Call(kind) => kind.as_str(),
             ErrorKind::Redis => &self.message,
             ErrorKind::Node { .. } => &self.name,
             ErrorKind::Start => "start",
@@ -161,39 +147,22 @@ impl OpError {
         }
     }
 
-    /// What connecting says.
     pub(super) fn dialling(error: &std::io::Error) -> OpError {
-        use std::io::ErrorKind as Io;
-        match error.kind() {
-            Io::ConnectionRefused => {
-                OpError::new(ErrorKind::Refused, "nothing listens at the server's address")
-            }
-            Io::TimedOut => OpError::new(ErrorKind::Timeout, "connecting took too long"),
-            Io::ConnectionReset | Io::ConnectionAborted => OpError::reset(),
-            _ => OpError::new(ErrorKind::Unreachable, error.to_string()),
-        }
+        Failure::dialling(error).into()
     }
 
-    /// What reading or writing says.
     pub(super) fn transfer(error: &std::io::Error) -> OpError {
-        use std::io::ErrorKind as Io;
-        match error.kind() {
-            Io::UnexpectedEof => OpError::closed(),
-            Io::TimedOut => OpError::new(ErrorKind::Timeout, "the connection timed out"),
-            Io::InvalidData | Io::InvalidInput => {
-                OpError::new(ErrorKind::Malformed, error.to_string())
-            }
-            // A broken pipe is what a system says that has had the reset before.
-            _ => OpError::reset(),
-        }
-    }
-
-    pub(super) fn reset() -> OpError {
-        OpError::new(ErrorKind::Reset, "the other side broke the connection off")
+        Failure::transfer(error).into()
     }
 
     pub(super) fn closed() -> OpError {
-        OpError::new(ErrorKind::Closed, "the other side closed the connection before that")
+        Failure::closed().into()
+    }
+}
+
+impl From<Failure> for OpError {
+    fn from(failure: Failure) -> OpError {
+        OpError::new(ErrorKind::Call(failure.kind), failure.message)
     }
 }
 

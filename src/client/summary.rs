@@ -81,7 +81,7 @@ fn names<T>(verb: &str, vars: &[(Located<String>, T)]) -> String {
 
 fn http(call: &HttpCall, scope: &Scope) -> String {
     let method = call.method.to_ascii_lowercase();
-    match super::http::target(call, scope) {
+    match super::http::request_target(call, scope) {
         Ok(target) => format!("{method} {}{target}", call.server.value),
         Err(_) => format!("{method} {}{}", call.server.value, text(&call.path, scope)),
     }

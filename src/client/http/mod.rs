@@ -12,29 +12,27 @@
 //!
 //! The body of a response is at most [`BODY_BYTES_MAX`] long.
 
-mod connection;
-mod target;
-
 use std::borrow::Cow;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bytes::Bytes;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
+use http::header::{HeaderName, HeaderValue};
 use http::response::Parts;
 use http::{HeaderMap, Method, Request, Uri};
 use http_body_util::Full;
-
-pub(super) use connection::Connection;
-use connection::{Broken, Idle, Stale};
 
 use super::reply::{Content, HttpReply, OpError, Payload, Reply};
 use super::runner::Runner;
 use super::scope::Scope;
 use crate::base::{Diagnostic, NodeId, Span};
+pub(super) use crate::call::http::Connection;
+use crate::call::http::{self as exchange, Broken, Idle, Stale};
+use crate::call::target;
 use crate::scenario::model::{Body, HttpCall, Text};
 use crate::trace::Level;
 
-const AGENT: HeaderValue = HeaderValue::from_static(concat!("looplab/", env!("CARGO_PKG_VERSION")));
+/// The largest body of a response that is taken, in bytes: 64 MiB.
+const BODY_BYTES_MAX: usize = 64 << 20;
 
 impl Runner<'_> {
     /// Sends a request and takes its reply. `sent` becomes true before the first byte leaves.
@@ -66,7 +64,7 @@ impl Runner<'_> {
                     request = self.request(call, server)?;
                 }
                 Err(Broken { error, partial, .. }) => {
-                    let mut reply = Reply::failed(error);
+                    let mut reply = Reply::failed(error.into());
                     if let Some((parts, body)) = partial {
                         reply.content = content(parts, body);
                     }
@@ -83,7 +81,8 @@ impl Runner<'_> {
         {
             return Ok(connection);
         }
-        Ok(Box::new(Connection::new(self.dial(server).await?).await?))
+        let stream = self.dial(server).await?;
+        Ok(Box::new(Connection::new(stream, BODY_BYTES_MAX).await?))
     }
 
     fn warn_of_excess(&self, call: &HttpCall) {
@@ -105,25 +104,12 @@ impl Runner<'_> {
         let host = self.seat(server)?.host.clone();
         let method = Method::from_bytes(call.method.as_bytes())
             .map_err(|_| Diagnostic::new("this is no method of HTTP", call.server.span))?;
-        let target = target(call, &self.scope)?;
+        let target = request_target(call, &self.scope)?;
         let uri = Uri::try_from(target.as_ref())
             .map_err(|error| Diagnostic::new(error.to_string(), call.path.span))?;
-        let (body, kind) = body_bytes(&call.body, &self.scope)?;
-        // hyper leaves this out; a server would not know whether a body may follow.
-        let empty = body.is_empty() && matches!(call.method, "POST" | "PUT" | "PATCH");
-        let mut request = Request::new(Full::new(body));
-        *request.method_mut() = method;
-        *request.uri_mut() = uri;
-        let headers = request.headers_mut();
-        headers.insert(HOST, host);
-        headers.insert(USER_AGENT, AGENT);
-        if let Some(kind) = kind {
-            headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
-        }
-        if empty {
-            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
-        }
-        add_headers(call, &self.scope, headers)?;
+        let body = body_bytes(&call.body, &self.scope)?;
+        let mut request = exchange::request(method, uri, host, body);
+        add_headers(call, &self.scope, request.headers_mut())?;
         Ok(request)
     }
 }
@@ -139,7 +125,10 @@ fn may_repeat(broken: &Broken, method: &str) -> bool {
 }
 
 /// The path, with its query, as it stands in the request line.
-pub(super) fn target<'a>(call: &'a HttpCall, scope: &Scope) -> Result<Cow<'a, str>, Diagnostic> {
+pub(super) fn request_target<'a>(
+    call: &'a HttpCall,
+    scope: &Scope,
+) -> Result<Cow<'a, str>, Diagnostic> {
     let path = match call.path.as_literal() {
         Some(path) => target::escape_target(path),
         None => {

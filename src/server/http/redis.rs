@@ -3,24 +3,20 @@
 //! A connection carries one call at a time and is kept for the next one. A call is never sent twice:
 //! whether a connection still lives is looked at before, not tried.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::{Mutex, PoisonError};
-use std::task::{Context as TaskContext, Waker};
 use std::time::Duration;
 
 use bytes::BytesMut;
-use tokio::io::AsyncWriteExt;
 
 use super::limits::IDLE_MAX;
 use super::reply::{Prepared, Reply};
 use crate::base::units::show_duration;
 use crate::base::{NodeId, Value};
-use crate::net::Stream;
-use crate::protocol::resp::{Frame, RespDecoder, encode_command};
+use crate::call::redis::Connection;
+use crate::call::{Failure, FailureKind};
+use crate::protocol::resp::{FRAME_BYTES_MAX, Frame, encode_command};
 use crate::scenario::model::{RedisRoute, Text};
 use crate::server::Context;
-use crate::server::input::read_more;
 
 /// A call, and what is made of its reply.
 pub(super) struct Call {
@@ -31,7 +27,7 @@ pub(super) struct Call {
     pub(super) respond: Prepared,
     pub(super) if_null: Option<Prepared>,
     timeout: Duration,
-    idle: Mutex<Vec<Stream>>,
+    idle: Mutex<Vec<Connection>>,
 }
 
 impl Call {
@@ -68,71 +64,58 @@ impl Call {
     }
 
     async fn exchange(&self, words: &[String], context: &Context) -> Result<Frame, String> {
-        let mut stream = match self.kept() {
-            Some(stream) => stream,
+        let mut connection = match self.kept() {
+            Some(connection) => connection,
             None => self.connect(context).await?,
         };
-        let (frame, clean) = call(&mut stream, words).await?;
+        let frame = call(&mut connection, words).await?;
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        if clean && idle.len() < IDLE_MAX && !context.tasks.stop_token().is_cancelled() {
-            idle.push(stream);
+        let room = idle.len() < IDLE_MAX && !context.tasks.stop_token().is_cancelled();
+        if connection.is_clean() && room {
+            idle.push(connection);
         }
         Ok(frame)
     }
 
     /// A kept connection on which nothing has happened since.
-    fn kept(&self) -> Option<Stream> {
+    fn kept(&self) -> Option<Connection> {
         let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
-        while let Some(mut stream) = idle.pop() {
-            if is_quiet(&mut stream) {
-                return Some(stream);
+        while let Some(mut connection) = idle.pop() {
+            if connection.is_usable() {
+                return Some(connection);
             }
         }
         None
     }
 
-    async fn connect(&self, context: &Context) -> Result<Stream, String> {
+    async fn connect(&self, context: &Context) -> Result<Connection, String> {
         let connected = context.connect(self.node).await;
-        let mut stream = connected.map_err(|error| match error.kind() {
+        let stream = connected.map_err(|error| match error.kind() {
             std::io::ErrorKind::ConnectionRefused => "refused the connection".to_owned(),
             _ => format!("cannot be reached: {error}"),
         })?;
+        let mut connection = Connection::new(stream, FRAME_BYTES_MAX);
         if let Some(password) = &self.password {
-            let (frame, _) = call(&mut stream, &["AUTH", password]).await?;
+            let frame = call(&mut connection, &["AUTH", password]).await?;
             if let Some(error) = frame.error() {
                 return Err(format!("said: {}", String::from_utf8_lossy(error)));
             }
         }
-        Ok(stream)
+        Ok(connection)
     }
 }
 
-/// True if the other side has neither said anything nor ended.
-fn is_quiet(stream: &mut Stream) -> bool {
-    let mut unasked = BytesMut::new();
-    let read = pin!(read_more(stream, &mut unasked));
-    read.poll(&mut TaskContext::from_waker(Waker::noop())).is_pending()
-}
-
-/// Sends a command and reads the reply; true if nothing came behind it.
-async fn call<W: AsRef<[u8]>>(stream: &mut Stream, words: &[W]) -> Result<(Frame, bool), String> {
-    let mut buffer = BytesMut::new();
-    encode_command(words, &mut buffer);
-    let broken = |error: std::io::Error| match error.kind() {
-        std::io::ErrorKind::ConnectionReset => "reset the connection".to_owned(),
-        _ => format!("broke off: {error}"),
-    };
-    stream.write_all(&buffer).await.map_err(broken)?;
-    buffer.clear();
-    let mut decoder = RespDecoder::default();
-    loop {
-        if read_more(stream, &mut buffer).await.map_err(broken)? == 0 {
-            return Err("closed the connection without an answer".into());
+/// Sends a command and reads the reply.
+async fn call<W: AsRef<[u8]>>(connection: &mut Connection, words: &[W]) -> Result<Frame, String> {
+    let mut command = BytesMut::new();
+    encode_command(words, &mut command);
+    connection.call(&command, None).await.map_err(|Failure { kind, message }| match kind {
+        FailureKind::Reset => "reset the connection".to_owned(),
+        FailureKind::Closed => "closed the connection without an answer".to_owned(),
+        FailureKind::Malformed => {
+            let why = message.strip_prefix("the reply is not RESP").unwrap_or(&message);
+            format!("answered something that is not RESP{why}")
         }
-        match decoder.decode(&mut buffer) {
-            Ok(Some(frame)) => return Ok((frame, buffer.is_empty())),
-            Ok(None) => {}
-            Err(error) => return Err(format!("answered something that is not RESP: {error}")),
-        }
-    }
+        _ => format!("broke off: {message}"),
+    })
 }

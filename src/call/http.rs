@@ -11,21 +11,25 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response, response::Parts};
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HOST, HeaderValue, USER_AGENT};
+use http::response::Parts;
+use http::{Method, Request, Response, Uri};
 use http_body_util::Full;
 use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 
-use crate::client::reply::{ErrorKind, OpError};
+use super::{Failure, FailureKind};
+use crate::base::units::show_bytes;
 use crate::net::{Counts, HyperIo, Stream};
 
-/// The largest body of a response that is taken, in bytes: 64 MiB.
-pub(super) const BODY_BYTES_MAX: usize = 64 << 20;
+/// Who asks, as `user-agent` tells it.
+const AGENT: HeaderValue = HeaderValue::from_static(concat!("looplab/", env!("CARGO_PKG_VERSION")));
 
 type Driver = http1::Connection<HyperIo, Full<Bytes>>;
 
 /// A connection that may carry another exchange.
-pub(in crate::client) struct Connection {
+pub struct Connection {
+    body_bytes_max: usize,
     sender: http1::SendRequest<Full<Bytes>>,
     /// `None` once the connection is over.
     driver: Option<Driver>,
@@ -36,7 +40,7 @@ pub(in crate::client) struct Connection {
 
 /// Whether an idle connection can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Idle {
+pub enum Idle {
     /// It can.
     Usable,
     /// The server has closed it.
@@ -46,16 +50,19 @@ pub(super) enum Idle {
 }
 
 /// An exchange that has no whole reply.
-pub(super) struct Broken {
-    pub(super) error: OpError,
+#[derive(Debug)]
+pub struct Broken {
+    /// Why.
+    pub error: Failure,
     /// What there is of the reply.
-    pub(super) partial: Option<(Parts, Bytes)>,
-    pub(super) stale: Stale,
+    pub partial: Option<(Parts, Bytes)>,
+    /// Whether the server may never have seen the request.
+    pub stale: Stale,
 }
 
 /// Whether a connection was closed under a request, by a server that had no more use for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stale {
+pub enum Stale {
     /// It was not, or nobody can tell.
     No,
     /// The connection had served before, and not a byte of the reply was there: the server may have
@@ -66,16 +73,20 @@ pub(super) enum Stale {
 }
 
 impl Connection {
-    /// Begins to speak HTTP.
-    pub(super) async fn new(stream: Stream) -> Result<Connection, OpError> {
+    /// Begins to speak HTTP. Of a response at most so many bytes of its body are taken.
+    ///
+    /// # Errors
+    /// The connection is over already.
+    pub async fn new(stream: Stream, body_bytes_max: usize) -> Result<Connection, Failure> {
         let counts = Arc::new(Counts::default());
         let io = HyperIo::new(stream, counts.clone());
         let (sender, driver) = http1::handshake(io).await.map_err(|error| classify(&error))?;
-        Ok(Connection { sender, driver: Some(driver), counts, exchanges: 0, over: None })
+        let driver = Some(driver);
+        Ok(Connection { body_bytes_max, sender, driver, counts, exchanges: 0, over: None })
     }
 
     /// Looks at what has happened since the last exchange, and waits until another one may begin.
-    pub(super) async fn idle(&mut self) -> Idle {
+    pub async fn idle(&mut self) -> Idle {
         std::future::poll_fn(|cx| {
             self.drive(cx);
             if self.driver.is_none() {
@@ -91,13 +102,16 @@ impl Connection {
     }
 
     /// The same without waiting: to close at once what is of no more use.
-    pub(super) fn settle(&mut self) -> Idle {
+    pub fn settle(&mut self) -> Idle {
         self.drive(&mut Context::from_waker(Waker::noop()));
         if self.driver.is_none() { self.why_over() } else { Idle::Usable }
     }
 
     /// Sends a request and takes its reply, whole.
-    pub(super) async fn exchange(
+    ///
+    /// # Errors
+    /// [`Broken`] if there is no whole reply.
+    pub async fn exchange(
         &mut self,
         request: Request<Full<Bytes>>,
     ) -> Result<(Parts, Bytes), Broken> {
@@ -117,7 +131,7 @@ impl Connection {
                 }
             }
             Err(error) => {
-                let lost = matches!(error.kind, ErrorKind::Closed | ErrorKind::Reset);
+                let lost = matches!(error.kind, FailureKind::Closed | FailureKind::Reset);
                 let stale = if !(reused && lost && self.counts.read() == read) {
                     Stale::No
                 } else if self.counts.written() == written {
@@ -131,7 +145,7 @@ impl Connection {
     }
 
     /// Sends a request and waits for the head of the response.
-    async fn head(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, OpError> {
+    async fn head(&mut self, request: Request<Full<Bytes>>) -> Result<Response<Incoming>, Failure> {
         let mut reply = pin!(self.sender.try_send_request(request));
         let (driver, over) = (&mut self.driver, &mut self.over);
         let result = std::future::poll_fn(|cx| {
@@ -143,16 +157,20 @@ impl Connection {
         result.map_err(|mut failed| {
             // That the request came back unsent means that the connection was over before.
             if failed.take_message().is_some() && failed.error().source().is_none() {
-                return OpError::closed();
+                return Failure::closed();
             }
             classify(failed.error())
         })
     }
 
-    async fn body(&mut self, mut body: Incoming, bytes: &mut BytesMut) -> Result<(), OpError> {
-        let too_large =
-            || OpError::new(ErrorKind::Malformed, "the body of the response is larger than 64 MiB");
-        if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+    async fn body(&mut self, mut body: Incoming, bytes: &mut BytesMut) -> Result<(), Failure> {
+        let bytes_max = self.body_bytes_max;
+        let too_large = || {
+            let limit = show_bytes(bytes_max as u64);
+            let what = format!("the body of the response is larger than {limit}");
+            Failure::new(FailureKind::Malformed, what)
+        };
+        if body.size_hint().lower() > bytes_max as u64 {
             return Err(too_large());
         }
         std::future::poll_fn(|cx| {
@@ -169,7 +187,7 @@ impl Connection {
                     }
                     Poll::Ready(Some(Ok(frame))) => {
                         let Some(data) = frame.data_ref() else { continue };
-                        if bytes.len() + data.len() > BODY_BYTES_MAX {
+                        if bytes.len() + data.len() > bytes_max {
                             return Poll::Ready(Err(too_large()));
                         }
                         bytes.extend_from_slice(data);
@@ -193,6 +211,34 @@ impl Connection {
     }
 }
 
+/// A request for `target` of the server at `host`, with a body of that type.
+///
+/// It says of itself `host`, `user-agent: looplab/VERSION`, the body's `content-type`, and its length, also
+/// where it is zero and the method wants a body.
+#[must_use]
+pub fn request(
+    method: Method,
+    target: Uri,
+    host: HeaderValue,
+    (body, kind): (Bytes, Option<&'static str>),
+) -> Request<Full<Bytes>> {
+    // hyper leaves this out; a server would not know whether a body may follow.
+    let empty = body.is_empty() && matches!(method, Method::POST | Method::PUT | Method::PATCH);
+    let mut request = Request::new(Full::new(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = target;
+    let headers = request.headers_mut();
+    headers.insert(HOST, host);
+    headers.insert(USER_AGENT, AGENT);
+    if let Some(kind) = kind {
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(kind));
+    }
+    if empty {
+        headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+    }
+    request
+}
+
 /// Moves bytes in both directions. A driver that is done is dropped, which closes the connection.
 fn drive(driver: &mut Option<Driver>, over: &mut Option<hyper::Error>, cx: &mut Context<'_>) {
     let Some(active) = driver else { return };
@@ -203,16 +249,16 @@ fn drive(driver: &mut Option<Driver>, over: &mut Option<hyper::Error>, cx: &mut 
 }
 
 /// hyper's error in our words.
-fn classify(error: &hyper::Error) -> OpError {
+fn classify(error: &hyper::Error) -> Failure {
     let mut source = error.source();
     while let Some(cause) = source {
         if let Some(io) = cause.downcast_ref::<std::io::Error>() {
-            return OpError::transfer(io);
+            return Failure::transfer(io);
         }
         source = cause.source();
     }
     if error.is_incomplete_message() || error.is_canceled() || error.is_closed() {
-        return OpError::closed();
+        return Failure::closed();
     }
-    OpError::new(ErrorKind::Malformed, error.to_string())
+    Failure::new(FailureKind::Malformed, error.to_string())
 }

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 /// The path with its query, in which characters that cannot stand in a request line are
 /// percent-encoded. What is encoded already, and what has a meaning (`/ ? & = %`), stays: a variable
 /// in a path is inserted as it is; `query:` is the place for text that must be encoded.
-pub(super) fn escape_target(path: &str) -> Cow<'_, str> {
+#[must_use]
+pub fn escape_target(path: &str) -> Cow<'_, str> {
     let plain = |byte: u8| byte.is_ascii_graphic() && !br#""<>\^`{|}#"#.contains(&byte);
     if path.bytes().all(plain) {
         return Cow::Borrowed(path);
@@ -19,7 +20,7 @@ pub(super) fn escape_target(path: &str) -> Cow<'_, str> {
 }
 
 /// Adds `name=value` to a target, after `?` or `&`, both encoded.
-pub(super) fn push_query(target: &mut String, name: &str, value: &str) {
+pub fn push_query(target: &mut String, name: &str, value: &str) {
     target.push(if target.contains('?') { '&' } else { '?' });
     encode(name, "%20", target);
     target.push('=');
@@ -27,7 +28,7 @@ pub(super) fn push_query(target: &mut String, name: &str, value: &str) {
 }
 
 /// Adds `name=value` to a body of the type `application/x-www-form-urlencoded`.
-pub(super) fn push_form(body: &mut String, name: &str, value: &str) {
+pub fn push_form(body: &mut String, name: &str, value: &str) {
     if !body.is_empty() {
         body.push('&');
     }
