@@ -2,9 +2,10 @@
 
 use std::sync::{Arc, Weak};
 
-use mlua::{LuaString, Table, Value};
+use mlua::{Function, LuaString, Table, Value};
 
 use super::json::Writer;
+use super::machine::bytes;
 use super::sandbox::Sandbox;
 use super::{Datum, Facts, Host};
 use crate::base::diagnostic::nearest;
@@ -104,20 +105,45 @@ fn acts(sandbox: &Sandbox, table: &Table, host: &Weak<dyn Host>) -> mlua::Result
         Ok(synced.err())
     };
     table.set("sync", lua.create_function(sync)?)?;
-    type Declares = fn(&dyn Host, &str) -> Result<(), String>;
-    let declares: [(&str, Declares); 2] = [
-        ("route", |host, pattern| host.route(pattern)),
-        ("command", |host, name| host.command(name)),
-    ];
-    for (name, declare) in declares {
-        let of = host.clone();
-        let function = move |_: &mlua::Lua, text: LuaString| {
-            let host = of.upgrade();
-            Ok(host.and_then(|host| declare(&*host, &text.to_string_lossy()).err()))
-        };
-        table.set(name, lua.create_function(function)?)?;
-    }
-    Ok(())
+    let marks = sandbox.marks.clone();
+    let encode = move |lua: &mlua::Lua, value: Value| {
+        let mut json = Vec::new();
+        match (Writer { marks: &marks, bytes_max }).encode(&value, &mut json) {
+            Ok(()) => Ok((Some(lua.create_string(json)?), None)),
+            Err(why) => Ok((None, Some(why))),
+        }
+    };
+    table.set("encode", lua.create_function(encode)?)?;
+    declarations(lua, table, host)
+}
+
+/// What a script declares, and the data of the server that it belongs to.
+fn declarations(lua: &mlua::Lua, table: &Table, host: &Weak<dyn Host>) -> mlua::Result<()> {
+    let of = host.clone();
+    let route = move |_: &mlua::Lua, pattern: LuaString| {
+        let host = of.upgrade();
+        Ok(host.and_then(|host| host.route(&pattern.to_string_lossy()).err()))
+    };
+    table.set("route", lua.create_function(route)?)?;
+    let of = host.clone();
+    let command = move |_: &mlua::Lua, (name, handler): (LuaString, Function)| {
+        let info = handler.info();
+        let words_max = (!info.is_vararg).then_some(usize::from(info.num_params));
+        let host = of.upgrade();
+        Ok(host.and_then(|host| host.command(&name.to_string_lossy(), words_max).err()))
+    };
+    table.set("command", lua.create_function(command)?)?;
+    let of = host.clone();
+    let redis = move |lua: &mlua::Lua, words: Table| {
+        let words = words.sequence_values::<Value>().map(|word| Ok(bytes(lua, &word?)));
+        let words = words.collect::<mlua::Result<Vec<_>>>()?;
+        match of.upgrade().map(|host| host.redis(words)) {
+            None | Some(Ok(None)) => Ok((Value::Nil, None)),
+            Some(Ok(Some(datum))) => Ok((datum.restore(lua)?, None)),
+            Some(Err(why)) => Ok((Value::Nil, Some(why))),
+        }
+    };
+    table.set("redis", lua.create_function(redis)?)
 }
 
 /// What a script does to its own coroutines.

@@ -2,7 +2,7 @@
 -- yields to the host with a number that says for what; the host resumes it with what came of it.
 -- Returns the body of a worker: a coroutine that handles one entry after the other.
 local host, yield = ...
-local DONE, SLEEP, CALL, REDIS, HTTP, WAIT = 0, 1, 2, 3, 4, 5
+local DONE, SLEEP, CALL, REDIS, HTTP, WAIT, TRANSACTION = 0, 1, 2, 3, 4, 5, 6
 
 local pack, unpack = table.pack, table.unpack
 local error, getmetatable, next, pairs, rawset, select, setmetatable, tostring, type =
@@ -56,15 +56,67 @@ end
 
 -- ---- servers --------------------------------------------------------------------------------------------
 
-local function redis_call(server, timeout, ...)
-  local words = { ... }
-  for i = 1, select("#", ...) do
-    local word = words[i]
+-- Commands that mean something only together with others of the same connection; and each command of a
+-- script goes over whichever connection is free.
+local TOGETHER = "each command of a script has a connection for itself: several at once are `ctx.%s:transaction{ { \"SET\", \"a\", 1 }, { \"INCR\", \"b\" } }`"
+local LISTENS = "a script cannot listen to a channel: use a list and `blpop`, or messages between nodes"
+local PRIVATE = "`%s` changes a connection, and a script has none that is its own"
+local REFUSED = {
+  MULTI = TOGETHER, EXEC = TOGETHER, DISCARD = TOGETHER, WATCH = TOGETHER, UNWATCH = TOGETHER,
+  SUBSCRIBE = LISTENS, PSUBSCRIBE = LISTENS, SSUBSCRIBE = LISTENS,
+  UNSUBSCRIBE = LISTENS, PUNSUBSCRIBE = LISTENS, SUNSUBSCRIBE = LISTENS, MONITOR = LISTENS,
+  SELECT = PRIVATE, AUTH = PRIVATE, HELLO = PRIVATE, RESET = PRIVATE, QUIT = PRIVATE, CLIENT = PRIVATE,
+}
+
+-- Commands that wait: the place of their own patience among their arguments, in seconds; -1 is the last.
+local PATIENCE = { BLPOP = -1, BRPOP = -1, BLMOVE = -1, BRPOPLPUSH = -1, BLMPOP = 1 }
+-- How long a reply may take beyond that.
+local SLACK_MS = 5000
+
+-- The words of a command, and what is said in a table behind them.
+local function redis_words(server, command, level, ...)
+  local refused = REFUSED[command]
+  if refused then error(refused:format(refused == TOGETHER and server or command), level + 1) end
+  local words, n, options = { command, ... }, select("#", ...), nil
+  if n > 0 and type(words[n + 1]) == "table" then
+    options = words[n + 1]
+    words[n + 1] = nil
+    n = n - 1
+  end
+  for i = 1, n do
+    local word = words[i + 1]
     if type(word) ~= "string" and type(word) ~= "number" then
-      error("argument #" .. i .. " of a Redis command must be text or a number, not " .. (word == nil and "nothing" or "a " .. type(word)), 3)
+      error("argument #" .. i .. " of " .. command .. " must be text or a number, not " .. (word == nil and "nothing" or "a " .. type(word)), level + 1)
     end
   end
-  return answer(yield(REDIS, server, timeout, ...))
+  return words, n, options
+end
+
+local function redis_call(server, command, level, ...)
+  local words, n, options = redis_words(server, command, level + 1, ...)
+  local timeout = timeout_of(options, command, n + 1, level + 1)
+  local at = PATIENCE[command]
+  if at and timeout == nil then
+    local seconds = tonumber(words[1 + (at < 0 and n or at)])
+    if seconds then timeout = seconds == 0 and math.huge or seconds * 1000 + SLACK_MS end
+  end
+  return answer(yield(REDIS, server, timeout, unpack(words, 1, n + 1)))
+end
+
+local function transaction(proxy, commands, options)
+  if type(commands) ~= "table" then wrong("transaction", 1, "a list of commands, such as { { \"SET\", \"a\", 1 } }", commands, 3) end
+  local given = {}
+  for i = 1, #commands do
+    local command = commands[i]
+    if type(command) ~= "table" or type(command[1]) ~= "string" then
+      error("command #" .. i .. " of the transaction must be a list of words, such as { \"SET\", \"a\", 1 }", 3)
+    end
+    local words, _, extra = redis_words(proxy.server, command[1]:upper(), 3, unpack(command, 2))
+    if extra then error("options of a transaction stand behind its list of commands", 3) end
+    given[i] = words
+  end
+  if #given == 0 then error("a transaction needs a command, such as { \"SET\", \"a\", 1 }", 3) end
+  return answer(yield(TRANSACTION, proxy.server, timeout_of(options, "transaction", 2, 3), given))
 end
 
 local Redis = {}
@@ -73,26 +125,49 @@ Redis.__index = function(proxy, name)
   local command = name:upper()
   local method = function(self, ...)
     if self ~= proxy then error("a command is called with a colon: ctx." .. proxy.server .. ":" .. name .. "(...)", 2) end
-    return redis_call(proxy.server, proxy.timeout, command, ...)
+    if command == "TRANSACTION" then return transaction(proxy, ...) end
+    return redis_call(proxy.server, command, 2, ...)
   end
   rawset(proxy, name, method)
   return method
 end
 
+local OPTIONS = { headers = true, query = true, json = true, text = true, timeout = true }
+
+-- Names and values in the order of the names, as text; a list is several values of one name.
+local function named(values, what, level)
+  if type(values) ~= "table" then
+    error("the " .. what .. " must be a table, not a " .. type(values), level == 0 and 0 or level + 1)
+  end
+  local list = {}
+  for name, value in pairs(values) do
+    if type(value) ~= "table" then
+      list[#list + 1] = { tostring(name), tostring(value) }
+    else
+      for i = 1, #value do list[#list + 1] = { tostring(name), tostring(value[i]) } end
+    end
+  end
+  return list
+end
+
 local function http_request(method, server, url, options, level)
   options = options or {}
   if type(options) ~= "table" then error("the options of an HTTP request must be a table", level + 1) end
-  local headers, body = {}, nil
-  if options.headers ~= nil then
-    for name, value in pairs(options.headers) do headers[#headers + 1] = { tostring(name), tostring(value) } end
+  for name in pairs(options) do
+    if not OPTIONS[name] then
+      error("an HTTP request has no option `" .. tostring(name) .. "`: there are headers, query, json, text, timeout", level + 1)
+    end
   end
+  local headers = options.headers ~= nil and named(options.headers, "headers", level + 1) or {}
+  local query = options.query ~= nil and named(options.query, "query", level + 1) or {}
+  local body, kind
   if options.json ~= nil then
-    body = json.encode(options.json)
-    headers[#headers + 1] = { "content-type", "application/json" }
+    body, kind = json.encode(options.json), "json"
   elseif options.text ~= nil then
-    body = tostring(options.text)
+    body, kind = tostring(options.text), "text"
   end
-  local response, err = answer(yield(HTTP, method, server, url, headers, body, timeout_of(options, "an HTTP request", 2, level + 1)))
+  local timeout = timeout_of(options, "an HTTP request", 2, level + 1)
+  local response, err = answer(yield(HTTP, method, server, url, headers, query, body, kind, timeout))
   if not response then return nil, err end
   local kind = response.headers["content-type"]
   if kind and kind:find("json", 1, true) then
@@ -109,6 +184,7 @@ for _, name in ipairs(METHODS) do
   local method = name:upper()
   http[name] = function(url, options)
     if type(url) ~= "string" then wrong("http." .. name, 1, "a URL", url, 2) end
+    if not url:find("^%a[%w+.-]*://") then error("a URL begins with `http://` and the name of a server: http." .. name .. "(\"http://app/items\")", 2) end
     return http_request(method, nil, url, options, 2)
   end
   Http[name] = function(self, path, options)
@@ -366,6 +442,7 @@ end
 on = {}
 local routes, commands = {}, {}
 local entries = {}
+host.routes, host.commands = routes, commands
 
 function entries.start()
   if on.start then return on.start() end
@@ -412,21 +489,116 @@ function entries.failed(id, text)
   settle(task)
 end
 
-function entries.route(at, request) return routes[at].f(request) end
-function entries.command(name, ...) return commands[name](...) end
+-- What a handler of a route returns, as a status, headers, a body and its kind.
+local PARTS = { status = true, headers = true, json = true, text = true }
+
+local function status_of(status)
+  local number = math.tointeger(status)
+  if not number or number < 200 or number > 599 then
+    error("a status is a number from 200 to 599, not " .. tostring(status), 0)
+  end
+  return number
+end
+
+local function json_of(value)
+  local text, why = host.encode(value)
+  if not text then error("the response cannot be written: " .. why, 0) end
+  return text
+end
+
+local function respond(first, second)
+  local kind = type(first)
+  if first == nil then
+    if second == nil then return 204, {} end
+    return 500, {}, json.encode({ error = tostring(second) }), "json"
+  elseif kind == "string" then
+    return 200, {}, first, "text"
+  elseif kind == "number" then
+    if second == nil then return status_of(first), {} end
+    if type(second) == "table" then return status_of(first), {}, json_of(second), "json" end
+    return status_of(first), {}, tostring(second), "text"
+  elseif kind ~= "table" then
+    error("a handler returns a response, a status, a text or nothing, not a " .. kind, 0)
+  end
+  for name in pairs(first) do
+    if not PARTS[name] then
+      error("a response has no `" .. tostring(name) .. "`: there are status, headers, json, text; what is to be JSON stands in `json`", 0)
+    end
+  end
+  local headers = first.headers ~= nil and named(first.headers, "headers of a response", 0) or {}
+  for i = 1, #headers do
+    if not headers[i][1]:find("^[%w!#$%%&'*+.^_`|~-]+$") then
+      error("`" .. headers[i][1] .. "` is no name of a header", 0)
+    end
+  end
+  local status = first.status ~= nil and status_of(first.status) or nil
+  if first.json ~= nil then return status or 200, headers, json_of(first.json), "json" end
+  if first.text ~= nil then return status or 200, headers, tostring(first.text), "text" end
+  return status or 204, headers
+end
+
+function entries.route(at, request)
+  local text = request.text
+  -- A byte with which no JSON begins saves the attempt.
+  if #text > 0 and text:find('^%s*[%[{"%dtfn-]') then
+    local ok, value = pcall(json.decode, text)
+    if ok then request.json = value end
+  end
+  json.object(request.query)
+  json.object(request.params)
+  return respond(routes[at].f(request))
+end
+
+-- ---- the data of a redis server --------------------------------------------------------------------------
+
+local function redis_at_once(level, name, ...)
+  if type(name) ~= "string" then wrong("redis.call", 1, "a command, such as \"GET\"", name, level + 1) end
+  local words = { name, ... }
+  for i = 2, select("#", ...) + 1 do
+    local word = words[i]
+    if type(word) ~= "string" and type(word) ~= "number" then
+      error("argument #" .. i .. " of redis.call must be text or a number, not " .. (word == nil and "nothing" or "a " .. type(word)), level + 1)
+    end
+  end
+  return host.redis(words)
+end
+
+redis = {}
+function redis.call(...)
+  local value, why = redis_at_once(2, ...)
+  if why then error(why, 2) end
+  return value
+end
+function redis.pcall(...)
+  local value, why = redis_at_once(2, ...)
+  if why then return nil, failure("error", why) end
+  return value
+end
+function redis.status(text) return { ok = tostring(text) } end
+function redis.error(text) return { err = tostring(text) } end
+
+function entries.command(name, ...)
+  local value, err = commands[name](...)
+  if value == nil and getmetatable(err) == Error then
+    return { err = err.kind == "error" and err.text or "ERR " .. tostring(err) }
+  end
+  return value
+end
 
 function route(pattern, f)
   if type(pattern) ~= "string" then wrong("route", 1, "a pattern, such as \"GET /items/{id}\"", pattern, 2) end
-  routes[#routes + 1] = { pattern = pattern, f = function_of(f, "route", 2, 2) }
+  function_of(f, "route", 2, 2)
   local why = host.route(pattern)
   if why then error(why, 2) end
+  routes[#routes + 1] = { pattern = pattern, f = f }
 end
 
 function command(name, f)
   if type(name) ~= "string" or name == "" then wrong("command", 1, "a command's name", name, 2) end
-  commands[name:upper()] = function_of(f, "command", 2, 2)
-  local why = host.command(name:upper())
+  function_of(f, "command", 2, 2)
+  local why = host.command(name:upper(), f)
   if why then error(why, 2) end
+  commands[name:upper()] = f
 end
 
 local function work(name, ...) return work(yield(DONE, entries[name](...))) end

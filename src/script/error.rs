@@ -42,7 +42,7 @@ impl ScriptError {
             (None, Some((script, line, _))) => (script, line, first),
             (None, None) => ("", 0, first),
         };
-        let message = match message {
+        let message = match without_own_place(message) {
             "" => "an error without a message",
             "attempt to yield from outside a coroutine" => {
                 "nothing can be waited for while a script is loaded: do it in `on.start`"
@@ -92,6 +92,16 @@ fn innermost(error: &mlua::Error) -> String {
     }
 }
 
+/// Without the place in a chunk of looplab's own that stands before it: it was called at the end of a
+/// function, so that the caller's place is not known any more.
+fn without_own_place(text: &str) -> &str {
+    let rest = text.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
+    match rest.and_then(|(_, rest)| rest.split_once(": ")) {
+        Some((line, rest)) if line.bytes().all(|byte| byte.is_ascii_digit()) => rest,
+        _ => text,
+    }
+}
+
 /// `NAME:LINE: rest`, if NAME is a script of ours: chunks of looplab's own begin with `[`.
 fn place(text: &str) -> Option<(&str, u32, &str)> {
     let (script, rest) = text.split_once(':')?;
@@ -127,6 +137,8 @@ mod tests {
         let error = ScriptError::of(&error);
         assert_eq!((error.script.as_str(), error.line), ("raft.lua", 12));
         assert_eq!(error.message, "attempt to index a nil value (field 'x')");
+        let error = ScriptError::of(&mlua::Error::RuntimeError("[ctx]:57: no place".into()));
+        assert_eq!(error.message, "no place");
         let error = ScriptError::of(&mlua::Error::RuntimeError("no place".into()));
         assert_eq!((error.script.as_str(), error.line), ("", 0));
     }

@@ -36,11 +36,16 @@ pub trait Host: Send + Sync {
     /// # Errors
     /// Why there can be none here, or what is wrong with the pattern.
     fn route(&self, pattern: &str) -> Result<(), String>;
-    /// The script declares a command.
+    /// The script declares a command that takes at most so many words after its name.
     ///
     /// # Errors
     /// Why there can be none here.
-    fn command(&self, name: &str) -> Result<(), String>;
+    fn command(&self, name: &str, words_max: Option<usize>) -> Result<(), String>;
+    /// Runs a command on the server's own data, at once.
+    ///
+    /// # Errors
+    /// The error that it replies, or why there is no data here.
+    fn redis(&self, words: Vec<Vec<u8>>) -> Result<Option<Datum>, String>;
 }
 
 /// What a script is told about the scenario.

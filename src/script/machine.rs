@@ -6,7 +6,10 @@ use mlua::{Function, IntoLuaMulti, MultiValue, Table, Thread, Value};
 
 use super::bind::bind;
 use super::sandbox::{Code, Sandbox};
-use super::{Answer, Datum, Entry, Facts, Host, Limits, Output, Request, ScriptError, Scripts};
+use super::{
+    Answer, Datum, Entry, Facts, Host, HttpRequest, HttpResponse, Limits, Output, Request,
+    ScriptError, Scripts,
+};
 
 /// What a node's script sees.
 const CTX: &str = include_str!("ctx.lua");
@@ -31,8 +34,18 @@ pub enum Step {
 pub struct Running {
     thread: Thread,
     wants: Wants,
-    /// The type of the message that it handles; empty for anything else.
-    kind: String,
+    handles: Handles,
+}
+
+/// What a coroutine handles, for errors that have no place of their own.
+enum Handles {
+    Nothing,
+    /// A message of that type.
+    Message(String),
+    /// A request for the route with that number.
+    Route(usize),
+    /// A command.
+    Command(String),
 }
 
 /// What is made of what an entry returns.
@@ -40,7 +53,8 @@ pub struct Running {
 enum Wants {
     Nothing,
     Reply,
-    Values,
+    Response,
+    Value,
 }
 
 /// A script that runs.
@@ -48,6 +62,8 @@ pub struct Machine {
     sandbox: Sandbox,
     script: String,
     work: Function,
+    /// What `ctx.lua` was given, to which it has added the handlers.
+    host: Table,
     state: Mutex<State>,
 }
 
@@ -89,9 +105,9 @@ impl Machine {
         let sandbox = Sandbox::new(limits, scripts.clone(), Some(chance), None)?;
         let table = bind(&sandbox, facts, durable, host)?;
         let ctx = sandbox.own("[ctx]", CTX, &CTX_CODE)?;
-        let work: Function = ctx.call((table, sandbox.yields.clone()))?;
+        let work: Function = ctx.call((&table, sandbox.yields.clone()))?;
         let state = Mutex::default();
-        Ok(Machine { sandbox, script: script.to_owned(), work, state })
+        Ok(Machine { sandbox, script: script.to_owned(), work, host: table, state })
     }
 
     /// Begins with an entry and goes on until it waits or ends.
@@ -110,12 +126,12 @@ impl Machine {
             None => self.sandbox.lua.create_thread(self.work.clone())?,
         };
         let lua = &self.sandbox.lua;
-        let mut handles = String::new();
+        let mut handles = Handles::Nothing;
         let (wants, arguments) = match entry {
             Entry::Start => (Wants::Nothing, ("start",).into_lua_multi(lua)?),
             Entry::Message { from, kind, body, asks } => {
                 let body = self.sandbox.reader().decode(body).map_err(mlua::Error::RuntimeError)?;
-                kind.clone_into(&mut handles);
+                handles = Handles::Message(kind.to_owned());
                 let wants = if asks { Wants::Reply } else { Wants::Nothing };
                 (wants, ("message", from, body, asks).into_lua_multi(lua)?)
             }
@@ -125,29 +141,38 @@ impl Machine {
                 (Wants::Nothing, ("failed", task, text).into_lua_multi(lua)?)
             }
             Entry::Route(at, request) => {
-                (Wants::Values, ("route", at, request.restore(lua)?).into_lua_multi(lua)?)
+                handles = Handles::Route(at);
+                (Wants::Response, ("route", at, request.restore(lua)?).into_lua_multi(lua)?)
             }
             Entry::Command(name, words) => {
+                handles = Handles::Command(name.to_owned());
                 let mut values = ("command", name).into_lua_multi(lua)?;
                 for word in words {
                     values.push_back(Value::String(lua.create_string(&word)?));
                 }
-                (Wants::Values, values)
+                (Wants::Value, values)
             }
         };
         let resumed = thread.resume::<MultiValue>(arguments);
-        Ok(self.step(state, Running { thread, wants, kind: handles }, resumed))
+        Ok(self.step(state, Running { thread, wants, handles }, resumed))
     }
 
-    /// Where the handler of messages of a type is declared.
-    fn handler_place(&self, kind: &str) -> (String, usize) {
-        let find = || -> Option<(String, usize)> {
-            let on: Table = self.sandbox.lua.globals().raw_get("on").ok()?;
-            let handler: Function = on.raw_get(kind).ok()?;
-            let info = handler.info();
-            Some((info.short_src?, info.line_defined?))
+    /// Where a handler is declared.
+    fn handler_place(&self, handles: &Handles) -> Option<(String, usize)> {
+        let find = || -> mlua::Result<Option<Function>> {
+            let host = |name: &str| self.host.raw_get::<Table>(name);
+            match handles {
+                Handles::Nothing => Ok(None),
+                Handles::Message(kind) => {
+                    let on: Table = self.sandbox.lua.globals().raw_get("on")?;
+                    on.raw_get(kind.as_str())
+                }
+                Handles::Route(at) => host("routes")?.raw_get::<Table>(*at)?.raw_get("f"),
+                Handles::Command(name) => host("commands")?.raw_get(name.as_str()),
+            }
         };
-        find().unwrap_or_default()
+        let info = find().ok().flatten()?.info();
+        Some((info.short_src?, info.line_defined?))
     }
 
     /// Goes on with a coroutine that waited.
@@ -226,11 +251,24 @@ impl Machine {
             4 => {
                 let (method, server, url) = (text(&next()), next(), text(&next()));
                 let server = server.as_string().map(|server| server.to_string_lossy());
-                let headers = headers(&next())?;
+                let (headers, query) = (pairs(&next())?, pairs(&next())?);
                 let body = next().as_string().map(|body| body.as_bytes().to_vec());
-                let timeout_ms = float(&next());
-                let request = super::HttpRequest { method, server, url, headers, body, timeout_ms };
-                Request::Http(Box::new(request))
+                let (kind, timeout_ms) = (media_type(&next()), float(&next()));
+                Request::Http(Box::new(HttpRequest {
+                    method,
+                    server,
+                    url,
+                    headers,
+                    query,
+                    body,
+                    kind,
+                    timeout_ms,
+                }))
+            }
+            6 => {
+                let (server, timeout_ms) = (text(&next()), float(&next()));
+                let commands = commands(&self.sandbox.lua, &next())?;
+                Request::Transaction { server, commands, timeout_ms }
             }
             _ => {
                 let waiter = next().as_integer().and_then(|id| u64::try_from(id).ok());
@@ -266,16 +304,27 @@ impl Machine {
                     Err(mlua::Error::RuntimeError(why))
                 }
             },
-            Wants::Values => {
-                let value = |value: Value| match value {
-                    Value::Nil => Ok(None),
-                    value => Datum::of(&value).map(Some),
-                };
-                let values: Result<Vec<_>, ScriptError> = values.map(value).collect();
-                values
-                    .map(Output::Values)
-                    .map_err(|error| error_of("what is returned", error.message))
+            Wants::Response => {
+                let mut next = || values.next().unwrap_or(Value::Nil);
+                let status = next().as_integer().and_then(|status| u16::try_from(status).ok());
+                let headers = pairs(&next())?;
+                let body = next().as_string().map(|body| body.as_bytes().to_vec());
+                Ok(Output::Response(Box::new(HttpResponse {
+                    status: status.unwrap_or(500),
+                    headers,
+                    body: body.unwrap_or_default(),
+                    kind: media_type(&next()),
+                })))
             }
+            Wants::Value => match values.next() {
+                None | Some(Value::Nil) => Ok(Output::Value(None)),
+                Some(value) => {
+                    let datum = Datum::of(&value);
+                    let datum =
+                        datum.map_err(|error| error_of("what is returned", error.message))?;
+                    Ok(Output::Value(Some(datum)))
+                }
+            },
         }
     }
 
@@ -302,16 +351,12 @@ impl Machine {
 
     fn error(&self, error: &mlua::Error, running: Option<&Running>) -> ScriptError {
         let found = ScriptError::of(error);
-        match running {
-            Some(Running { kind, .. }) if !kind.is_empty() && found.script.is_empty() => {
-                let (script, line) = self.handler_place(kind);
-                if script.is_empty() {
-                    found.or_at(&self.script, 0)
-                } else {
-                    found.or_at(&script, line)
-                }
-            }
-            _ => found.or_at(&self.script, 0),
+        if !found.script.is_empty() {
+            return found;
+        }
+        match running.and_then(|running| self.handler_place(&running.handles)) {
+            Some((script, line)) => found.or_at(&script, line),
+            None => found.or_at(&self.script, 0),
         }
     }
 
@@ -342,15 +387,36 @@ fn text(value: &Value) -> String {
     value.as_string().map(|text| text.to_string_lossy()).unwrap_or_default()
 }
 
-fn bytes(lua: &mlua::Lua, value: &Value) -> Vec<u8> {
+pub(super) fn bytes(lua: &mlua::Lua, value: &Value) -> Vec<u8> {
     let text = lua.coerce_string(value.clone()).ok().flatten();
     text.map(|text| text.as_bytes().to_vec()).unwrap_or_default()
 }
 
-fn headers(value: &Value) -> mlua::Result<Vec<(String, String)>> {
+/// Names and values, two by two.
+fn pairs(value: &Value) -> mlua::Result<Vec<(String, String)>> {
     let Value::Table(table) = value else { return Ok(Vec::new()) };
+    let text =
+        |pair: &Table, at: i64| -> mlua::Result<String> { Ok(text(&pair.raw_get::<Value>(at)?)) };
     let pairs = table.sequence_values::<Table>();
-    pairs.map(|pair| pair.and_then(|pair| Ok((pair.raw_get(1)?, pair.raw_get(2)?)))).collect()
+    pairs.map(|pair| pair.and_then(|pair| Ok((text(&pair, 1)?, text(&pair, 2)?)))).collect()
+}
+
+/// The words of several commands.
+fn commands(lua: &mlua::Lua, value: &Value) -> mlua::Result<Vec<Vec<Vec<u8>>>> {
+    let Value::Table(table) = value else { return Ok(Vec::new()) };
+    let words = |command: Table| -> mlua::Result<Vec<Vec<u8>>> {
+        command.sequence_values::<Value>().map(|word| Ok(bytes(lua, &word?))).collect()
+    };
+    table.sequence_values::<Table>().map(|command| words(command?)).collect()
+}
+
+/// The type of a body, as HTTP names it.
+fn media_type(kind: &Value) -> Option<&'static str> {
+    match text(kind).as_str() {
+        "json" => Some("application/json"),
+        "text" => Some("text/plain; charset=utf-8"),
+        _ => None,
+    }
 }
 
 impl Drop for Machine {

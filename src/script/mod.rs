@@ -40,7 +40,7 @@ pub use error::ScriptError;
 pub use host::{Facts, Host};
 pub use machine::{Machine, Running, Step};
 pub use predicate::{Holds, Predicate};
-pub use request::{Answer, Entry, HttpRequest, Output, Request};
+pub use request::{Answer, Entry, HttpRequest, HttpResponse, Output, Request};
 pub use scripts::{SCRIPT_MAX, SCRIPTS_MAX, Script, Scripts};
 
 /// What a script may use.

@@ -30,6 +30,15 @@ pub enum Request {
         /// How long at most.
         timeout_ms: Option<f64>,
     },
+    /// What a redis server replies to several commands that it executes at once.
+    Transaction {
+        /// The server.
+        server: String,
+        /// The words of each command.
+        commands: Vec<Vec<Vec<u8>>>,
+        /// How long at most.
+        timeout_ms: Option<f64>,
+    },
     /// A response to an HTTP request.
     Http(Box<HttpRequest>),
     /// That somebody wakes it.
@@ -52,10 +61,27 @@ pub struct HttpRequest {
     pub url: String,
     /// Headers in their order.
     pub headers: Vec<(String, String)>,
+    /// What is added to the query.
+    pub query: Vec<(String, String)>,
     /// The body.
     pub body: Option<Vec<u8>>,
+    /// The body's type.
+    pub kind: Option<&'static str>,
     /// How long at most.
     pub timeout_ms: Option<f64>,
+}
+
+/// The response that a handler of a route has made.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct HttpResponse {
+    /// 200 to 599.
+    pub status: u16,
+    /// Headers in their order.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub body: Vec<u8>,
+    /// The body's type.
+    pub kind: Option<&'static str>,
 }
 
 /// What came of a request.
@@ -120,6 +146,8 @@ pub enum Output {
     Nothing,
     /// The fields of a reply, as JSON without braces.
     Reply(Vec<u8>),
-    /// Values.
-    Values(Vec<Option<Datum>>),
+    /// A response.
+    Response(Box<HttpResponse>),
+    /// A value; `None` is nothing.
+    Value(Option<Datum>),
 }

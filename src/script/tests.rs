@@ -58,7 +58,10 @@ impl Host for Notes {
     fn route(&self, _pattern: &str) -> Result<(), String> {
         Err("this is no http server".into())
     }
-    fn command(&self, _name: &str) -> Result<(), String> {
+    fn command(&self, _name: &str, _words_max: Option<usize>) -> Result<(), String> {
+        Err("this is no redis server".into())
+    }
+    fn redis(&self, _words: Vec<Vec<u8>>) -> Result<Option<Datum>, String> {
         Err("this is no redis server".into())
     }
 }

@@ -61,12 +61,12 @@ pub trait Handler: Send + Sync {
 }
 
 /// What a crash leaves of a server, for the one that comes back in its place.
-pub struct Kept(KeptOf);
-
-enum KeptOf {
-    Http(http::Kept),
-    Redis(redis::Kept),
-    Script(Datum),
+#[derive(Default)]
+pub struct Kept {
+    http: Option<http::Kept>,
+    redis: Option<redis::Kept>,
+    /// What its script kept as `ctx.durable`.
+    script: Option<Datum>,
 }
 
 /// A server that is a program of its own, which looplab starts and stops. Nothing here waits for anything
@@ -101,36 +101,25 @@ pub fn handler(
     context: &Context,
     kept: Option<Kept>,
 ) -> Result<Arc<dyn Handler>, Diagnostic> {
+    let Kept { http: kept_http, redis: kept_redis, script } = kept.unwrap_or_default();
+    let site = Site { server, plan, context, script: script.as_ref() };
     Ok(match &server.kind {
         ServerKind::Echo(echo) => Arc::new(echo::Echo::new(echo, context)),
-        ServerKind::Http(http) => {
-            let kept = kept.and_then(|Kept(kept)| match kept {
-                KeptOf::Http(kept) => Some(kept),
-                _ => None,
-            });
-            Arc::new(http::Http::new(http, plan, context, kept)?)
-        }
-        ServerKind::Redis(redis) => {
-            let kept = kept.and_then(|Kept(kept)| match kept {
-                KeptOf::Redis(kept) => Some(kept),
-                _ => None,
-            });
-            Arc::new(redis::Redis::new(redis, context, kept)?)
-        }
-        ServerKind::Node(_) => {
-            let kept = kept.and_then(|Kept(kept)| match kept {
-                KeptOf::Script(kept) => Some(kept),
-                _ => None,
-            });
-            let what = "a node has a script";
-            let scripted = server.script.as_ref();
-            let scripted = scripted.ok_or_else(|| Diagnostic::new(what, server.name.span))?;
-            Arc::new(node::Node::new(server, scripted, plan, context, kept.as_ref())?)
-        }
+        ServerKind::Http(http) => Arc::new(http::Http::new(http, &site, kept_http)?),
+        ServerKind::Redis(redis) => Arc::new(redis::Redis::new(redis, &site, kept_redis)?),
+        ServerKind::Node(_) => Arc::new(node::Node::new(&site)?),
         ServerKind::Silent | ServerKind::Closed => Arc::new(silent::Silent),
         // What comes to them goes on to the program, and no handler ever sees it.
         ServerKind::Process(_) | ServerKind::External(_) => Arc::new(silent::Silent),
     })
+}
+
+/// A server that is being made: where it stands, and what a crash has left of its script.
+struct Site<'s> {
+    server: &'s Server,
+    plan: &'s Arc<Plan>,
+    context: &'s Context,
+    script: Option<&'s Datum>,
 }
 
 /// How many connections [`accept_loop`] serves at once for `server`.

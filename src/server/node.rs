@@ -17,13 +17,11 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
 use super::input::read_half;
 use super::script::{Engine, envelope};
-use super::{Context, Handler, Kept, KeptOf, Serving};
+use super::{Context, Handler, Kept, Serving, Site};
 use crate::base::Diagnostic;
 use crate::net::Stream;
-use crate::plan::Plan;
 use crate::protocol::{Envelope, JSON_LINE_MAX};
-use crate::scenario::model::{Scripted, Server};
-use crate::script::{Datum, Entry, Output, ScriptError, Step};
+use crate::script::{Entry, Output, ScriptError, Step};
 
 /// The most messages of one connection that are being handled or wait for their reply to be taken; the next
 /// ones wait in the connection.
@@ -35,14 +33,11 @@ pub(super) struct Node {
 }
 
 impl Node {
-    pub(super) fn new(
-        server: &Server,
-        scripted: &Scripted,
-        plan: &Arc<Plan>,
-        context: &Context,
-        kept: Option<&Datum>,
-    ) -> Result<Node, Diagnostic> {
-        Ok(Node { engine: Engine::new(server, scripted, plan, context, kept)? })
+    pub(super) fn new(site: &Site<'_>) -> Result<Node, Diagnostic> {
+        let engine = Engine::of(site, None)?;
+        let what = "a node has a script";
+        let engine = engine.ok_or_else(|| Diagnostic::new(what, site.server.name.span))?;
+        Ok(Node { engine })
     }
 }
 
@@ -52,7 +47,7 @@ impl Handler for Node {
     }
 
     fn keep(&self) -> Option<Kept> {
-        self.engine.keep().map(|kept| Kept(KeptOf::Script(kept)))
+        self.engine.keep().map(|kept| Kept { script: Some(kept), ..Kept::default() })
     }
 
     fn serve(self: Arc<Self>, stream: Stream, context: Context) -> Serving {

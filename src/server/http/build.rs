@@ -70,7 +70,7 @@ fn needs_body(route: &Route) -> bool {
         Action::Sequence(_, items) => {
             items.iter().for_each(|(_, prepared)| prepared.each_var(&mut visit));
         }
-        Action::Collection(_) => found = true,
+        Action::Collection(_) | Action::Script(_) => found = true,
         Action::Proxy(target) => {
             if let Some(path) = &target.path {
                 text(path, &mut visit);

@@ -10,6 +10,7 @@
 
 use std::borrow::Cow;
 use std::io;
+use std::time::Duration;
 
 use bytes::BytesMut;
 use tokio::io::AsyncWriteExt;
@@ -29,7 +30,7 @@ use crate::trace::Level;
 
 /// A connection that is being served.
 pub(super) struct Connection<'a> {
-    service: &'a Service,
+    pub(super) service: &'a Service,
     pub(super) context: &'a Context,
     pub(super) stream: Stream,
     pub(super) input: BytesMut,
@@ -136,6 +137,10 @@ impl<'a> Connection<'a> {
                 self.wait(context.clock.work(delay)).await?;
                 let body = (need != BodyNeed::Late).then(|| body.into());
                 self.forward(target, path, body, arrived).await
+            }
+            Answer::Script { at, request } => {
+                let reply = self.scripted(at, request).await?;
+                self.respond(&reply, context.clock.work(Duration::ZERO), arrived).await
             }
             Answer::Redis { route, call, words, delay } => {
                 self.wait(context.clock.work(delay)).await?;

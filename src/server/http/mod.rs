@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! Stream -> Connection (head, body, order, time) -> Service (routes, state) -> Reply -> Stream
-//!                                                        \-> proxy -> another server
+//!                                       |                \-> proxy -> another server
+//!                                       \-> a handler in Lua
 //! ```
 //!
 //! Between a connection and its bytes stands no library: a server that teaches what a wrong
@@ -24,6 +25,7 @@ mod redis;
 mod reply;
 mod request;
 mod route;
+mod scripted;
 mod service;
 mod state;
 #[cfg(test)]
@@ -33,10 +35,9 @@ mod text;
 use std::sync::Arc;
 
 pub(super) use self::state::Kept;
-use super::{Context, Handler, Serving};
+use super::{Context, Handler, Serving, Site};
 use crate::base::Diagnostic;
 use crate::net::Stream;
-use crate::plan::Plan;
 use crate::scenario::model::HttpServer;
 
 /// An http server.
@@ -47,11 +48,10 @@ pub(super) struct Http {
 impl Http {
     pub(super) fn new(
         server: &HttpServer,
-        plan: &Plan,
-        context: &Context,
+        site: &Site<'_>,
         kept: Option<Kept>,
     ) -> Result<Http, Diagnostic> {
-        Ok(Http { service: service::Service::new(server, plan, context, kept)? })
+        Ok(Http { service: service::Service::new(server, site, kept)? })
     }
 }
 
@@ -61,7 +61,12 @@ impl Handler for Http {
     }
 
     fn keep(&self) -> Option<super::Kept> {
-        self.service.keep().map(|kept| super::Kept(super::KeptOf::Http(kept)))
+        let (http, script) = self.service.keep();
+        (http.is_some() || script.is_some()).then(|| super::Kept {
+            http,
+            script,
+            ..super::Kept::default()
+        })
     }
 
     fn serve(self: Arc<Self>, stream: Stream, context: Context) -> Serving {

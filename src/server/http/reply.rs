@@ -11,6 +11,7 @@ use bytes::Bytes;
 use super::limits::{CHUNK, INLINE_MAX};
 use crate::base::{Diagnostic, Value};
 use crate::scenario::model::{Body, Respond, Text, Then};
+use crate::script::HttpResponse;
 
 /// An answer, ready to be written.
 #[derive(Debug, Clone)]
@@ -93,6 +94,23 @@ impl Reply {
     /// An answer that says what is wrong: `{"error": why}`.
     pub(super) fn error(status: u16, why: impl Into<String>) -> Reply {
         Reply::json(status, &serde_json::json!({ "error": why.into() }))
+    }
+
+    /// What a script answers.
+    pub(super) fn scripted(response: HttpResponse) -> Reply {
+        let HttpResponse { status, headers, body, kind } = response;
+        let has = |name: &str| headers.iter().any(|(h, _)| h.eq_ignore_ascii_case(name));
+        let mut reply = Reply::empty(status);
+        if let Some(kind) = kind.filter(|_| !has("content-type")) {
+            reply = reply.header("Content-Type", kind);
+        }
+        for (name, value) in &headers {
+            reply.own_close |= closes(name, value);
+            reply = reply.header(name, value);
+        }
+        reply.body = body.into();
+        reply.own_framing = has("content-length") || has("transfer-encoding");
+        reply
     }
 
     /// With a header. A line end in `value` becomes a blank: no value can add a line of its own.
@@ -240,6 +258,12 @@ impl Resolve for Nothing {
     }
 }
 
+/// True for a header that says that the connection ends.
+fn closes(name: &str, value: &str) -> bool {
+    name.eq_ignore_ascii_case("connection")
+        && value.split(',').any(|token| token.trim().eq_ignore_ascii_case("close"))
+}
+
 fn is_fixed(respond: &Respond) -> bool {
     let mut fixed = respond.headers.iter().all(|(_, text)| text.as_literal().is_some());
     match &respond.body {
@@ -265,8 +289,7 @@ fn make(respond: &Respond, scope: &dyn Resolve) -> Result<Reply, Diagnostic> {
     }
     for (name, text) in &respond.headers {
         let value = scope.text(text)?;
-        reply.own_close |= name.eq_ignore_ascii_case("connection")
-            && value.split(',').any(|token| token.trim().eq_ignore_ascii_case("close"));
+        reply.own_close |= closes(name, &value);
         reply = reply.header(name, &value);
     }
     reply.body = body;

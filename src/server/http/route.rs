@@ -39,6 +39,8 @@ pub(super) enum Action {
     Proxy(Target),
     /// Asks a redis server.
     Redis(Call),
+    /// Calls a handler of the script: its number, from 1.
+    Script(usize),
 }
 
 /// A line of `when:`.
@@ -73,6 +75,11 @@ impl Route {
             action,
             needs_body: false,
         }
+    }
+
+    /// A route of a script, of which the handler has that number.
+    pub(super) fn scripted(on: &Pattern, at: usize) -> Route {
+        Route { needs_body: true, ..Route::new(on, &[], Action::Script(at)) }
     }
 
     /// Whether it answers `method` where its path fits.

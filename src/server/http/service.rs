@@ -5,7 +5,7 @@
 //! time (a delay, a proxy) comes after that, outside of the lock.
 
 use std::borrow::Cow;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::Semaphore;
@@ -20,14 +20,17 @@ use super::route::{Action, PathFit, Route};
 use super::state::{Kept, State};
 use crate::base::diagnostic::nearest;
 use crate::base::{Diagnostic, Value};
-use crate::plan::Plan;
 use crate::scenario::Lookup;
 use crate::scenario::model::{Durable, HttpServer};
-use crate::server::{Context, Disk};
+use crate::script::Datum;
+use crate::server::script::Engine;
+use crate::server::{Context, Disk, Site};
 
 /// An http server without its connections.
 pub(super) struct Service {
+    /// Those of the script, then those of the scenario.
     routes: Vec<Route>,
+    pub(super) script: Option<Arc<Engine>>,
     state: Mutex<State>,
     /// With `serial: true`, whose turn it is; first come, first served.
     pub(super) turns: Option<Semaphore>,
@@ -59,6 +62,13 @@ pub(super) enum Answer<'s> {
         /// After how long.
         delay: Duration,
     },
+    /// A handler of the script makes the answer.
+    Script {
+        /// Which one.
+        at: usize,
+        /// What it is given.
+        request: Datum,
+    },
     /// It cannot be answered: something is wrong with the scenario.
     Failed(Diagnostic),
 }
@@ -77,26 +87,30 @@ pub(super) enum BodyNeed {
 impl Service {
     pub(super) fn new(
         server: &HttpServer,
-        plan: &Plan,
-        context: &Context,
+        site: &Site<'_>,
         kept: Option<Kept>,
     ) -> Result<Service, Diagnostic> {
+        let &Site { plan, context, .. } = site;
         let scenario = |name: &str| context.vars.lookup(name);
         let vars = server.state.iter();
         let vars = vars.map(|(name, value)| Ok((name.value.clone(), value.resolve(&scenario)?)));
         let vars = vars.collect::<Result<_, Diagnostic>>()?;
         let mut state = State::new(vars, context.rng.fork("delay"), kept);
+        let script = Engine::of(site, None)?;
+        let declared = script.iter().flat_map(|script| script.take_routes());
+        let declared = declared.zip(1..).map(|(on, at)| Ok(Route::scripted(&on, at)));
         let routes = server.routes.iter().map(|route| build(route, &mut state, plan, &scenario));
-        let routes = routes.collect::<Result<_, Diagnostic>>()?;
+        let routes = declared.chain(routes).collect::<Result<_, Diagnostic>>()?;
         let turns = server.serial.then(|| Semaphore::new(1));
         let (durable, disk) = (server.durable.clone(), context.disk.clone());
-        Ok(Service { routes, state: Mutex::new(state), turns, durable, disk })
+        Ok(Service { routes, script, state: Mutex::new(state), turns, durable, disk })
     }
 
-    /// Takes out what a crash leaves.
-    pub(super) fn keep(&self) -> Option<Kept> {
+    /// Takes out what a crash leaves, also of the script.
+    pub(super) fn keep(&self) -> (Option<Kept>, Option<Datum>) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        self.durable.is_any().then(|| state.keep(&self.durable))
+        let kept = self.durable.is_any().then(|| state.keep(&self.durable));
+        (kept, self.script.as_ref().and_then(|script| script.keep()))
     }
 
     /// What has to be done with the body of this request.

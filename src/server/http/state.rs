@@ -6,6 +6,7 @@ use super::collection::Store;
 use super::reply::{Prepared, Resolve};
 use super::request::{Request, Scope, Vars};
 use super::route::{Action, PathFit, Route};
+use super::scripted;
 use super::service::Answer;
 use crate::base::{Diagnostic, Rng, Value};
 use crate::scenario::Lookup;
@@ -115,6 +116,7 @@ impl State {
                 let path = target.path.as_ref().map(|path| scope.text(path)).transpose()?;
                 Answer::Proxy { target, path, delay }
             }
+            Action::Script(at) => Answer::Script { at: *at, request: scripted::request(request) },
             Action::Redis(call) => {
                 let words = call.words.iter().map(|word| scope.text(word));
                 let words = words.collect::<Result<_, _>>()?;

@@ -8,7 +8,8 @@ use super::command::{Body, Command, Flags, find};
 use super::engine::{Engine, Next};
 use super::limits::{QUEUED_BYTES_MAX, QUEUED_OVERHEAD, REPLY_BYTES_MAX};
 use super::refusal::Refusal;
-use super::session::{ClientId, Session, Transaction};
+use super::scripted::Scripted;
+use super::session::{ClientId, Queued, Session, Transaction};
 use crate::base::Time;
 use crate::protocol::resp::{Version, Words, Writer};
 
@@ -27,6 +28,8 @@ impl Engine {
         let next = match (session.closing, &session.blocked) {
             (true, _) => Next::Close,
             (false, Some(_)) => Next::Block,
+            (false, None) if std::mem::take(&mut session.scripted) => Next::Script,
+            (false, None) if session.executing.is_some() => Next::Exec,
             (false, None) => Next::Continue,
         };
         self.put_session(session);
@@ -37,13 +40,22 @@ impl Engine {
     }
 
     /// The way of a command: known? complete? allowed? queued? Then executed.
-    fn dispatch(&mut self, session: &mut Session, now: Time, words: Words<'_>, out: &mut BytesMut) {
+    pub(super) fn dispatch(
+        &mut self,
+        session: &mut Session,
+        now: Time,
+        words: Words<'_>,
+        out: &mut BytesMut,
+    ) {
         let start = out.len();
         let writer = Writer::new(out, session.version);
         let limit = start.saturating_add(REPLY_BYTES_MAX);
         let mut reply = writer.with_limit(limit);
         let Some(name) = words.get(0) else { return };
         session.last_active = now;
+        if let Some(scripted) = self.scripted(session, name) {
+            return self.dispatch_scripted(session, scripted, words, &mut reply);
+        }
         let admitted = resolve(name, words).and_then(|command| {
             self.admit(session, command)?;
             Ok(command)
@@ -60,9 +72,39 @@ impl Engine {
         if !command.flags.has(Flags::UNQUEUED)
             && let Some(transaction) = &mut session.transaction
         {
-            return queue(transaction, command, words, &mut reply);
+            return queue(transaction, Queued::BuiltIn(command), words, &mut reply);
         }
         self.run(session, now, command, words, reply);
+    }
+
+    /// The way of a command of the server's script: whoever executes the engine calls it.
+    fn dispatch_scripted(
+        &mut self,
+        session: &mut Session,
+        scripted: Scripted,
+        words: Words<'_>,
+        reply: &mut Writer<'_>,
+    ) {
+        let name = words.get(0).unwrap_or_default();
+        let shown = String::from_utf8_lossy(name).to_ascii_lowercase();
+        let refusal = if !session.authenticated {
+            Some(Refusal::NO_AUTH)
+        } else if session.version == Version::Resp2 && session.subscriptions() > 0 {
+            Some(subscribed(&shown))
+        } else if scripted.words_max.is_some_and(|max| words.len() > max + 1) {
+            Some(Refusal::arity(&shown))
+        } else {
+            None
+        };
+        if let Some(refusal) = refusal {
+            return reply.error(&self.reject(session, name, refusal).0);
+        }
+        session.last_command = "script";
+        if let Some(transaction) = &mut session.transaction {
+            return queue(transaction, Queued::Script, words, reply);
+        }
+        self.stats.commands += 1;
+        session.scripted = true;
     }
 
     /// Counts a command that is not executed; a transaction does not survive it.
@@ -123,14 +165,18 @@ impl Engine {
             && session.subscriptions() > 0
             && !command.flags.has(Flags::SUBSCRIBER)
         {
-            return Err(Refusal::owned(format!(
-                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / \
-                 RESET are allowed in this context",
-                command.name
-            )));
+            return Err(subscribed(command.name));
         }
         Ok(())
     }
+}
+
+/// What a client hears that has subscribed to something.
+fn subscribed(name: &str) -> Refusal {
+    Refusal::owned(format!(
+        "ERR Can't execute '{name}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET \
+         are allowed in this context"
+    ))
 }
 
 /// Whether Redis refuses a command while it cannot write to its disk: one that changes data, the end of a
@@ -139,7 +185,11 @@ fn changes_data(session: &Session, command: &Command) -> bool {
     let queue = session.transaction.iter().flat_map(|transaction| &transaction.queue);
     match command.name {
         "ping" => true,
-        "exec" => queue.into_iter().any(|(queued, _)| queued.flags.has(Flags::WRITE)),
+        "exec" => queue.into_iter().any(|(queued, _)| match queued {
+            Queued::BuiltIn(queued) => queued.flags.has(Flags::WRITE),
+            // What it does with the data is refused when it does it.
+            Queued::Script => false,
+        }),
         _ => command.flags.has(Flags::WRITE),
     }
 }
@@ -169,12 +219,7 @@ fn resolve(name: &[u8], words: Words<'_>) -> Result<&'static Command, Refusal> {
     Ok(command)
 }
 
-fn queue(
-    transaction: &mut Transaction,
-    command: &'static Command,
-    words: Words<'_>,
-    reply: &mut Writer<'_>,
-) {
+fn queue(transaction: &mut Transaction, command: Queued, words: Words<'_>, reply: &mut Writer<'_>) {
     transaction.bytes += QUEUED_OVERHEAD
         + words.iter().map(|word| word.len() + size_of::<(usize, usize)>()).sum::<usize>();
     if transaction.bytes > QUEUED_BYTES_MAX {

@@ -9,6 +9,7 @@ use super::config::Config;
 use super::db::Db;
 use super::limits::{MAILBOX_BYTES_MAX, SWEEP_KEYS};
 use super::pubsub::PubSub;
+use super::scripted::Scripted;
 use super::session::{Blocked, ClientId, Session};
 use super::stats::Stats;
 use crate::base::{Rng, Time};
@@ -30,6 +31,10 @@ pub enum Next {
     Close,
     /// Take no further command until [`Engine::is_blocked`] is false.
     Block,
+    /// Call the command of the server's script, and write its reply.
+    Script,
+    /// Execute what `EXEC` has left, of which commands of the script are a part.
+    Exec,
 }
 
 /// How an engine begins.
@@ -76,6 +81,10 @@ pub struct Engine {
     pub(super) disk_full: bool,
     /// How many commands were refused because of that, since it was last asked.
     pub(super) refused: u64,
+    /// The commands of the server's script, in capitals.
+    pub(super) commands: BTreeMap<Vec<u8>, Scripted>,
+    /// The server's script, as a client that nobody sees.
+    pub(super) script: Option<Box<Session>>,
 }
 
 impl Engine {
@@ -98,6 +107,8 @@ impl Engine {
             origin,
             disk_full: false,
             refused: 0,
+            commands: BTreeMap::new(),
+            script: None,
         }
     }
 

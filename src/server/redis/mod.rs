@@ -27,6 +27,8 @@ pub mod limits;
 mod preload;
 mod pubsub;
 mod refusal;
+mod script_calls;
+mod scripted;
 mod serve;
 mod session;
 mod stats;

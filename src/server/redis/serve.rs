@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::io;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,21 +20,32 @@ use tokio::sync::Notify;
 
 use super::engine::{Engine, Kept, Next, Settings};
 use super::limits::{BATCH_BYTES, BATCH_COMMANDS, KEPT_BYTES, WAITING_BYTES_MAX};
-use super::session::ClientId;
+use super::session::{ClientId, Queued};
 use crate::base::{Diagnostic, Distribution, Rng, Time};
-use crate::net::Stream;
-use crate::protocol::resp::{CommandDecoder, RespError};
+use crate::net::{Clock, Stream};
+use crate::protocol::resp::{CommandDecoder, OwnedWords, RespError, Version, Words};
 use crate::scenario::model::RedisServer;
 use crate::server::input::read_more;
-use crate::server::{self, Context, Disk, Handler, Serving};
+use crate::server::{self, Context, Disk, Handler, Serving, Site, script};
 use crate::trace::Level;
 
 /// A redis server: one engine for all its connections.
 pub(in crate::server) struct Redis {
-    shared: Mutex<Shared>,
+    pub(super) store: Arc<Store>,
+    pub(super) script: Option<Arc<script::Engine>>,
     delay: Option<Distribution>,
     delays: Mutex<Rng>,
     durable: bool,
+}
+
+/// The engine, and who may use it when.
+pub(super) struct Store {
+    shared: Mutex<Shared>,
+    /// Whoever holds it has the data for himself, also while he leaves `shared`.
+    atomic: Mutex<()>,
+    /// The database for the script's commands.
+    db: AtomicUsize,
+    clock: Clock,
     disk: Disk,
 }
 
@@ -50,9 +62,10 @@ impl Redis {
     /// A variable in `data:` without a value, or a value that Redis cannot hold.
     pub(in crate::server) fn new(
         server: &RedisServer,
-        context: &Context,
+        site: &Site<'_>,
         kept: Option<Kept>,
     ) -> Result<Redis, Diagnostic> {
+        let context = site.context;
         let port = context.vars.lookup(&format!("{}.port", context.name));
         let port = port.and_then(|port| port.as_u64()).and_then(|port| u16::try_from(port).ok());
         let (password, origin) = (server.password.clone(), context.clock.origin());
@@ -70,17 +83,81 @@ impl Redis {
                     .help("a text, a number, a list or a mapping of these")
             })?;
         }
-        Ok(Redis {
+        let store = Arc::new(Store {
             shared: Mutex::new(Shared { engine, wakers: BTreeMap::new() }),
+            atomic: Mutex::default(),
+            db: AtomicUsize::new(0),
+            clock: context.clock.clone(),
+            disk: context.disk.clone(),
+        });
+        let script = script::Engine::of(site, Some(store.clone()))?;
+        for (name, words_max) in script.iter().flat_map(|script| script.take_commands()) {
+            store.lock().engine.declare(&name, words_max);
+        }
+        Ok(Redis {
+            store,
+            script,
             delay: server.delay.filter(|delay| !delay.is_zero()),
             delays: Mutex::new(context.rng.fork("delay")),
             durable: server.durable.is_any(),
-            disk: context.disk.clone(),
         })
     }
 
     fn draw(&self, delay: &Distribution) -> Duration {
         delay.sample(&mut self.delays.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shared> {
+        self.store.lock()
+    }
+}
+
+impl Store {
+    /// Has the data for itself.
+    pub(super) fn atomically(&self) -> MutexGuard<'_, ()> {
+        self.atomic.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Commands of the script are for that database from here on.
+    pub(super) fn select(&self, db: usize) {
+        self.db.store(db, Ordering::Relaxed);
+    }
+
+    /// Executes a command for the script.
+    pub(super) fn execute_for_script(&self, words: Words<'_>, out: &mut BytesMut) {
+        let mut shared = self.lock();
+        shared.engine.set_disk_full(self.disk.is_full());
+        let (now, db) = (self.clock.now(), self.db.load(Ordering::Relaxed));
+        shared.engine.execute_for_script(now, db, words, out);
+        (0..shared.engine.set_disk_full(false)).for_each(|_| self.disk.refused());
+        shared.wake(NOBODY);
+    }
+
+    /// What `EXEC` has left.
+    pub(super) fn take_executing(&self, id: ClientId) -> Vec<(Queued, OwnedWords)> {
+        self.lock().engine.take_executing(id)
+    }
+
+    /// Executes one command of it.
+    pub(super) fn execute_queued(
+        &self,
+        id: ClientId,
+        queued: (Queued, Words<'_>),
+        out: &mut BytesMut,
+    ) {
+        let mut shared = self.lock();
+        shared.engine.execute_queued(id, self.clock.now(), queued, out);
+        shared.wake(NOBODY);
+    }
+
+    /// The database that a client has selected, and the version that it speaks.
+    pub(super) fn manner(&self, id: ClientId) -> (usize, Version) {
+        self.lock().engine.manner(id)
+    }
+
+    /// True if a connection is to be closed at once.
+    pub(super) fn is_condemned(&self, id: ClientId) -> bool {
+        self.lock().engine.is_condemned(id)
     }
 
     fn lock(&self) -> MutexGuard<'_, Shared> {
@@ -103,8 +180,13 @@ impl Shared {
     }
 }
 
+/// No client has that number.
+const NOBODY: ClientId = 0;
+
 /// What a connection does next.
 enum Turn {
+    /// Call a command of the script, of these words.
+    Script(OwnedWords),
     /// Wait for bytes or mail, at most until then if it is a client that waits for an element.
     Wait { blocked: bool, until: Option<Time> },
     /// There may be more to execute.
@@ -118,12 +200,12 @@ enum Turn {
 }
 
 /// A connection; when it is dropped, nothing of it remains.
-struct Connection {
-    redis: Arc<Redis>,
-    id: ClientId,
-    waker: Arc<Notify>,
+pub(super) struct Connection {
+    pub(super) redis: Arc<Redis>,
+    pub(super) id: ClientId,
+    pub(super) waker: Arc<Notify>,
     input: BytesMut,
-    out: BytesMut,
+    pub(super) out: BytesMut,
     decoder: CommandDecoder,
 }
 
@@ -151,8 +233,10 @@ impl Connection {
     fn turn(&mut self, now: Time, slow: bool) -> Turn {
         let one = slow || self.redis.delay.is_some();
         let commands_max = if one { 1 } else { BATCH_COMMANDS };
-        let disk = &self.redis.disk;
-        let mut guard = self.redis.lock();
+        let redis = self.redis.clone();
+        let disk = &redis.store.disk;
+        let _turn = redis.script.is_some().then(|| redis.store.atomically());
+        let mut guard = redis.lock();
         let shared = &mut *guard;
         shared.engine.set_disk_full(disk.is_full());
         if !shared.engine.take_mail(self.id, &mut self.out) {
@@ -160,6 +244,7 @@ impl Connection {
         }
         let mut consumed = 0;
         let mut turn = Turn::Again;
+        let mut executes = false;
         for _ in 0..commands_max {
             if shared.engine.is_blocked(self.id) {
                 turn = Turn::Wait { blocked: true, until: shared.engine.blocked_until(self.id) };
@@ -169,10 +254,20 @@ impl Connection {
             match self.decoder.decode(&self.input[consumed..]) {
                 Ok(Some((words, length))) => {
                     consumed += length;
-                    let next = shared.engine.execute(self.id, now, words, &mut self.out);
-                    if next == Next::Close {
-                        turn = Turn::Close;
-                        break;
+                    match shared.engine.execute(self.id, now, words, &mut self.out) {
+                        Next::Continue | Next::Block => {}
+                        Next::Close => {
+                            turn = Turn::Close;
+                            break;
+                        }
+                        Next::Script => {
+                            turn = Turn::Script(words.to_owned());
+                            break;
+                        }
+                        Next::Exec => {
+                            executes = true;
+                            break;
+                        }
                     }
                 }
                 Ok(None) => {
@@ -193,11 +288,15 @@ impl Connection {
         if shared.wake(self.id) && !shared.engine.take_mail(self.id, &mut self.out) {
             return Turn::Drop;
         }
+        drop(guard);
+        if executes {
+            self.execute_held();
+        }
         turn
     }
 
     /// Writes all that there is to write; false if the connection is to be dropped meanwhile.
-    async fn flush(&mut self, stream: &mut Stream) -> io::Result<bool> {
+    pub(super) async fn flush(&mut self, stream: &mut Stream) -> io::Result<bool> {
         let mut mail = false;
         while !self.out.is_empty() {
             tokio::select! {
@@ -276,6 +375,11 @@ impl Connection {
         loop {
             let turn = self.turn(context.clock.now(), context.clock.is_slow());
             match &turn {
+                Turn::Script(words) => {
+                    if !self.call_script(words, stream).await? {
+                        return Ok(());
+                    }
+                }
                 Turn::Drop => {
                     let text = format!("client {} is disconnected", self.id);
                     context.log(Level::Warn, text);
@@ -292,7 +396,7 @@ impl Connection {
                 return Ok(());
             }
             match turn {
-                Turn::Again => {}
+                Turn::Again | Turn::Script(_) => {}
                 Turn::Wait { blocked, until } => {
                     self.release();
                     if !self.wait(stream, context, blocked, until).await? {
@@ -307,7 +411,13 @@ impl Connection {
 
 impl Handler for Redis {
     fn keep(&self) -> Option<server::Kept> {
-        self.durable.then(|| server::Kept(server::KeptOf::Redis(self.lock().engine.keep())))
+        let redis = self.durable.then(|| self.lock().engine.keep());
+        let script = self.script.as_ref().and_then(|script| script.keep());
+        (redis.is_some() || script.is_some()).then(|| server::Kept {
+            redis,
+            script,
+            ..server::Kept::default()
+        })
     }
 
     fn serve(self: Arc<Self>, mut stream: Stream, context: Context) -> Serving {

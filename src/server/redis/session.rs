@@ -38,14 +38,29 @@ pub(super) struct Session {
     pub(super) blocked: Option<Blocked>,
     /// True while `EXEC` executes what was queued: nothing blocks then.
     pub(super) in_exec: bool,
+    /// It is the server's own script: its commands are the engine's own, whatever the script declares.
+    pub(super) is_script: bool,
+    /// The last command is one of the script.
+    pub(super) scripted: bool,
+    /// What `EXEC` executes, if commands of the script are among it.
+    pub(super) executing: Option<Vec<(Queued, OwnedWords)>>,
     /// Close after the reply.
     pub(super) closing: bool,
+}
+
+/// A command that waits for `EXEC`.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Queued {
+    /// One of the engine's own.
+    BuiltIn(&'static Command),
+    /// One of the server's script.
+    Script,
 }
 
 /// Commands that wait for `EXEC`.
 #[derive(Debug, Default)]
 pub(super) struct Transaction {
-    pub(super) queue: Vec<(&'static Command, OwnedWords)>,
+    pub(super) queue: Vec<(Queued, OwnedWords)>,
     pub(super) bytes: usize,
     /// One of them could not be queued, so none will be executed.
     pub(super) failed: bool,
@@ -92,6 +107,9 @@ impl Session {
             names_bytes: 0,
             blocked: None,
             in_exec: false,
+            is_script: false,
+            scripted: false,
+            executing: None,
             closing: false,
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::engine::Engine;
+use super::engine::{Engine, lock};
 use crate::script::{Datum, Entry, Host};
 use crate::trace::Level;
 
@@ -78,12 +78,24 @@ impl Host for Engine {
         Ok(())
     }
 
-    fn route(&self, _pattern: &str) -> Result<(), String> {
-        Err("routes are for an http server".into())
+    fn route(&self, pattern: &str) -> Result<(), String> {
+        lock(&self.declared).route(pattern)
     }
 
-    fn command(&self, _name: &str) -> Result<(), String> {
-        Err("commands are for a redis server".into())
+    fn command(&self, name: &str, words_max: Option<usize>) -> Result<(), String> {
+        if let Some(data) = &self.data {
+            data.may_declare(name)?;
+        }
+        lock(&self.declared).command(name, words_max)
+    }
+
+    fn redis(&self, words: Vec<Vec<u8>>) -> Result<Option<Datum>, String> {
+        match &self.data {
+            Some(data) => data.call(&words),
+            None => Err("redis.call is for the script of a redis server; \
+                         another server's data are asked for with `ctx.NAME:get(key)`"
+                .into()),
+        }
     }
 }
 

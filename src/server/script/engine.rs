@@ -8,21 +8,23 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::acts::duration;
+use super::declared::Declared;
+use super::outgoing::Outgoing;
 use super::peer::Peer;
 use super::timers::Timers;
 use super::waits::Waits;
 use crate::base::units::show_duration;
 use crate::base::{Diagnostic, NodeId, Rng, Time};
 use crate::plan::Plan;
-use crate::scenario::model::{Scripted, Server, ServerKind};
+use crate::scenario::model::{Pattern, Scripted, Server, ServerKind};
 use crate::script::{
     Answer, Datum, Entry, Facts, Host, Limits, Machine, Output, Request, ScriptError, Step,
 };
-use crate::server::Context;
+use crate::server::{Context, Site};
 use crate::trace::{EventKind, Level};
 
 /// How long a call waits for its answer unless the script says otherwise.
-const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The most errors of one script that are told.
 const ERRORS_TOLD: u32 = 100;
@@ -33,6 +35,24 @@ const AT_ONCE_MAX: u32 = 10_000;
 
 /// How long that is.
 const BREATH: Duration = Duration::from_micros(1);
+
+/// The data of a server, as its script has it at hand.
+pub(in crate::server) trait Data: Send + Sync {
+    /// Keeps everybody else from the data while the guard is there. Commands are for that database.
+    fn hold(&self, db: usize) -> MutexGuard<'_, ()>;
+
+    /// Executes a command at once.
+    ///
+    /// # Errors
+    /// The error that it replies.
+    fn call(&self, words: &[Vec<u8>]) -> Result<Option<Datum>, String>;
+
+    /// Whether the script may have a command of that name.
+    ///
+    /// # Errors
+    /// Why not.
+    fn may_declare(&self, name: &str) -> Result<(), String>;
+}
 
 /// A script at work. It belongs to its tasks.
 pub(in crate::server) struct Engine {
@@ -48,6 +68,11 @@ pub(in crate::server) struct Engine {
     pub(super) synced: Mutex<Option<Datum>>,
     unsynced_lost: bool,
     peers: Mutex<BTreeMap<NodeId, Peer>>,
+    pub(super) outgoing: Outgoing,
+    /// What the script declares while it is loaded.
+    pub(super) declared: Mutex<Declared>,
+    /// The server's own data, if it has some that scripts may use.
+    pub(super) data: Option<Arc<dyn Data>>,
     last_call: AtomicU64,
     errors: AtomicU32,
     /// When the last entry was, and how many there were without time passing.
@@ -55,17 +80,16 @@ pub(in crate::server) struct Engine {
 }
 
 impl Engine {
-    /// Loads the script of `server`. `kept` is what a crash has left.
+    /// Loads the script of a server, if it has one. `data` is what the server holds.
     ///
     /// # Errors
     /// What is wrong with it, at its place.
-    pub(in crate::server) fn new(
-        server: &Server,
-        scripted: &Scripted,
-        plan: &Arc<Plan>,
-        context: &Context,
-        kept: Option<&Datum>,
-    ) -> Result<Arc<Engine>, Diagnostic> {
+    pub(in crate::server) fn of(
+        site: &Site<'_>,
+        data: Option<Arc<dyn Data>>,
+    ) -> Result<Option<Arc<Engine>>, Diagnostic> {
+        let &Site { server, plan, context, script: kept } = site;
+        let Some(scripted) = &server.script else { return Ok(None) };
         let (unsynced_lost, sync) = match &server.kind {
             ServerKind::Node(node) => (node.unsynced_lost, node.sync),
             _ => (false, Duration::ZERO),
@@ -83,6 +107,9 @@ impl Engine {
             synced: Mutex::new(kept.cloned()),
             unsynced_lost,
             peers: Mutex::default(),
+            outgoing: Outgoing::default(),
+            declared: Mutex::new(Declared::of(server)),
+            data,
             last_call: AtomicU64::new(0),
             errors: AtomicU32::new(0),
             breath: Mutex::default(),
@@ -98,8 +125,19 @@ impl Engine {
         );
         let machine = machine.map_err(|error| plan.script_error(&error))?;
         let _ = engine.machine.set(machine);
+        lock(&engine.declared).close();
         engine.begin();
-        Ok(engine)
+        Ok(Some(engine))
+    }
+
+    /// Takes out the routes that the script declares, in its order.
+    pub(in crate::server) fn take_routes(&self) -> Vec<Pattern> {
+        std::mem::take(&mut lock(&self.declared).routes)
+    }
+
+    /// Takes out the commands that the script declares.
+    pub(in crate::server) fn take_commands(&self) -> Vec<(String, Option<usize>)> {
+        std::mem::take(&mut lock(&self.declared).commands)
     }
 
     /// Starts what runs by itself: `on.start`, and the timers.
@@ -138,6 +176,12 @@ impl Engine {
 
     /// Begins a coroutine.
     pub(in crate::server) fn enter(&self, entry: Entry<'_>) -> Step {
+        let _held = self.hold(0);
+        self.enter_held(entry)
+    }
+
+    /// The same for whoever holds the data.
+    pub(in crate::server) fn enter_held(&self, entry: Entry<'_>) -> Step {
         match self.machine.get() {
             Some(machine) => machine.enter(entry),
             None => Step::Done(Output::Nothing),
@@ -167,7 +211,19 @@ impl Engine {
     ///
     /// # Errors
     /// The error it died of.
-    pub(in crate::server) async fn drive(&self, mut step: Step) -> Result<Output, ScriptError> {
+    pub(in crate::server) async fn drive(&self, step: Step) -> Result<Output, ScriptError> {
+        self.drive_in(step, 0).await
+    }
+
+    /// The same for one whose commands are for that database.
+    ///
+    /// # Errors
+    /// The error it died of.
+    pub(in crate::server) async fn drive_in(
+        &self,
+        mut step: Step,
+        db: usize,
+    ) -> Result<Output, ScriptError> {
         loop {
             match step {
                 Step::Done(output) => return Ok(output),
@@ -176,6 +232,7 @@ impl Engine {
                     let answer = self.perform(request).await;
                     self.breathe().await;
                     let Some(machine) = self.machine.get() else { return Ok(Output::Nothing) };
+                    let _held = self.hold(db);
                     step = machine.resume(running, answer);
                 }
             }
@@ -199,10 +256,13 @@ impl Engine {
                 Answer::Woken(woken)
             }
             Request::Call { to, fields, timeout_ms } => self.call(&to, &fields, timeout_ms).await,
-            Request::Redis { .. } | Request::Http(_) => {
-                let text = "scripts of nodes call nodes".to_owned();
-                Answer::Failed { kind: "unreachable", text, code: None }
+            Request::Redis { server, words, timeout_ms } => {
+                self.ask_redis(&server, &words, timeout_ms).await
             }
+            Request::Transaction { server, commands, timeout_ms } => {
+                self.ask_transaction(&server, &commands, timeout_ms).await
+            }
+            Request::Http(request) => self.ask_http(*request).await,
         }
     }
 
@@ -240,6 +300,11 @@ impl Engine {
     pub(super) fn peer(&self, node: NodeId) -> Peer {
         let mut peers = lock(&self.peers);
         peers.entry(node).or_insert_with(|| Peer::new(node, &self.context)).clone()
+    }
+
+    /// Keeps others from the server's data.
+    fn hold(&self, db: usize) -> Option<MutexGuard<'_, ()>> {
+        self.data.as_ref().map(|data| data.hold(db))
     }
 
     pub(super) fn itself(&self) -> Option<Arc<Engine>> {

@@ -12,9 +12,13 @@
 //! the state of Lua.
 
 mod acts;
+mod declared;
 mod engine;
+mod outgoing;
 mod peer;
+mod reply;
 mod timers;
 mod waits;
 
-pub(super) use engine::{Engine, envelope};
+pub(super) use engine::{Data, Engine, envelope};
+pub(super) use reply::of_frame;

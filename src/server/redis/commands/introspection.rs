@@ -29,13 +29,16 @@ pub(super) const HELP: Command =
 
 /// `COMMAND` alone.
 fn all(call: &mut Call<'_>) -> Outcome {
-    call.reply.array(INDEX.len());
+    let further = call.engine.further_commands();
+    call.reply.array(INDEX.len() + further.len());
     INDEX.iter().for_each(|listed| describe(call, *listed));
+    further.iter().for_each(|name| describe_further(call, name));
     Ok(())
 }
 
 fn count(call: &mut Call<'_>) -> Outcome {
-    call.reply.count(INDEX.len());
+    let further = call.engine.further_commands().len();
+    call.reply.count(INDEX.len() + further);
     Ok(())
 }
 
@@ -78,6 +81,19 @@ fn describe(call: &mut Call<'_>, listed: Listed) {
     }
 }
 
+/// A command of the server's script: any number of words, and nobody knows what it does.
+fn describe_further(call: &mut Call<'_>, name: &str) {
+    let reply = &mut call.reply;
+    reply.array(10);
+    reply.bulk(name);
+    reply.integer(-1);
+    reply.set(0);
+    (0..3).for_each(|_| reply.integer(0));
+    reply.set(1);
+    reply.simple("@scripting");
+    (0..3).for_each(|_| reply.array(0));
+}
+
 fn categories(command: &Command, group: &str) -> Vec<String> {
     let mut categories = Vec::new();
     if command.flags.has(Flags::WRITE) {
@@ -104,15 +120,16 @@ fn categories(command: &Command, group: &str) -> Vec<String> {
 fn info(call: &mut Call<'_>) -> Outcome {
     let names = call.words.from(2);
     if names.is_empty() {
-        call.reply.array(INDEX.len());
-        INDEX.iter().for_each(|listed| describe(call, *listed));
-        return Ok(());
+        return all(call);
     }
+    let further = call.engine.further_commands();
     call.reply.array(names.len());
     for name in names.iter() {
-        match find(name) {
-            Some(listed) => describe(call, listed),
-            None => call.reply.null_array(),
+        let named = |other: &&String| other.as_bytes().eq_ignore_ascii_case(name);
+        match (find(name), further.iter().find(named)) {
+            (Some(listed), _) => describe(call, listed),
+            (None, Some(further)) => describe_further(call, further),
+            (None, None) => call.reply.null_array(),
         }
     }
     Ok(())
@@ -122,9 +139,26 @@ fn docs(call: &mut Call<'_>) -> Outcome {
     let names = call.words.from(2);
     let chosen: Vec<Listed> =
         if names.is_empty() { INDEX.clone() } else { names.iter().filter_map(find).collect() };
-    call.reply.map(chosen.len());
+    let mut further = call.engine.further_commands();
+    let asked =
+        |name: &String| names.iter().any(|other| other.eq_ignore_ascii_case(name.as_bytes()));
+    further.retain(|name| names.is_empty() || asked(name));
+    call.reply.map(chosen.len() + further.len());
     for listed in chosen {
         document(call, listed.command, listed.group);
+    }
+    for name in further {
+        call.reply.bulk(name);
+        call.reply.map(3);
+        let told = [
+            ("summary", "A command of this server's script."),
+            ("since", "1.0.0"),
+            ("group", "scripting"),
+        ];
+        for (what, text) in told {
+            call.reply.bulk(what);
+            call.reply.bulk(text);
+        }
     }
     Ok(())
 }
@@ -156,7 +190,9 @@ fn list(call: &mut Call<'_>) -> Outcome {
         (Some(by), Some(kind), 5) if is(by, "FILTERBY") && is(kind, "PATTERN") => words.get(4),
         _ => return Err(Refusal::SYNTAX),
     };
+    let further = call.engine.further_commands();
     let names = INDEX.iter().map(|listed| listed.command.name);
+    let names = names.chain(further.iter().map(String::as_str));
     let names: Vec<&str> =
         names.filter(|name| pattern.is_none_or(|pattern| glob(pattern, name.as_bytes()))).collect();
     call.reply.array(names.len());

@@ -1,7 +1,7 @@
 //! Several commands at once, or none.
 
 use super::prelude::*;
-use crate::server::redis::session::Transaction;
+use crate::server::redis::session::{Queued, Transaction};
 
 const UNQUEUED: Flags = FAST.and(Flags::UNQUEUED);
 
@@ -40,8 +40,13 @@ fn exec(call: &mut Call<'_>) -> Outcome {
         return Ok(());
     }
     call.reply.array(transaction.queue.len());
+    if transaction.queue.iter().any(|(queued, _)| matches!(queued, Queued::Script)) {
+        call.session.executing = Some(transaction.queue);
+        return Ok(());
+    }
     call.session.in_exec = true;
-    for (command, words) in &transaction.queue {
+    for (queued, words) in &transaction.queue {
+        let Queued::BuiltIn(command) = queued else { continue };
         let reply = call.reply.reborrow();
         call.engine.run(call.session, call.now, command, words.as_words(), reply);
     }
