@@ -19,7 +19,6 @@ use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1;
 
 use super::{Failure, FailureKind};
-use crate::base::units::show_bytes;
 use crate::net::{Counts, HyperIo, Stream};
 
 /// Who asks, as `user-agent` tells it.
@@ -166,8 +165,7 @@ impl Connection {
     async fn body(&mut self, mut body: Incoming, bytes: &mut BytesMut) -> Result<(), Failure> {
         let bytes_max = self.body_bytes_max;
         let too_large = || {
-            let limit = show_bytes(bytes_max as u64);
-            let what = format!("the body of the response is larger than {limit}");
+            let what = format!("the body of the response is larger than {} MiB", bytes_max >> 20);
             Failure::new(FailureKind::Malformed, what)
         };
         if body.size_hint().lower() > bytes_max as u64 {

@@ -9,7 +9,6 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::{Failure, FailureKind};
 use crate::base::Value;
-use crate::base::units::show_bytes;
 use crate::net::Stream;
 use crate::protocol::resp::{Frame, RespDecoder};
 
@@ -107,8 +106,8 @@ impl Connection {
             match self.decoder.decode(&mut self.input) {
                 Ok(Some(frame)) => return Ok(frame),
                 Ok(None) if self.input.len() > self.reply_bytes_max => {
-                    let limit = show_bytes(self.reply_bytes_max as u64);
-                    let text = format!("the reply is longer than {limit}");
+                    let limit = self.reply_bytes_max >> 20;
+                    let text = format!("the reply is longer than {limit} MiB");
                     return Err(Failure::new(FailureKind::Malformed, text));
                 }
                 Ok(None) => {}

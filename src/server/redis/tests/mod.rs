@@ -125,7 +125,7 @@ fn replay(lab: &mut Lab, script: &str) -> String {
             match next {
                 Next::Close => transcript.push_str("closes\n"),
                 Next::Block => transcript.push_str("waits\n"),
-                Next::Continue => {}
+                Next::Continue | Next::Script | Next::Exec => {}
             }
         } else {
             continue;
