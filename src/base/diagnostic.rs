@@ -99,6 +99,27 @@ impl Source {
         (line, before[line_start..].chars().count() + 1)
     }
 
+    /// What stands on a line, counted from 1, without its indentation; `None` if there is no such line.
+    ///
+    /// ```
+    /// use looplab::base::{Source, Span};
+    /// let source = Source::new("app.lua", "a = 1\n  b()  \n");
+    /// assert_eq!(source.line(2), Some(Span::new(8, 11)));
+    /// assert_eq!(source.line(0), None);
+    /// ```
+    #[must_use]
+    pub fn line(&self, number: u32) -> Option<Span> {
+        let mut start = 0;
+        for (at, line) in (1..).zip(self.text.split_inclusive('\n')) {
+            if at == number {
+                let (code, indent) = (line.trim(), line.len() - line.trim_start().len());
+                return Some(Span::new(start + indent, start + indent + code.len()));
+            }
+            start += line.len();
+        }
+        None
+    }
+
     /// `file:line:column` of a span's beginning.
     #[must_use]
     pub fn place(&self, span: Span) -> String {

@@ -6,7 +6,7 @@ use super::Overrides;
 use super::findings::Findings;
 use super::names::Names;
 use super::vars::{Checker, Nothing};
-use crate::base::{Diagnostic, Located, Source, Span};
+use crate::base::{Diagnostic, Located, Source};
 use crate::scenario::model::{CheckKind, Scenario, ScriptText, Server, ServerKind};
 use crate::script::{Predicate, Script, ScriptError, Scripts};
 
@@ -85,22 +85,12 @@ fn diagnostic(error: &ScriptError, scripts: &[ScriptText]) -> Diagnostic {
 #[must_use]
 pub(super) fn located(error: &ScriptError, text: &str) -> Diagnostic {
     let source = Source::new(error.script.as_str(), text);
-    if error.line == 0 {
-        return Diagnostic::whole(error.message.clone()).in_source(source);
+    // What is missing at the end is missing behind the last line.
+    let last = u32::try_from(text.lines().count()).unwrap_or(u32::MAX);
+    match source.line(error.line.min(last)) {
+        Some(span) => Diagnostic::new(error.message.clone(), span).in_source(source),
+        None => Diagnostic::whole(error.message.clone()).in_source(source),
     }
-    let mut start = 0;
-    let mut line = "";
-    for (number, each) in (1..).zip(text.split_inclusive('\n')) {
-        line = each;
-        if number == error.line {
-            break;
-        }
-        start += each.len();
-    }
-    let code = line.trim();
-    let indent = line.len() - line.trim_start().len();
-    let span = Span::new(start + indent, start + indent + code.len().max(1));
-    Diagnostic::new(error.message.clone(), span).in_source(source)
 }
 
 /// The nodes that run the same script, or those that the file says, in the order of the file.

@@ -31,6 +31,7 @@ mod moment;
 mod picture;
 mod progress;
 mod row;
+mod scripts;
 mod shape;
 mod standing;
 mod style;

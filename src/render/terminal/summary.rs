@@ -68,6 +68,7 @@ impl Closing<'_> {
         }
         self.loads(out);
         self.faults(out);
+        self.scripts(out);
         self.verdicts(out);
         self.verdict(out);
         for (name, value) in &self.pointers {
@@ -292,13 +293,13 @@ impl Closing<'_> {
         out.push_str(&format!("  {name}{words}{why}\n"));
     }
 
-    fn indent(&self, columns: usize) -> Indent {
+    pub(super) fn indent(&self, columns: usize) -> Indent {
         Indent { columns, style: self.style }
     }
 }
 
 /// The width of the names on the left.
-const NAME: usize = 10;
+pub(super) const NAME: usize = 10;
 
 /// Rates of fewer messages than this say nothing.
 const RATED_MIN: u64 = 1_000;

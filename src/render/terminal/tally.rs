@@ -7,6 +7,7 @@ use super::columns::base;
 use super::exchanges::Asked;
 use super::faults::Faults;
 use super::latencies::Latencies;
+use super::scripts::ScriptErrors;
 use crate::base::{ConnId, Direction, NodeId, Span, Time};
 use crate::trace::{Event, EventKind, Header, HeaderNode, LoadEvent, Message, Outcome};
 
@@ -41,6 +42,7 @@ pub struct Tally {
     /// Those that nobody wanted.
     pub(super) crashes: u64,
     pub(super) faults: Faults,
+    pub(super) scripts: ScriptErrors,
     pub(super) steps: Outcomes,
     pub(super) checks: Outcomes,
     pub(super) verdicts: Vec<Verdict>,
@@ -101,6 +103,7 @@ impl Tally {
             reset_once: BTreeSet::new(),
             crashes: 0,
             faults: Faults::default(),
+            scripts: ScriptErrors::default(),
             steps: Outcomes::default(),
             checks: Outcomes::default(),
             verdicts: Vec::new(),
@@ -116,10 +119,10 @@ impl Tally {
         self.messages
     }
 
-    /// How many steps, checks and, by themselves, servers failed.
+    /// How many steps, checks, scripts and, by themselves, servers failed.
     #[must_use]
     pub fn failures(&self) -> u64 {
-        self.steps.failed + self.checks.failed + self.crashes
+        self.steps.failed + self.checks.failed + self.scripts.count + self.crashes
     }
 
     /// The verdicts for which operations contradict each other: their numbers, and the operations' ids.
@@ -168,6 +171,9 @@ impl Tally {
             EventKind::Message(message) => self.message(event.at, message, asked),
             EventKind::Reset { conn, .. } => self.reset(*conn),
             EventKind::Crash { fault: None, .. } => self.crashes += 1,
+            EventKind::Error { node, script, line, text } => {
+                self.scripts.add(*node, script, *line, text);
+            }
             EventKind::Fault(fault) => self.faults.event(fault, true),
             EventKind::Step(step) if step.forgiven => self.steps.forgiven += 1,
             EventKind::Step(step) => self.steps.add(step.outcome),

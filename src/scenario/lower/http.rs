@@ -140,13 +140,6 @@ impl Variants for Route {
             },
         ]
     }
-
-    fn reserved() -> &'static [(&'static str, &'static str)] {
-        &[(
-            "script",
-            "a script is the server's, beside `routes`, and declares routes of its own: `route(\"GET /x\", f)`",
-        )]
-    }
 }
 
 /// The keys that every route has.

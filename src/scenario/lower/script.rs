@@ -78,7 +78,8 @@ impl Form for ScriptForm {
         if !name.value.ends_with(".lua") {
             let error = Diagnostic::new("a script's name ends with `.lua`", name.span);
             let file = format!("{}.lua", name.value);
-            reading.error(error.nearest(&name.value, [file.as_str()]));
+            reading
+                .error(error.nearest(&name.value, [file.as_str()]).help("as in `script: app.lua`"));
             return None;
         }
         reading.scripts.push(name.clone());

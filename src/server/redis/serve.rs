@@ -375,11 +375,7 @@ impl Connection {
         loop {
             let turn = self.turn(context.clock.now(), context.clock.is_slow());
             match &turn {
-                Turn::Script(words) => {
-                    if !self.call_script(words, stream).await? {
-                        return Ok(());
-                    }
-                }
+                Turn::Script(words) if !self.call_script(words, stream).await? => return Ok(()),
                 Turn::Drop => {
                     let text = format!("client {} is disconnected", self.id);
                     context.log(Level::Warn, text);
