@@ -31,6 +31,86 @@ servers:
   safe: { type: redis, password: sesame }
 "#;
 
+const SCRIPTED: &str = r#"looplab: 1
+name: in-lua
+servers:
+  db: { type: redis, data: { "item:42": 10 } }
+  cache: { type: redis, script: cache.lua }
+  app: { type: http, script: app.lua, routes: [ { on: GET /hello, respond: { json: { msg: hi } } } ] }
+scripts:
+  app.lua: |
+    route("GET /items/{id}", function(req)
+      local price, how = ctx.cache:get(req.params.id), "hit"
+      if not price then
+        price, how = ctx.db:get("item:" .. req.params.id), "miss"
+        if not price then return 404, { error = "no such item" } end
+        ctx.cache:set(req.params.id, price)
+      end
+      return { json = { price = tonumber(price) }, headers = { ["X-Cache"] = how } }
+    end)
+    route("POST /echo", function(req) return { json = { got = req.json, by = req.method } } end)
+    route("GET /slow", function() ctx.sleep(20) return "done" end)
+    route("GET /wrong", function() return nothing.here end)
+  cache.lua: |
+    command("CAS", function(key, from, to)
+      if redis.call("GET", key) ~= from then return 0 end
+      redis.call("SET", key, to)
+      return 1
+    end)
+    command("TWO", function() return { 1, "two", redis.status("OK") } end)
+    command("WRONG", function() return nothing.here end)
+    command("SLOW", function() ctx.sleep(20) return redis.status("DONE") end)
+"#;
+
+#[test]
+fn curl_and_redis_cli_speak_with_servers_in_lua() {
+    if !have("curl") || !have("redis-cli") {
+        return;
+    }
+    let up = Up::new(SCRIPTED, "");
+    let app = format!("http://127.0.0.1:{}", up.port("app"));
+    let missed = curl(&["-i", &format!("{app}/items/42")]);
+    assert!(
+        missed.contains("\r\nX-Cache: miss\r\n") && missed.ends_with(r#"{"price":10}"#),
+        "{missed}"
+    );
+    let hit = curl(&["-i", &format!("{app}/items/42")]);
+    assert!(hit.contains("\r\nX-Cache: hit\r\n") && hit.ends_with(r#"{"price":10}"#), "{hit}");
+    let head = curl(&["-I", &format!("{app}/items/42")]);
+    assert!(head.contains("\r\nContent-Length: 12\r\n") && head.ends_with("\r\n\r\n"), "{head}");
+    assert_eq!(
+        curl(&["-d", r#"{"a":[1,{}]}"#, &format!("{app}/echo")]),
+        r#"{"by":"POST","got":{"a":[1,{}]}}"#
+    );
+    let both = [format!("{app}/slow"), format!("{app}/hello")];
+    assert_eq!(curl(&[&both[0], &both[1]]), r#"done{"msg":"hi"}"#);
+    let wrong = curl(&["-w", " %{http_code}", &format!("{app}/wrong")]);
+    assert_eq!(
+        wrong,
+        r#"{"error":"app.lua:12: attempt to index a nil value (global 'nothing')"} 500"#
+    );
+
+    let cache = up.port("cache").to_string();
+    let cli =
+        |args: &[&str], input: &str| said("redis-cli", &[&["-p", &cache], args].concat(), input);
+    assert_eq!(cli(&["GET", "42"], ""), "10\n");
+    assert_eq!(cli(&["CAS", "42", "10", "9"], ""), "1\n");
+    assert_eq!(cli(&["cas", "42", "10", "9"], ""), "0\n");
+    assert_eq!(cli(&["TWO"], ""), "1\ntwo\nOK\n");
+    assert_eq!(cli(&["SLOW"], ""), "DONE\n");
+    assert_eq!(
+        cli(&["CAS", "a", "b", "c", "d"], ""),
+        "ERR wrong number of arguments for 'cas' command\n\n"
+    );
+    assert_eq!(
+        cli(&["WRONG"], ""),
+        "ERR cache.lua:7: attempt to index a nil value (global 'nothing')\n\n"
+    );
+    assert_eq!(cli(&[], "MULTI\nCAS 42 9 8\nGET 42\nEXEC\n"), "OK\nQUEUED\nQUEUED\n1\n8\n");
+    let stopped = up.stop();
+    assert!(stopped.ran.out.contains("cache.lua:7:"), "{}", stopped.ran.out);
+}
+
 /// Runs a program to its end, with a text for its standard input.
 fn ran(tool: &str, args: &[&str], input: &str) -> Output {
     let mut child = Command::new(tool)

@@ -20,6 +20,8 @@ pub(super) struct Paths<'a> {
     pairs: BTreeSet<(&'a str, &'a str)>,
     /// Programs, of which nobody can tell.
     programs: BTreeSet<&'a str>,
+    /// Servers with a script, of which nobody can tell either.
+    scripts: BTreeSet<&'a str>,
 }
 
 impl<'a> Paths<'a> {
@@ -33,7 +35,7 @@ impl<'a> Paths<'a> {
         for server in servers {
             let name = server.name.value.as_str();
             if server.script.is_some() {
-                paths.programs.insert(name);
+                paths.scripts.insert(name);
                 let nodes = servers.iter().filter(|other| {
                     matches!(other.kind, ServerKind::Node(_)) && other.name.value != name
                 });
@@ -72,7 +74,7 @@ impl<'a> Paths<'a> {
 
     /// True if `from` connects to `to`, or may.
     pub(super) fn connects(&self, from: &str, to: &str) -> bool {
-        self.pairs.contains(&(from, to)) || self.programs.contains(from)
+        self.pairs.contains(&(from, to)) || self.reaches_anybody(from)
     }
 
     /// True if messages pass between the two.
@@ -86,8 +88,13 @@ impl<'a> Paths<'a> {
     }
 
     /// True if `from` may connect to anything.
-    pub(super) fn is_program(&self, from: &str) -> bool {
-        self.programs.contains(from)
+    pub(super) fn reaches_anybody(&self, from: &str) -> bool {
+        self.programs.contains(from) || self.scripts.contains(from)
+    }
+
+    /// True if `name` is a program, which may end by itself.
+    pub(super) fn is_program(&self, name: &str) -> bool {
+        self.programs.contains(name)
     }
 
     /// All pairs that are certain, in order.

@@ -94,7 +94,7 @@ fn meets_anybody(site: &Site<'_>, link: &LinkFault, findings: &mut Findings) -> 
         return false;
     }
     let reaches = |from: &&Located<String>| match link.to.as_slice() {
-        [] => site.paths.is_program(from) || site.paths.targets(&from.value).next().is_some(),
+        [] => site.paths.reaches_anybody(from) || site.paths.targets(&from.value).next().is_some(),
         to => to.iter().any(|to| site.paths.connects(from, to)),
     };
     if from.iter().any(reaches) {
