@@ -70,6 +70,9 @@ local REFUSED = {
 
 -- Commands that wait: the place of their own patience among their arguments, in seconds; -1 is the last.
 local PATIENCE = { BLPOP = -1, BRPOP = -1, BLMOVE = -1, BRPOPLPUSH = -1, BLMPOP = 1 }
+-- The most commands of one transaction.
+local TRANSACTION_MAX = 1000
+
 -- How long a reply may take beyond that.
 local SLACK_MS = 5000
 
@@ -105,6 +108,7 @@ end
 
 local function transaction(proxy, commands, options)
   if type(commands) ~= "table" then wrong("transaction", 1, "a list of commands, such as { { \"SET\", \"a\", 1 } }", commands, 3) end
+  if #commands > TRANSACTION_MAX then error("a transaction has at most " .. TRANSACTION_MAX .. " commands", 3) end
   local given = {}
   for i = 1, #commands do
     local command = commands[i]
