@@ -34,6 +34,7 @@ const PAGES: [&str; 8] = [
     "docs/histories.md",
     "docs/explore.md",
     "docs/own-programs.md",
+    "docs/scripts.md",
 ];
 
 /// The examples that are wrong on purpose: what comes of them, whichever clock they run by.
@@ -95,13 +96,15 @@ fn stem(path: &Path) -> String {
 
 #[test]
 fn every_scenario_on_a_page_can_be_run() {
+    let scripts = root().join("docs/examples/scripts");
     for name in PAGES {
+        let folder = (name == "docs/scripts.md").then_some(scripts.as_path());
         for block in blocks(&page(name)).iter().filter(|block| block.language == "yaml") {
             let text = match block.text.starts_with("looplab:") {
                 true => block.text.clone(),
                 false => format!("looplab: 1\n{}", block.text),
             };
-            let scenario = Scenario::parse("page.yaml", text.as_bytes(), None)
+            let scenario = Scenario::parse("page.yaml", text.as_bytes(), folder)
                 .unwrap_or_else(|errors| panic!("{name}: {errors}"));
             if let Err(errors) = Plan::new(scenario, Overrides::default()) {
                 panic!("{name}: {errors}");

@@ -103,13 +103,20 @@ impl Connection {
     /// The next frame, whatever it is.
     async fn frame(&mut self) -> Result<Frame, Failure> {
         loop {
-            match self.decoder.decode(&mut self.input) {
-                Ok(Some(frame)) => return Ok(frame),
-                Ok(None) if self.input.len() > self.reply_bytes_max => {
+            let received = self.input.len();
+            let decoded = self.decoder.decode(&mut self.input);
+            // What a frame has taken, or what is there of it.
+            let length = match &decoded {
+                Ok(Some(_)) => received - self.input.len(),
+                _ => received,
+            };
+            match decoded {
+                Ok(_) if length > self.reply_bytes_max => {
                     let limit = self.reply_bytes_max >> 20;
                     let text = format!("the reply is longer than {limit} MiB");
                     return Err(Failure::new(FailureKind::Malformed, text));
                 }
+                Ok(Some(frame)) => return Ok(frame),
                 Ok(None) => {}
                 Err(error) => {
                     let text = format!("the reply is not RESP: {error}");

@@ -11,6 +11,7 @@ mod commands;
 mod crashes;
 mod errors;
 mod examples;
+mod page;
 mod routes;
 
 use common::{Ran, complaint, run_text};

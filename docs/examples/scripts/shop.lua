@@ -28,5 +28,5 @@ route("PUT /items/{id}", function(req)
   local key = "item:" .. req.params.id
   local ok, err = ctx.db:set(key, price)
   if not ok then return 503, { error = tostring(err) } end
-  ctx.cache:del(key)
+  ctx.cache:del(key, { timeout = 100 })
 end)

@@ -50,7 +50,7 @@ static SERVERS: [Variant<Server>; 8] = [
         last: false,
         entry: Entry {
             name: "http server",
-            doc: "Answers HTTP/1.1 requests by its routes. A request that fits none gets 404, one \
+            doc: "Answers HTTP/1.1 requests by the routes of its script, then by its own. A request that fits none gets 404, one \
                   that fits only with another method 405.",
             example: "servers:\n  app:\n    type: http\n    state: { hits: 0 }\n    routes:\n      \
                       - { on: GET /hits, add: { hits: 1 }, respond: { json: { hits: \"${hits}\" } } }\n      \
@@ -66,7 +66,8 @@ static SERVERS: [Variant<Server>; 8] = [
         last: false,
         entry: Entry {
             name: "redis server",
-            doc: "Speaks RESP2 and RESP3 and answers as Redis does. Expiry goes by the run's clock.",
+            doc: "Speaks RESP2 and RESP3 and answers as Redis does, and to the commands of its script as that does. \
+                  Expiry goes by the run's clock.",
             example: "servers:\n  cache:\n    type: redis\n    data: { \"item:42\": 10, tags: [a, b], \
                       user: { name: Ann } }",
         },
