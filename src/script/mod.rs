@@ -33,6 +33,8 @@ mod request;
 mod sandbox;
 mod scripts;
 #[cfg(test)]
+mod server_tests;
+#[cfg(test)]
 mod tests;
 
 pub use datum::Datum;

@@ -67,8 +67,8 @@ impl Host for Notes {
 }
 
 /// A machine and its host.
-struct Bench {
-    machine: Machine,
+pub(super) struct Bench {
+    pub(super) machine: Machine,
     notes: Arc<Notes>,
 }
 
@@ -90,12 +90,12 @@ fn try_bench(text: &str, limits: Limits, durable: Option<&Datum>) -> Result<Benc
     Ok(Bench { machine, notes })
 }
 
-fn bench(text: &str) -> Bench {
+pub(super) fn bench(text: &str) -> Bench {
     try_bench(text, Limits::default(), None).unwrap_or_else(|error| panic!("{error}"))
 }
 
 impl Bench {
-    fn message(&self, body: &str) -> Step {
+    pub(super) fn message(&self, body: &str) -> Step {
         self.machine.enter(Entry::Message {
             from: "alice",
             kind: "go",

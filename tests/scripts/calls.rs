@@ -261,3 +261,64 @@ fn a_response_beyond_the_bound_is_malformed() {
         "{ text: \"malformed: the reply is longer than 16 MiB\" }",
     );
 }
+
+#[test]
+fn nodes_ask_redis_and_http_servers_with_the_same_words() {
+    holds(
+        r#"
+        servers:
+          n1: { type: node, script: n1.lua }
+          db: { type: redis, script: db.lua, data: { k: v } }
+          app: { type: http, routes: [ { on: GET /x, respond: { json: { x: 1 } } } ] }
+        clients:
+          alice:
+            steps:
+              - { call: n1, json: { type: ask }, expect: { $.k: v, $.twice: vv, $.x: 1, $.kind: error } }
+        "#,
+        &[
+            (
+                "n1.lua",
+                r#"
+                function on.ask()
+                  local found = ctx.all {
+                    k = function() return ctx.db:get("k") end,
+                    twice = function() return ctx.db:twice("k") end,
+                    x = function() return http.get("http://app/x").json.x end,
+                  }
+                  local _, err = ctx.db:nonsense()
+                  return { type = "ask_ok", k = found.k, twice = found.twice, x = found.x, kind = err.kind }
+                end
+                "#,
+            ),
+            ("db.lua", "command('TWICE', function(key) return redis.call('GET', key):rep(2) end)\n"),
+        ],
+    );
+}
+
+#[test]
+fn a_cut_in_the_network_is_a_timeout_and_after_it_all_is_well() {
+    holds(
+        r#"
+        servers:
+          app: { type: http, script: app.lua }
+          db: { type: redis, data: { k: v } }
+        clients:
+          alice:
+            steps:
+              - { get: app/, expect: { text: v } }
+              - { fault: { partition: [app, db], name: cut } }
+              - { get: app/, expect: { text: timeout } }
+              - { heal: cut }
+              - { get: app/, expect: { text: v } }
+        "#,
+        &[(
+            "app.lua",
+            r#"
+            route("GET /", function()
+              local value, err = ctx.db:get("k", { timeout = 100 })
+              return value or err.kind
+            end)
+            "#,
+        )],
+    );
+}
