@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 
 /// Each folder of `src/` and the folders it may use. An import only ever points up this table.
-const LAYERS: [(&str, &[&str]); 17] = [
+const LAYERS: [(&str, &[&str]); 18] = [
     ("base", &[]),
     ("script", &["base"]),
     ("protocol", &["base"]),

@@ -25,7 +25,7 @@ use looplab::server::redis::limits;
 use looplab::trace::{Outcome, Reader};
 
 /// The pages that this file looks after.
-const PAGES: [&str; 8] = [
+const PAGES: [&str; 9] = [
     "README.md",
     "docs/README.md",
     "docs/tutorial.md",

@@ -290,7 +290,10 @@ fn nodes_ask_redis_and_http_servers_with_the_same_words() {
                 end
                 "#,
             ),
-            ("db.lua", "command('TWICE', function(key) return redis.call('GET', key):rep(2) end)\n"),
+            (
+                "db.lua",
+                "command('TWICE', function(key) return redis.call('GET', key):rep(2) end)\n",
+            ),
         ],
     );
 }
