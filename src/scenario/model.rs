@@ -10,8 +10,8 @@ mod metric;
 mod node;
 mod predicate;
 mod process;
-mod statistic;
 mod schedule;
+mod statistic;
 
 use std::time::Duration;
 
@@ -30,8 +30,8 @@ pub use metric::{Between, Metric, MetricKind};
 pub use node::{NodeServer, ScriptText, Scripted};
 pub use predicate::{Asked, Quantifier, StateCheck};
 pub use process::{Command, ExternalServer, Invocation, ProcessServer, Ready, Sign, Speaks};
-pub use statistic::Statistic;
 pub use schedule::{ConnectDelay, Delay, Expected, REPRO_VERSION, Schedule};
+pub use statistic::Statistic;
 
 /// A whole scenario file.
 #[derive(Debug, Clone)]
