@@ -68,6 +68,9 @@ struct Slow {
     plus: Duration,
 }
 
+/// How often a moment is put right that rounding has led before its time.
+const ROUNDINGS_MAX: usize = 64;
+
 impl NodeTime {
     /// A clock that is right, on a machine at its best. `touch` is told of everything that takes longer.
     #[must_use]
@@ -124,8 +127,22 @@ impl NodeTime {
         Time::from_nanos(u64::try_from(shown.max(0)).unwrap_or(u64::MAX))
     }
 
-    /// When the node's clock will show `shown`, if nobody sets it until then.
+    /// When the node's clock will show `shown` or more, if nobody sets it until then. Rounding must not lead to
+    /// a moment before: who sleeps until then would look, find that it is too soon, and look again for ever.
     pub(super) fn right(&self, shown: Time) -> Time {
+        let mut right = self.nearly_right(shown);
+        for _ in 0..ROUNDINGS_MAX {
+            let shows = self.shown(right);
+            if shows >= shown || right == Time::MAX {
+                break;
+            }
+            right = right + shown.since(shows).max(Duration::from_nanos(1));
+        }
+        right
+    }
+
+    /// The same up to what rounding takes away.
+    fn nearly_right(&self, shown: Time) -> Time {
         let mut right = i128::from(shown.as_nanos()) - i128::from(ORIGIN.as_nanos());
         if let Some((_, skew)) = self.lock().skews.last() {
             let since = i128::from(skew.since.as_nanos());
@@ -241,6 +258,18 @@ mod tests {
             let expected = 100.0 * 365.0 * 86400.0 + f64::from(ahead_s) + 1.0 + 10.0 * rate;
             assert_eq!(shown.since(Time::ZERO).as_secs_f64(), expected, "{ahead_s} {rate}");
             assert_eq!(time.right(shown), right, "{ahead_s} {rate}");
+        }
+    }
+
+    #[test]
+    fn who_sleeps_until_a_moment_does_not_wake_before_it() {
+        for rate in [0.3, 0.5, 0.8, 1.2, 3.0, 5.0] {
+            let time = time();
+            time.skew("skew.1", Time::ZERO, 123_456_789, rate);
+            for step in 0..2_000_u64 {
+                let shown = time.shown(SECOND) + Duration::from_nanos(step * 7_919);
+                assert!(time.shown(time.right(shown)) >= shown, "{rate} {step}");
+            }
         }
     }
 
