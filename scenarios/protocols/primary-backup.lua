@@ -15,7 +15,7 @@ disk.token, disk.count, disk.data = disk.token or 0, disk.count or 0, disk.data 
 local mine, ends, asks = nil, 0, 0  -- my lease: its token, until when I rely on it, how often I asked for more
 local open = false                  -- what I took over is safe: I may answer
 local stale = nil                   -- the other one, if the witness knows that it lacks something
-local heard = ctx.name == ctx.nodes[1] and -PATIENCE or ctx.now()
+local heard = ctx.name < other and -PATIENCE or ctx.now()
 local writes = ctx.queue()
 
 local function leads() return mine == disk.token and ctx.now() < ends end
