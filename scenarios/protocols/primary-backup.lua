@@ -4,7 +4,7 @@
 --   hears nothing either, goes on alone.
 local bug = ctx.env.bug or "none"
 local BEAT = ctx.env.beat or 50
-local CALL, PATIENCE, LEASE, MARGIN = BEAT, 4 * BEAT, 6 * BEAT, BEAT / 2
+local CALL, PATIENCE, LEASE, MARGIN = BEAT, 3 * BEAT, 6 * BEAT, BEAT / 2
 local other = ctx.peers[1]
 
 -- Kept over a crash: the data, and how new they are: the token of the lease under which they were written, and
