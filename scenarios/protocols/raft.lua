@@ -17,24 +17,22 @@ local commit, applied, store = 0, 0, {}
 local next_index, match_index, sending = {}, {}, {}
 local waiting = {}  -- who is told when the entry of an index is applied
 local timer
+local elect, restart_timer
 
 local function last() return #disk.log, #disk.log > 0 and disk.log[#disk.log].term or 0 end
 
 local function become(new_role, term)
   if term > disk.term then disk.term, disk.vote = term, nil end
-  if role ~= new_role then
-    role = new_role
-    if role ~= "leader" then
-      for _, queue in pairs(waiting) do queue:put({ lost = true }) end
-      waiting = {}
-    end
+  if role == "leader" and new_role ~= "leader" then
+    for _, queue in pairs(waiting) do queue:put({ lost = true }) end
+    waiting = {}
+    restart_timer()  -- a leader has none, and nobody else may be able to win
   end
+  role = new_role
   ctx.expose { role = role, term = disk.term }
 end
 
-local elect
-
-local function restart_timer()
+function restart_timer()
   if timer then timer:cancel() end
   timer = ctx.after(ELECTION + ctx.random() * ELECTION, elect)
 end

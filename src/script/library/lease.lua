@@ -2,7 +2,7 @@
 local Lease = {}
 Lease.__index = Lease
 
--- lease(state): keeps holder, token and end in `state`, for example a table of ctx.durable.
+-- lease(state): keeps `holder`, `token` and `ends` in the table `state`, for example in ctx.durable.
 local function lease(state)
   state.token = state.token or 0
   return setmetatable({ state = state }, Lease)
@@ -15,12 +15,13 @@ function Lease:holder()
   return nil
 end
 
--- Grants it to `who` for `ms`, or again if it is theirs. Returns the token, or nil and who holds it.
+-- Grants it to `who` for `ms`. Returns a new token, or nil and who holds it. Whose it is already gets a new token as
+-- well: they may have crashed and forgotten the old one, and what they did under it may still be on its way.
 function Lease:acquire(who, ms)
   local holder = self:holder()
   if holder and holder ~= who then return nil, holder end
   local s = self.state
-  if holder ~= who then s.token = s.token + 1 end
+  s.token = s.token + 1
   s.holder, s.ends = who, ctx.now() + ms
   return s.token
 end

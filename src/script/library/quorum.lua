@@ -4,7 +4,19 @@ local quorum = {}
 -- How many are more than half of `n`.
 function quorum.majority(n) return n // 2 + 1 end
 
--- quorum.call(nodes, msg, options): sends msg to all nodes, returns when `need` good replies are there.
+-- A node's reply; its own handler is asked without a message.
+local function reply_of(node, msg, timeout)
+  if node ~= ctx.name then return ctx.call(node, msg, { timeout = timeout }) end
+  local handler = on[msg.type]
+  if not handler then error("there is no handler for `" .. tostring(msg.type) .. "`", 0) end
+  local reply = handler(msg, node)
+  if type(reply) ~= "table" then return nil, { kind = "timeout", text = "no reply" } end
+  if reply.type == "error" then return nil, { kind = "error", text = reply.text or "", code = reply.code } end
+  return reply
+end
+
+-- quorum.call(nodes, msg, options): sends msg to all nodes, returns when `need` good replies are there. A node that is
+-- among them itself answers itself, by the handler that it has for others.
 --   msg              a message, or a function of the node's name that makes one
 --   options.need     how many (a majority of nodes)
 --   options.timeout  for each call, in milliseconds
@@ -16,12 +28,12 @@ function quorum.call(nodes, msg, options)
   local need = options.need or quorum.majority(#nodes)
   local good, count, left = {}, 0, #nodes
   if need > left then
-    return nil, { kind = "quorum", text = need .. " replies are needed of " .. left .. " nodes" }, 0
+    return nil, { kind = "quorum", text = need .. " replies are needed, and there are " .. left .. " nodes" }, 0
   end
   local done = ctx.queue()
   for _, node in ipairs(nodes) do
     ctx.spawn(function()
-      local reply, err = ctx.call(node, type(msg) == "function" and msg(node) or msg, { timeout = options.timeout })
+      local reply, err = reply_of(node, type(msg) == "function" and msg(node) or msg, options.timeout)
       if reply and options.good and not options.good(reply, node) then reply = nil end
       done:put({ node = node, reply = reply, err = err })
     end)
@@ -35,7 +47,7 @@ function quorum.call(nodes, msg, options)
     end
   end
   if count >= need then return good, nil, count end
-  return nil, { kind = "quorum", text = count .. " good replies of the " .. need .. " that are needed" }, count
+  return nil, { kind = "quorum", text = count .. " of " .. #nodes .. " answered, " .. need .. " are needed" }, count
 end
 
 return quorum
