@@ -16,15 +16,15 @@ pub trait Host: Send + Sync {
     fn expose(&self, name: &str, value: serde_json::Value);
     /// Sends a message, of which these are the fields, as JSON without braces.
     fn send(&self, to: &str, fields: Vec<u8>);
-    /// A task is to be entered: [`Entry::Task`].
+    /// A task is to be entered: [`Entry::Task`](super::Entry::Task).
     fn spawn(&self, task: u64);
     /// A task is to be dropped where it is.
     fn cancel(&self, task: u64);
-    /// A timer is to be entered after so many milliseconds: [`Entry::Timer`].
+    /// A timer is to be entered after so many milliseconds: [`Entry::Timer`](super::Entry::Timer).
     fn arm(&self, timer: u64, after_ms: f64);
     /// A timer is not to be entered.
     fn disarm(&self, timer: u64);
-    /// Whoever waits with [`Request::Wait`] for this number goes on, if anybody does.
+    /// Whoever waits with [`Request::Wait`](super::Request::Wait) for this number goes on, if anybody does.
     fn wake(&self, waiter: u64);
     /// What is durable is on the disk now.
     ///
