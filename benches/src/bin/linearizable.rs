@@ -6,7 +6,8 @@
 //! end, a write and then a read of what was written by others before: then there is no order, and all that
 //! could be one has to be tried. Who takes more than a minute is not waited for.
 //!
-//! `cargo run --release --manifest-path benches/Cargo.toml --bin linearizable`
+//! `cargo run --release --manifest-path benches/Cargo.toml --bin linearizable [alone]`; with `alone` the peer
+//! is left out.
 
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
@@ -56,16 +57,17 @@ fn main() {
 fn compare(operations: u64, (words, values, writes): (&str, u64, u64), valid: bool) {
     let ends = history(operations, values, writes, valid);
     let ours = (0..ROUNDS).map(|_| ours(&ends, valid)).min().unwrap_or_default();
-    let peer = peer(&ends, valid);
+    let alone = std::env::args().nth(1).is_some_and(|word| word == "alone");
+    let peer = if alone { None } else { peer(&ends, valid) };
     let (told, ratio) = match peer {
         Some(peer) => (
             format!("{:.1} ms", millis(peer)),
             format!("{:.0}", peer.as_secs_f64() / ours.as_secs_f64()),
         ),
-        None => (
-            "> 60 s".to_owned(),
-            format!("> {:.0}", PATIENCE.as_secs_f64() / ours.as_secs_f64()),
-        ),
+        None if alone => ("-".to_owned(), "-".to_owned()),
+        None => {
+            ("> 60 s".to_owned(), format!("> {:.0}", PATIENCE.as_secs_f64() / ours.as_secs_f64()))
+        }
     };
     println!(
         "{operations:<10} {words:<15} {:<8} {:>9.2} ms {told:>12} {ratio:>8}",
@@ -103,7 +105,8 @@ fn history(operations: u64, values: u64, writes: u64, valid: bool) -> Vec<End> {
         if is_write {
             held = value;
         }
-        let end = End { client, id, is_write, value: if is_write { value } else { held }, is_call: true };
+        let end =
+            End { client, id, is_write, value: if is_write { value } else { held }, is_call: true };
         ends.push((from, false, end));
         ends.push((to, true, End { is_call: false, ..end }));
     }
@@ -113,7 +116,8 @@ fn history(operations: u64, values: u64, writes: u64, valid: bool) -> Vec<End> {
         let first = ends.iter().find(|end| end.is_write).map_or(0, |end| end.value);
         // Where every write has a value of its own, so has the last one.
         let last = if values == 0 { operations + 1 } else { first % values + 1 };
-        for (id, is_write, value) in [(operations + 1, true, last), (operations + 2, false, first)] {
+        for (id, is_write, value) in [(operations + 1, true, last), (operations + 2, false, first)]
+        {
             let end = End { client: 0, id, is_write, value, is_call: true };
             ends.extend([end, End { is_call: false, ..end }]);
         }

@@ -46,7 +46,7 @@ pub(super) fn along_time(
         }
     }
     events.sort_unstable();
-    let mut now = Now { entries, slots: [None; SLOTS] };
+    let mut now = Now { entries, slots: [None; SLOTS], used: Vec::new() };
     let mut slot_of = vec![0; entries.len()];
     let mut pasts = Pasts::from([((initial, 0), 0)]);
     for (at, number, is_end) in events {
@@ -56,6 +56,7 @@ pub(super) fn along_time(
         if !is_end {
             let slot = now.slots.iter().position(Option::is_none)?;
             now.slots[slot] = Some(number);
+            now.used.push(slot);
             slot_of[number] = slot;
             if let Act::Read(value) = entries[number].act {
                 pasts = pasts
@@ -105,6 +106,7 @@ pub(super) fn along_time(
             }
         }
         now.slots[slot] = None;
+        now.used.retain(|used| *used != slot);
         if next.is_empty() {
             return Some(Found::None(number));
         }
@@ -117,6 +119,8 @@ pub(super) fn along_time(
 struct Now<'a> {
     entries: &'a [Entry<Act>],
     slots: [Option<usize>; SLOTS],
+    /// The slots that are not free.
+    used: Vec<usize>,
 }
 
 impl Now<'_> {
@@ -126,9 +130,8 @@ impl Now<'_> {
 
     /// A write of `value` that has not taken place: of several the one that ends first.
     fn write_of(&self, value: ValueId, done: u64) -> Option<usize> {
-        (0..SLOTS)
-            .filter(|slot| done >> slot & 1 == 0)
-            .filter(|slot| self.entry(*slot).is_some_and(|one| one.act == Act::Write(value)))
+        let left = self.used.iter().copied().filter(|slot| done >> slot & 1 == 0);
+        left.filter(|slot| self.entry(*slot).is_some_and(|one| one.act == Act::Write(value)))
             .min_by_key(|slot| self.entry(*slot).map(|one| one.back))
     }
 
@@ -136,17 +139,17 @@ impl Now<'_> {
     fn take(&self, write: usize, done: u64) -> (ValueId, u64) {
         let value = self.entry(write).and_then(|one| one.act.leaves()).unwrap_or_default();
         let waits = |slot: &usize| self.entry(*slot).is_some_and(|one| one.act == Act::Read(value));
-        let reads = (0..SLOTS).filter(waits).fold(0, |reads, slot| reads | 1 << slot);
+        let reads =
+            self.used.iter().copied().filter(waits).fold(0, |reads, slot| reads | 1 << slot);
         (value, done | 1 << write | reads)
     }
 
     /// All pasts that writes can lead to, none or some of them, for which reads under way wait.
     fn before_one(&self, held: ValueId, done: u64) -> Vec<(ValueId, u64)> {
         let mut all = vec![(held, done)];
-        let mut wanted: Vec<ValueId> = (0..SLOTS)
-            .filter(|slot| done >> slot & 1 == 0)
-            .filter_map(|slot| self.entry(slot)?.act.sees())
-            .collect();
+        let left = self.used.iter().copied().filter(|slot| done >> slot & 1 == 0);
+        let mut wanted: Vec<ValueId> =
+            left.filter_map(|slot| self.entry(slot)?.act.sees()).collect();
         wanted.sort_unstable();
         wanted.dedup();
         for value in wanted {
