@@ -14,7 +14,7 @@ use looplab::scenario::model::World;
 use looplab::trace::Outcome;
 
 /// Those that are to be searched: the run as it is shows nothing, and may show something all the same.
-const FOR_SEARCH: [&str; 1] = ["raft-vote-blind"];
+const FOR_SEARCH: [&str; 3] = ["raft-commit-old-term", "raft-forget-vote", "raft-vote-blind"];
 
 /// How many seeds of each are run.
 const SEEDS: u64 = 10;
