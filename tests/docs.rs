@@ -11,12 +11,14 @@
 #![expect(clippy::unwrap_used, reason = "a panic is how a test says no")]
 
 mod common;
+#[path = "docs/console.rs"]
+mod console;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use common::{complaint, golden, run_file};
+use console::{blocks, workplace};
 use looplab::plan::{Overrides, Plan};
 use looplab::protocol::resp;
 use looplab::render::{Format, export};
@@ -25,7 +27,7 @@ use looplab::server::redis::limits;
 use looplab::trace::{Outcome, Reader};
 
 /// The pages that this file looks after.
-const PAGES: [&str; 9] = [
+const PAGES: [&str; 18] = [
     "README.md",
     "docs/README.md",
     "docs/tutorial.md",
@@ -35,6 +37,15 @@ const PAGES: [&str; 9] = [
     "docs/explore.md",
     "docs/own-programs.md",
     "docs/scripts.md",
+    "docs/course.md",
+    "docs/protocols/crdt-counter.md",
+    "docs/protocols/gossip.md",
+    "docs/protocols/lease-lock.md",
+    "docs/protocols/primary-backup.md",
+    "docs/protocols/quorum-register.md",
+    "docs/protocols/raft.md",
+    "docs/protocols/saga.md",
+    "docs/protocols/two-phase-commit.md",
 ];
 
 /// The examples that are wrong on purpose: what comes of them, whichever clock they run by.
@@ -52,33 +63,6 @@ fn root() -> &'static Path {
 
 fn page(name: &str) -> String {
     fs::read_to_string(root().join(name)).unwrap_or_else(|error| panic!("{name}: {error}"))
-}
-
-/// A fenced block: its language, and where its text stands in the page.
-struct Block {
-    language: String,
-    start: usize,
-    text: String,
-}
-
-fn blocks(page: &str) -> Vec<Block> {
-    let mut blocks: Vec<Block> = Vec::new();
-    let (mut at, mut open) = (0, false);
-    for line in page.split_inclusive('\n') {
-        at += line.len();
-        match line.strip_prefix("```") {
-            Some(_) if open => open = false,
-            Some(language) => {
-                open = true;
-                let language = language.trim().to_owned();
-                blocks.push(Block { language, start: at, text: String::new() });
-            }
-            None if open => blocks.last_mut().expect("one is open").text.push_str(line),
-            None => {}
-        }
-    }
-    assert!(!open, "a block is never closed");
-    blocks
 }
 
 fn examples() -> Vec<PathBuf> {
@@ -149,67 +133,10 @@ fn every_example_ends_in_both_worlds_as_it_should() {
     }
 }
 
-/// What a command prints, run by a shell in `folder` that has `looplab` on its path.
-fn printed(command: &str, folder: &Path) -> String {
-    let program = Path::new(env!("CARGO_BIN_EXE_looplab"));
-    let path = std::env::var("PATH").unwrap_or_default();
-    let path = format!("{}:{path}", program.parent().unwrap().display());
-    let ran = Command::new("sh")
-        .args(["-c", &format!("exec 2>&1\n{command}")])
-        .current_dir(folder)
-        .env("PATH", path)
-        .env("LC_ALL", "C.UTF-8")
-        .env("NO_COLOR", "1")
-        .env_remove("COLUMNS")
-        .env_remove("LOOPLAB_LOG")
-        .env_remove("RUST_LOG")
-        .output()
-        .expect("there is a shell");
-    String::from_utf8(ran.stdout).expect("text")
-}
-
-/// A folder such as somebody has who follows the page: the examples and the course, and nothing more.
-fn workplace() -> tempfile::TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for from in ["docs/examples", "scenarios"] {
-        let to = folder.path().join(from);
-        fs::create_dir_all(&to).unwrap();
-        for entry in fs::read_dir(root().join(from)).unwrap().map(Result::unwrap) {
-            if entry.path().is_file() {
-                fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-            }
-        }
-    }
-    folder
-}
-
-/// A console with what its commands print now.
-fn run_console(console: &str, folder: &Path) -> String {
-    let mut out = String::new();
-    for command in console.lines().filter_map(|line| line.strip_prefix("$ ")) {
-        out.push_str(&format!("$ {command}\n"));
-        let text = printed(command, folder);
-        text.lines().for_each(|line| out.push_str(&format!("{}\n", line.trim_end())));
-    }
-    out
-}
-
 #[test]
 fn every_console_of_the_tutorial_is_what_the_program_prints() {
-    let has_jq = Command::new("jq").arg("--version").output().is_ok();
-    let tutorial = page("docs/tutorial.md");
     let folder = workplace();
-    let (mut anew, mut copied, mut consoles) = (String::new(), 0, 0);
-    for block in blocks(&tutorial).iter().filter(|block| block.language == "console") {
-        consoles += 1;
-        if block.text.contains("jq ") && !has_jq {
-            continue;
-        }
-        anew.push_str(&tutorial[copied..block.start]);
-        anew.push_str(&run_console(&block.text, folder.path()));
-        copied = block.start + block.text.len();
-    }
-    anew.push_str(&tutorial[copied..]);
+    let (anew, consoles) = console::anew(&page("docs/tutorial.md"), folder.path());
     assert!(consoles >= 8, "the page has {consoles} consoles");
     golden(&root().join("docs/tutorial.md"), &anew);
 }

@@ -73,9 +73,11 @@ fn different_seeds_give_different_interleavings() {
     assert!(orders.len() > 10, "{} of 20 seeds differ", orders.len());
 }
 
-/// Scenarios whose servers are overloaded: which request waits, and for how long, is decided by microseconds.
+/// Scenarios whose servers are overloaded, or send by timers of their own: which request waits, and for how long, or how
+/// many heartbeats there are, is decided by microseconds.
 /// They hold in both worlds, message for message they are not the same.
-const UNDER_LOAD: [&str; 1] = ["story-retry-storm.yaml"];
+const UNDER_LOAD: [&str; 3] =
+    ["story-retry-storm.yaml", "14-split-brain.yaml", "15-consensus.yaml"];
 
 #[test]
 fn every_scenario_holds_on_real_sockets_and_each_connection_tells_the_same_story() {
