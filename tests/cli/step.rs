@@ -157,13 +157,14 @@ fn a_terminal_gets_colours_unless_it_is_told_not_to() {
 #[test]
 fn a_repro_is_walked_through_and_then_compared() {
     let file = super::bench::shipped("docs/examples/explore/stale-price.repro-1.yaml");
-    let mut terminal = Terminal::new(&Bench::new(&[]), &format!("replay {file} --step"));
+    let bench = Bench::new(&[]);
+    let mut terminal = Terminal::new(&bench, &format!("replay {file} --step"));
     terminal.until(PROMPT);
     assert!(terminal.said.contains("GET price:1") && !terminal.said.contains("DEL price:4"));
     terminal.press(" ");
     terminal.until(PROMPT);
     terminal.press("c");
-    terminal.until("replayed: ");
+    terminal.until("byte for byte");
     assert_eq!(terminal.exit_code(), 0, "{}", terminal.said);
     assert!(terminal.said.contains("DEL price:4"));
     assert!(!terminal.is_raw());
@@ -172,7 +173,7 @@ fn a_repro_is_walked_through_and_then_compared() {
 #[test]
 fn a_search_has_a_line_that_is_drawn_anew_on_a_terminal() {
     let bench = Bench::new(&[("good.yaml", GOOD)]);
-    let line = "explore good.yaml --runs 50 --strategy random";
+    let line = "explore good.yaml --runs 50 --strategy random --color never";
     let mut terminal = Terminal::new(&bench, line);
     terminal.until("failed        0 of");
     assert_eq!(terminal.exit_code(), 0, "{}", terminal.said);
