@@ -15,7 +15,12 @@ fn stored(trace: &str) -> (Header, Plan, Vec<Event>) {
     let mut reader = Reader::new(trace.as_bytes()).expect("a trace");
     let events = reader.by_ref().collect::<Result<_, _>>().expect("whole lines");
     let header = reader.header().clone();
-    let plan = Plan::parse(&header.file, header.text.as_bytes(), None, Overrides::default());
+    let plan = Plan::parse_kept(
+        &header.file,
+        header.text.as_bytes(),
+        &header.scripts,
+        Overrides::default(),
+    );
     (header, plan.unwrap_or_else(|errors| panic!("{errors}")), events)
 }
 

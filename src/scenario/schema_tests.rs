@@ -12,7 +12,7 @@ use super::yaml;
 use crate::base::Value;
 
 /// Golden diagnostics that no schema can express, with the reason.
-const BEYOND_A_SCHEMA: [(&str, &str); 35] = [
+const BEYOND_A_SCHEMA: [(&str, &str); 39] = [
     ("bad-file", "whether a file is there and inside of the folder"),
     ("bad-path", "the grammar inside of a path"),
     ("edits-of-another-protocol", "what is spoken where"),
@@ -33,6 +33,10 @@ const BEYOND_A_SCHEMA: [(&str, &str); 35] = [
     ("replacements-that-are-no-message", "what a message of a protocol is"),
     ("same-name-twice", "names are compared over the whole file"),
     ("schedules", "names of other places"),
+    ("script-env-without-script", "which key needs which"),
+    ("script-that-is-missing", "whether a file is there"),
+    ("script-that-nobody-uses", "names of other places"),
+    ("script-with-an-error-of-syntax", "the grammar of Lua"),
     ("unclosed-variable", "the grammar inside of a text"),
     ("unknown-flow", "names of other places"),
     ("unknown-server", "names of other places"),
