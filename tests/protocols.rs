@@ -1,5 +1,5 @@
 //! The protocols in `scenarios/protocols/`: right where they say so, wrong where they say so, in both worlds; and
-//! their pages in `docs/protocols/` print what the program prints.
+//! their pages in `docs/protocols/` (and that of the course) print what the program prints.
 #![expect(clippy::unwrap_used, reason = "a panic is how a test says no")]
 
 mod common;
@@ -66,8 +66,9 @@ fn every_protocol_does_what_it_says_on_real_sockets() {
 }
 
 #[test]
-fn every_console_of_a_protocols_page_is_what_the_program_prints() {
-    for page in files("docs/protocols", "md") {
+fn every_console_of_the_course_and_of_a_protocols_page_is_what_the_program_prints() {
+    let course = root().join("docs/course.md");
+    for page in files("docs/protocols", "md").into_iter().chain([course]) {
         let text = fs::read_to_string(&page).unwrap();
         let folder = console::workplace();
         let (anew, consoles) = console::anew(&text, folder.path());
