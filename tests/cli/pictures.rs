@@ -21,6 +21,13 @@ fn golden(name: &str, out: &str) {
 #[test]
 fn every_shipped_scenario_is_told_as_it_was() {
     let bench = Bench::new(&[]);
+    // Lessons may use the scripts of protocols.
+    std::fs::create_dir(bench.path("protocols")).unwrap();
+    for entry in std::fs::read_dir(shipped("scenarios/protocols")).unwrap() {
+        let entry = entry.unwrap();
+        let to = bench.path("protocols").join(entry.file_name());
+        std::fs::copy(entry.path(), to).unwrap();
+    }
     let mut names: Vec<String> = std::fs::read_dir(shipped("scenarios"))
         .unwrap()
         .filter_map(|entry| {
