@@ -186,7 +186,7 @@ pub struct RunArgs {
     /// Where the trace goes; by default runs/NAME
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,
-    /// Refuse a scenario that starts programs
+    /// Refuse a scenario that starts programs or runs scripts
     #[arg(long)]
     pub no_exec: bool,
     /// Write a capture for Wireshark, too, while it runs
@@ -242,7 +242,7 @@ pub struct UpArgs {
     /// The scenario
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub file: PathBuf,
-    /// Refuse a scenario that starts programs
+    /// Refuse a scenario that starts programs or runs scripts
     #[arg(long)]
     pub no_exec: bool,
     /// How it is kept up.

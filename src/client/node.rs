@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use super::reply::{Content, ErrorKind, OpError, Reply};
@@ -14,32 +14,16 @@ use super::runner::Runner;
 use crate::base::{Diagnostic, NodeId, Value};
 use crate::call::FailureKind;
 use crate::net::Stream;
-use crate::protocol::{Envelope, JSON_LINE_MAX};
+use crate::protocol::{Envelope, JsonLines, LineTooLong, NODE_ERRORS, json_line};
 use crate::scenario::model::NodeCall;
 
 /// How much room there is for each read, in bytes.
 const READ_CHUNK: usize = 4 * 1024;
 
-/// The names of the errors that nodes reply, by their codes, and whether such an error says that the
-/// operation certainly did not happen. As Maelstrom has them.
-const ERRORS: [(i64, &str, bool); 11] = [
-    (0, "timeout", false),
-    (1, "node-not-found", true),
-    (10, "not-supported", true),
-    (11, "temporarily-unavailable", true),
-    (12, "malformed-request", true),
-    (13, "crash", false),
-    (14, "abort", true),
-    (20, "key-does-not-exist", true),
-    (21, "key-already-exists", true),
-    (22, "precondition-failed", true),
-    (30, "txn-conflict", true),
-];
-
 /// A connection that speaks JSON lines.
 pub(super) struct Connection {
     stream: Stream,
-    input: BytesMut,
+    lines: JsonLines,
     /// The number of the last message.
     last: u64,
 }
@@ -56,13 +40,12 @@ impl Runner<'_> {
         self.shared.turn_to(turn + 1);
         let name = &call.nodes[turn];
         let server = self.server(name)?;
-        let mut message = call.message.resolve(&self.scope)?;
-        let fields = message.as_object_mut();
-        if !fields.as_ref().is_some_and(|fields| fields.get("type").is_some_and(Value::is_string)) {
+        let message = call.message.resolve(&self.scope)?;
+        if !message.get("type").is_some_and(Value::is_string) {
             let what = format!("a message is an object with a `type`, not {message}");
             return Err(Diagnostic::new(what, call.message.span));
         }
-        let asked = self.exchange(server, &name.value, message, sent).await;
+        let asked = self.exchange(server, &name.value, &message, sent).await;
         if asked.as_ref().is_ok_and(|reply| !is_elsewhere(reply)) {
             self.shared.turn_to(turn);
         }
@@ -78,7 +61,7 @@ impl Runner<'_> {
         &mut self,
         server: NodeId,
         to: &str,
-        message: Value,
+        message: &Value,
         sent: &AtomicBool,
     ) -> Result<Value, OpError> {
         let kept = self.seat_if_any(server).and_then(|seat| seat.node.take());
@@ -87,7 +70,7 @@ impl Runner<'_> {
             Some(connection) => connection,
             None => {
                 let stream = self.dial(server).await?;
-                Box::new(Connection { stream, input: BytesMut::new(), last: 0 })
+                Box::new(Connection { stream, lines: JsonLines::default(), last: 0 })
             }
         };
         let line = connection.line(&self.shared.context.name, to, message);
@@ -124,17 +107,13 @@ impl Drop for Lent<'_, '_> {
 }
 
 impl Connection {
-    /// The next message as a line.
-    fn line(&mut self, from: &str, to: &str, mut message: Value) -> Vec<u8> {
+    /// The next message, an object, as a line.
+    fn line(&mut self, from: &str, to: &str, message: &Value) -> Vec<u8> {
         self.last += 1;
-        if let Some(fields) = message.as_object_mut() {
-            fields.insert("msg_id".to_owned(), self.last.into());
-        }
-        let mut line = serde_json::json!({ "src": from, "dest": to, "body": message })
-            .to_string()
-            .into_bytes();
-        line.push(b'\n');
-        line
+        let text = message.to_string();
+        let fields = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+        let fields = fields.expect("a message is an object");
+        json_line(from, to, fields.as_bytes(), Some(("msg_id", self.last)))
     }
 
     /// Looks whether the other side has closed the connection, without waiting.
@@ -142,12 +121,17 @@ impl Connection {
         use std::future::Future;
         use std::task::{Context, Poll, Waker};
         loop {
-            self.input.reserve(READ_CHUNK);
-            let read = std::pin::pin!(self.stream.read_buf(&mut self.input));
+            // A reply that came too late is passed over.
+            while let Some(late) = self.lines.next_line().transpose() {
+                if late.is_err() {
+                    return false;
+                }
+            }
+            self.lines.input().reserve(READ_CHUNK);
+            let read = std::pin::pin!(self.stream.read_buf(self.lines.input()));
             match read.poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Pending => return self.input.len() <= JSON_LINE_MAX,
+                Poll::Pending => return true,
                 Poll::Ready(Ok(0) | Err(_)) => return false,
-                Poll::Ready(Ok(_)) if self.input.len() > JSON_LINE_MAX => return false,
                 Poll::Ready(Ok(_)) => {}
             }
         }
@@ -157,22 +141,18 @@ impl Connection {
     async fn ask(&mut self, line: &[u8]) -> Result<Value, OpError> {
         let written = self.stream.write_all(line).await;
         written.map_err(|error| OpError::transfer(&error))?;
-        let mut searched = 0;
         loop {
-            while let Some(end) = self.input[searched..].iter().position(|&byte| byte == b'\n') {
-                let line = self.input.split_to(searched + end + 1).freeze();
-                searched = 0;
+            loop {
+                let malformed = |error: LineTooLong| {
+                    OpError::new(ErrorKind::Call(FailureKind::Malformed), error.to_string())
+                };
+                let Some(line) = self.lines.next_line().map_err(malformed)? else { break };
                 if let Some(reply) = self.reply(&line)? {
                     return Ok(reply);
                 }
             }
-            searched = self.input.len();
-            if searched > JSON_LINE_MAX {
-                let text = "the reply is longer than 4 MiB";
-                return Err(OpError::new(ErrorKind::Call(FailureKind::Malformed), text));
-            }
-            self.input.reserve(READ_CHUNK);
-            match self.stream.read_buf(&mut self.input).await {
+            self.lines.input().reserve(READ_CHUNK);
+            match self.stream.read_buf(self.lines.input()).await {
                 Ok(0) => return Err(OpError::closed()),
                 Ok(_) => {}
                 Err(error) => return Err(OpError::transfer(&error)),
@@ -195,7 +175,8 @@ impl Connection {
 
 /// True for the error of a node that cannot do it now, and another one may.
 fn is_elsewhere(reply: &Value) -> bool {
-    reply["type"] == "error" && matches!(reply["code"].as_i64(), Some(0 | 1 | 11 | 13))
+    let known = NODE_ERRORS.iter().find(|known| reply["code"] == known.code);
+    reply["type"] == "error" && known.is_some_and(|known| known.elsewhere)
 }
 
 /// What a node's reply comes to.
@@ -204,12 +185,10 @@ fn reply(value: Value) -> Reply {
         return Reply::of(Content::Node(value));
     }
     let code = value["code"].as_i64().unwrap_or(13);
-    let name = match ERRORS.iter().find(|(known, ..)| *known == code) {
-        Some((_, name, _)) => (*name).to_owned(),
-        None => format!("error {code}"),
-    };
+    let known = NODE_ERRORS.iter().find(|known| known.code == code);
+    let name = known.map_or_else(|| format!("error {code}"), |known| known.name.to_owned());
     let text = value["text"].as_str().unwrap_or_default().to_owned();
-    let certain = ERRORS.iter().any(|(known, _, certain)| *known == code && *certain);
+    let certain = known.is_some_and(|known| known.definite);
     let mut reply = Reply::of(Content::Node(value));
     reply.error = Some(OpError::of_node(name, text, certain));
     reply

@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::base::Value;
-use crate::scenario::Lookup;
+use crate::scenario::{self, Lookup};
 
 /// The variables that a line of execution sees. A copy is independent.
 #[derive(Clone)]
@@ -74,13 +74,6 @@ impl Lookup for Scope {
             return Some(value);
         }
         let (object, key) = name.rsplit_once('.')?;
-        match self.lookup(object)? {
-            Value::Object(mut fields) => fields.remove(key),
-            Value::Array(mut items) => {
-                let index: usize = key.parse().ok()?;
-                (index < items.len()).then(|| items.swap_remove(index))
-            }
-            _ => None,
-        }
+        scenario::part(self.lookup(object)?, key)
     }
 }

@@ -28,7 +28,7 @@ use super::chance;
 use super::{Instance, Plan};
 use crate::base::{Rng, Value};
 use crate::scenario::model::{Action, Draw, Dynamic, Setting, Step};
-use crate::scenario::{Lookup, each_step};
+use crate::scenario::{self, Lookup, each_step};
 
 /// What steps come to.
 #[derive(Debug, Clone, PartialEq)]
@@ -386,13 +386,6 @@ impl Lookup for Known {
             return Some(value.clone());
         }
         let (object, key) = name.rsplit_once('.')?;
-        match self.lookup(object)? {
-            Value::Object(mut fields) => fields.remove(key),
-            Value::Array(mut items) => {
-                let index: usize = key.parse().ok()?;
-                (index < items.len()).then(|| items.swap_remove(index))
-            }
-            _ => None,
-        }
+        scenario::part(self.lookup(object)?, key)
     }
 }

@@ -8,6 +8,10 @@
 //! Replies come in any order, and a message may want none; `msg_id` and `in_reply_to` say which answers
 //! which. A line that is a body without an envelope is taken as well, so that a person can type one.
 
+use std::fmt;
+
+use bytes::{Bytes, BytesMut};
+
 use super::tap::{Cut, Cutter, Pairing, Whole};
 use super::text::{SUMMARY_CHARS_MAX, excerpt};
 use crate::base::Direction;
@@ -17,6 +21,117 @@ pub const JSON_LINE_MAX: usize = 4 * 1024 * 1024;
 
 /// How deep a message is looked into.
 const DEPTH_MAX: usize = 128;
+
+/// An error that a node replies: `{"type":"error","code":11,"text":...}`. As Maelstrom has them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NodeError {
+    /// Its code.
+    pub code: i64,
+    /// Its name.
+    pub name: &'static str,
+    /// True if it says that the operation certainly did not happen.
+    pub definite: bool,
+    /// True if another node may do what this one cannot do now.
+    pub elsewhere: bool,
+}
+
+const fn error(code: i64, name: &'static str, definite: bool, elsewhere: bool) -> NodeError {
+    NodeError { code, name, definite, elsewhere }
+}
+
+/// The errors that nodes reply; other codes have no name, and are not definite.
+pub const NODE_ERRORS: [NodeError; 11] = [
+    error(0, "timeout", false, true),
+    error(1, "node-not-found", true, true),
+    error(10, "not-supported", true, false),
+    error(11, "temporarily-unavailable", true, true),
+    error(12, "malformed-request", true, false),
+    error(13, "crash", false, true),
+    error(14, "abort", true, false),
+    error(20, "key-does-not-exist", true, false),
+    error(21, "key-already-exists", true, false),
+    error(22, "precondition-failed", true, false),
+    error(30, "txn-conflict", true, false),
+];
+
+/// A message as a line: the envelope, the body's fields as JSON without braces, and behind them the number that
+/// pairs it.
+///
+/// ```
+/// let line = looplab::protocol::json_line("n1", "n2", br#""type":"ping""#, Some(("msg_id", 7)));
+/// assert_eq!(line, b"{\"src\":\"n1\",\"dest\":\"n2\",\"body\":{\"type\":\"ping\",\"msg_id\":7}}\n");
+/// ```
+#[must_use]
+pub fn json_line(from: &str, to: &str, fields: &[u8], number: Option<(&str, u64)>) -> Vec<u8> {
+    let mut line = Vec::with_capacity(fields.len() + from.len() + to.len() + 64);
+    line.extend_from_slice(b"{\"src\":\"");
+    line.extend_from_slice(from.as_bytes());
+    line.extend_from_slice(b"\",\"dest\":\"");
+    line.extend_from_slice(to.as_bytes());
+    line.extend_from_slice(b"\",\"body\":{");
+    line.extend_from_slice(fields);
+    if let Some((name, number)) = number {
+        line.extend_from_slice(b",\"");
+        line.extend_from_slice(name.as_bytes());
+        line.extend_from_slice(b"\":");
+        line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    }
+    line.extend_from_slice(b"}}\n");
+    line
+}
+
+/// A line that is longer than [`JSON_LINE_MAX`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LineTooLong;
+
+impl fmt::Display for LineTooLong {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a message is longer than {JSON_LINE_MAX} bytes")
+    }
+}
+
+impl std::error::Error for LineTooLong {}
+
+/// Cuts what a connection brings into lines.
+///
+/// ```
+/// let mut lines = looplab::protocol::JsonLines::default();
+/// lines.input().extend_from_slice(b"{}\n{");
+/// assert_eq!(lines.next_line().unwrap().unwrap(), &b"{}\n"[..]);
+/// assert_eq!(lines.next_line(), Ok(None));
+/// ```
+#[derive(Debug, Default)]
+pub struct JsonLines {
+    input: BytesMut,
+    /// How far no line ends.
+    searched: usize,
+}
+
+impl JsonLines {
+    /// Where what comes is put, at the end.
+    pub fn input(&mut self) -> &mut BytesMut {
+        &mut self.input
+    }
+
+    /// Takes the next line, its end included, if it is whole.
+    ///
+    /// # Errors
+    /// [`LineTooLong`] if it cannot become one.
+    pub fn next_line(&mut self) -> Result<Option<Bytes>, LineTooLong> {
+        match self.input[self.searched..].iter().position(|&byte| byte == b'\n') {
+            Some(end) => {
+                let line = self.input.split_to(self.searched + end + 1).freeze();
+                self.searched = 0;
+                Ok(Some(line))
+            }
+            None if self.input.len() > JSON_LINE_MAX => Err(LineTooLong),
+            None => {
+                self.searched = self.input.len();
+                Ok(None)
+            }
+        }
+    }
+}
 
 /// What a line says of itself.
 ///

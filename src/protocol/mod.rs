@@ -18,7 +18,9 @@ mod text;
 mod told;
 
 pub use http_edit::{HttpEdit, edit_http, http_body, http_header};
-pub use json::{Envelope, JSON_LINE_MAX};
+pub use json::{
+    Envelope, JSON_LINE_MAX, JsonLines, LineTooLong, NODE_ERRORS, NodeError, json_line,
+};
 pub use tap::{Asked, Seen, Tap};
 pub use text::{SUMMARY_CHARS_MAX, excerpt};
 pub use told::{asked, http_request_line, http_status, summarize};

@@ -40,5 +40,6 @@ pub(crate) use read::{contents, doing, entries, fault, in_yaml, mapping, moment,
 pub use reference::reference;
 pub use schema::schema;
 pub use shorthand::Shorthand;
+pub(crate) use template::part;
 pub use template::{Lookup, RESOLVED_MAX};
 pub use yaml::{DEPTH_MAX, FILE_MAX, NODES_MAX, TEXT_MAX};

@@ -12,6 +12,19 @@ pub const RESOLVED_MAX: usize = 16 * 1024 * 1024;
 /// How deep a variable's value may be nested to become a part of another value.
 const LEVELS_MAX: usize = 128;
 
+/// The part of a value that a name behind a dot means: of an object the field, of a list the element of that
+/// number, from 0.
+pub(crate) fn part(value: Value, name: &str) -> Option<Value> {
+    match value {
+        Value::Object(mut fields) => fields.remove(name),
+        Value::Array(mut items) => {
+            let index: usize = name.parse().ok()?;
+            (index < items.len()).then(|| items.swap_remove(index))
+        }
+        _ => None,
+    }
+}
+
 /// Where variables come from.
 pub trait Lookup {
     /// The value of `name` (which may have dots), if there is one.

@@ -29,6 +29,7 @@ pub(super) fn bind(
     table.set("name", facts.name.as_str())?;
     table.set("nodes", facts.nodes)?;
     table.set("peers", facts.peers)?;
+    table.set("errors", facts.errors)?;
     table.set("sync_ms", facts.sync_ms)?;
     let speaks = Arc::new(facts.speaks);
     let known = speaks.clone();

@@ -260,11 +260,7 @@ end
 
 function Node:send(msg) return ctx.send(self.server, msg) end
 
-local CODES = {
-  ["timeout"] = 0, ["node-not-found"] = 1, ["not-supported"] = 10, ["temporarily-unavailable"] = 11,
-  ["malformed-request"] = 12, ["crash"] = 13, ["abort"] = 14, ["key-does-not-exist"] = 20,
-  ["key-already-exists"] = 21, ["precondition-failed"] = 22, ["txn-conflict"] = 30,
-}
+local CODES = host.errors
 
 function ctx.error(code, text)
   local number = type(code) == "number" and code or CODES[code]

@@ -61,6 +61,8 @@ pub struct Facts {
     pub peers: Vec<String>,
     /// What each server speaks, and `client` for each client.
     pub speaks: BTreeMap<String, &'static str>,
+    /// The names of the errors that a node may reply, and their codes.
+    pub errors: BTreeMap<String, i64>,
     /// How long [`Host::sync`] takes, in milliseconds.
     pub sync_ms: f64,
 }

@@ -11,17 +11,18 @@
 use std::io;
 use std::sync::Arc;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use tokio::io::{AsyncWriteExt, ReadHalf};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 
-use super::input::read_half;
-use super::script::{Engine, envelope};
+use super::input::read_more;
+use super::script::Engine;
 use super::{Context, Handler, Kept, Serving, Site};
 use crate::base::Diagnostic;
 use crate::net::Stream;
-use crate::protocol::{Envelope, JSON_LINE_MAX};
+use crate::protocol::{Envelope, JsonLines, json_line};
 use crate::script::{Entry, Output, ScriptError, Step};
+use crate::trace::Level;
 
 /// The most messages of one connection that are being handled or wait for their reply to be taken; the next
 /// ones wait in the connection.
@@ -95,32 +96,31 @@ struct Return {
 impl Talk {
     async fn read(&self, mut reading: ReadHalf<Stream>) -> io::Result<()> {
         let places = Arc::new(Semaphore::new(AT_ONCE_MAX));
-        let mut input = BytesMut::new();
-        let mut searched = 0;
+        let mut lines = JsonLines::default();
         loop {
             let read = tokio::select! {
                 biased;
-                read = read_half(&mut reading, &mut input) => read?,
+                read = read_more(&mut reading, lines.input()) => read?,
                 () = self.context.stopping() => return Ok(()),
             };
             if read == 0 {
                 return Ok(());
             }
-            while let Some(end) = input[searched..].iter().position(|&byte| byte == b'\n') {
-                let line = input.split_to(searched + end + 1).freeze();
-                searched = 0;
+            loop {
+                let line = match lines.next_line() {
+                    Ok(Some(line)) => line,
+                    Ok(None) => break,
+                    Err(error) => {
+                        self.context.log(Level::Warn, format!("{error}: closed"));
+                        return Ok(());
+                    }
+                };
                 let Ok(place) = places.clone().acquire_owned().await else { return Ok(()) };
                 if let Some(done) = self.context.clock.work(std::time::Duration::ZERO) {
                     done.await;
                 }
                 self.engine.breathe().await;
                 self.message(&line, place);
-            }
-            searched = input.len();
-            if searched > JSON_LINE_MAX {
-                let text = format!("a message is longer than {JSON_LINE_MAX} bytes: closed");
-                self.context.log(crate::trace::Level::Warn, text);
-                return Ok(());
             }
         }
     }
@@ -185,8 +185,10 @@ impl Talk {
 
     fn answer(&self, place: OwnedSemaphorePermit, back: &Option<Return>, fields: &[u8]) {
         let line = match back {
-            Some(Return { name, to, id }) => envelope(name, to, fields, Some(("in_reply_to", *id))),
-            None => envelope(&self.context.name, "", fields, None),
+            Some(Return { name, to, id }) => {
+                json_line(name, to, fields, Some(("in_reply_to", *id)))
+            }
+            None => json_line(&self.context.name, "", fields, None),
         };
         // Who is gone needs no reply.
         let _ = self.replies.send(Reply { line, _place: place });

@@ -18,9 +18,6 @@ const SCRIPT_MAX: usize = 1024 * 1024;
 /// The most scripts of a scenario, those that scripts require included.
 const SCRIPTS_MAX: usize = 100;
 
-/// The pieces of looplab's own library, which scripts may require without naming a file.
-pub(crate) const LIBRARY: [&str; 4] = ["retry", "quorum", "ring", "lease"];
-
 /// `script:` and `env:`.
 pub(super) fn scripted(f: &mut Fields<'_, '_>, required: bool) -> Option<Scripted> {
     let doc = "A script in Lua, from a file in the scenario's folder or an entry of `scripts`.";
@@ -155,13 +152,10 @@ fn text(
         }
         return Some(text);
     }
-    let piece = name.value.strip_suffix(".lua").unwrap_or(&name.value);
-    if required && LIBRARY.contains(&piece) {
-        return None;
-    }
     match script_file(&name.value, SCRIPT_MAX, reading) {
         Ok(text) => Some(text),
-        // What a script requires may also be guarded by an `if`: it is told when it runs.
+        // It may be a piece of the library, or guarded by an `if`: a script that is not there is told when it is
+        // required.
         Err(_) if required => None,
         Err((what, help)) => {
             let error = Diagnostic::new(what, name.span);

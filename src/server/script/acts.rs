@@ -45,12 +45,11 @@ impl Host for Engine {
 
     fn spawn(&self, task: u64) {
         let Some(engine) = self.itself() else { return };
-        self.cancels.add(task);
         self.context.tasks.spawn_endless(self.context.node, async move { engine.task(task).await });
     }
 
     fn cancel(&self, task: u64) {
-        self.cancels.cancel(task);
+        self.cancels.wake(task);
     }
 
     fn arm(&self, timer: u64, after_ms: f64) {
@@ -102,7 +101,7 @@ impl Host for Engine {
 impl Engine {
     /// Runs a task to its end, unless it is cancelled.
     async fn task(self: std::sync::Arc<Engine>, id: u64) {
-        let Some(cancelled) = self.cancels.wait(id) else { return };
+        let cancelled = self.cancels.begin(id);
         let run = async {
             let step = self.enter(Entry::Task(id));
             if let Err(error) = self.drive(step).await {
@@ -113,10 +112,10 @@ impl Engine {
         };
         tokio::select! {
             biased;
-            () = cancelled => {}
+            _ = cancelled => {}
             () = run => {}
         }
-        self.cancels.remove(id);
+        self.cancels.end(id);
     }
 }
 

@@ -5,17 +5,16 @@ use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
 use super::acts::duration;
 use super::declared::Declared;
-use super::outgoing::Outgoing;
+use super::outgoing::{No, Outgoing};
 use super::peer::Peer;
 use super::timers::Timers;
 use super::waits::Waits;
-use crate::base::units::show_duration;
 use crate::base::{Diagnostic, NodeId, Rng, Time};
-use crate::plan::Plan;
+use crate::call::Failure;
+use crate::plan::{Plan, protocol_of};
+use crate::protocol::{NODE_ERRORS, Protocol, json_line};
 use crate::scenario::model::{Pattern, Scripted, Server, ServerKind};
 use crate::script::{
     Answer, Datum, Entry, Facts, Host, Limits, Machine, Output, Request, ScriptError, Step,
@@ -63,7 +62,8 @@ pub(in crate::server) struct Engine {
     pub(super) rng: Mutex<Rng>,
     pub(super) timers: Timers,
     pub(super) waits: Waits,
-    pub(super) cancels: Cancels,
+    /// Tasks, each of which waits to be cancelled.
+    pub(super) cancels: Waits,
     /// What is durable as of the last sync, or as the last crash left it.
     pub(super) synced: Mutex<Option<Datum>>,
     unsynced_lost: bool,
@@ -103,7 +103,7 @@ impl Engine {
             rng: Mutex::new(context.rng.fork("script")),
             timers: Timers::default(),
             waits: Waits::default(),
-            cancels: Cancels::default(),
+            cancels: Waits::default(),
             synced: Mutex::new(kept.cloned()),
             unsynced_lost,
             peers: Mutex::default(),
@@ -268,32 +268,22 @@ impl Engine {
 
     async fn call(&self, to: &str, fields: &[u8], timeout_ms: Option<f64>) -> Answer {
         let Some(node) = self.plan.server_named(to) else {
-            let text = format!("no server is called `{to}`");
-            return Answer::Failed { kind: "unreachable", text, code: None };
+            return No::unreachable(format!("no server is called `{to}`")).into();
         };
         let id = self.last_call.fetch_add(1, Ordering::Relaxed) + 1;
         let line = self.line(to, fields, Some(id));
         let peer = self.peer(node);
-        let limit = timeout_ms.map_or(CALL_TIMEOUT, duration);
         let answer = peer.call(id, line);
-        match self.context.clock.timeout(limit, answer).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => {
-                let text = "the connection is gone".to_owned();
-                Answer::Failed { kind: "reset", text, code: None }
-            }
-            Err(_) => {
-                peer.forget(id);
-                let text = format!("no reply within {}", show_duration(limit));
-                Answer::Failed { kind: "timeout", text, code: None }
-            }
-        }
+        let answer = async { answer.await.map_err(|_| Failure::reset().into()) };
+        let answer = self.within(timeout_ms, answer).await;
+        peer.forget(id);
+        answer
     }
 
     /// A message to `to` as a line.
     pub(super) fn line(&self, to: &str, fields: &[u8], asks: Option<u64>) -> Vec<u8> {
         let number = asks.map(|id| ("msg_id", id));
-        envelope(&self.context.name, to, fields, number)
+        json_line(&self.context.name, to, fields, number)
     }
 
     /// The way to another node.
@@ -342,30 +332,6 @@ impl Engine {
     }
 }
 
-/// A message as a line: the envelope, the fields, and a number that pairs it.
-pub(in crate::server) fn envelope(
-    from: &str,
-    to: &str,
-    fields: &[u8],
-    number: Option<(&str, u64)>,
-) -> Vec<u8> {
-    let mut line = Vec::with_capacity(fields.len() + from.len() + to.len() + 64);
-    line.extend_from_slice(b"{\"src\":\"");
-    line.extend_from_slice(from.as_bytes());
-    line.extend_from_slice(b"\",\"dest\":\"");
-    line.extend_from_slice(to.as_bytes());
-    line.extend_from_slice(b"\",\"body\":{");
-    line.extend_from_slice(fields);
-    if let Some((name, number)) = number {
-        line.extend_from_slice(b",\"");
-        line.extend_from_slice(name.as_bytes());
-        line.extend_from_slice(b"\":");
-        line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-    }
-    line.extend_from_slice(b"}}\n");
-    line
-}
-
 /// What the script is told about the scenario.
 fn facts(
     server: &Server,
@@ -386,8 +352,8 @@ fn facts(
         speaks.insert(plan.node_name(instance.node).to_owned(), "client");
     }
     for server in plan.servers.iter() {
-        let kind = match crate::plan::protocol_of(&server.kind) {
-            crate::protocol::Protocol::Json => "node",
+        let kind = match protocol_of(&server.kind) {
+            Protocol::Json => "node",
             other => other.as_str(),
         };
         speaks.insert(server.name.value.clone(), kind);
@@ -399,44 +365,8 @@ fn facts(
         peers: plan.peers(server),
         speaks,
         sync_ms: sync.as_secs_f64() * 1e3,
+        errors: NODE_ERRORS.iter().map(|error| (error.name.to_owned(), error.code)).collect(),
     })
-}
-
-/// What cancels a task, and what the task waits for until it has begun to.
-type Ends = (oneshot::Sender<()>, Option<oneshot::Receiver<()>>);
-
-/// Tasks that may be cancelled.
-#[derive(Default)]
-pub(super) struct Cancels {
-    tasks: Mutex<BTreeMap<u64, Ends>>,
-}
-
-impl Cancels {
-    pub(super) fn add(&self, id: u64) {
-        let (sender, receiver) = oneshot::channel();
-        lock(&self.tasks).insert(id, (sender, Some(receiver)));
-    }
-
-    /// What completes when the task is cancelled; `None` if that is so already.
-    pub(super) fn wait(&self, id: u64) -> Option<impl Future<Output = ()> + use<>> {
-        let receiver = lock(&self.tasks).get_mut(&id)?.1.take()?;
-        Some(async move {
-            if receiver.await.is_err() {
-                std::future::pending::<()>().await;
-            }
-        })
-    }
-
-    pub(super) fn cancel(&self, id: u64) {
-        if let Some((sender, _)) = lock(&self.tasks).remove(&id) {
-            // Who is gone needs no cancelling.
-            let _ = sender.send(());
-        }
-    }
-
-    pub(super) fn remove(&self, id: u64) {
-        lock(&self.tasks).remove(&id);
-    }
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -20,5 +20,5 @@ mod reply;
 mod timers;
 mod waits;
 
-pub(super) use engine::{Data, Engine, envelope};
+pub(super) use engine::{Data, Engine};
 pub(super) use reply::of_frame;

@@ -53,13 +53,13 @@ struct Way {
 }
 
 /// Why there is no answer.
-struct No {
+pub(super) struct No {
     kind: &'static str,
     text: String,
 }
 
 impl No {
-    fn unreachable(text: impl Into<String>) -> No {
+    pub(super) fn unreachable(text: impl Into<String>) -> No {
         No { kind: "unreachable", text: text.into() }
     }
 
@@ -141,7 +141,7 @@ impl Engine {
     }
 
     /// Gives up when the time is over.
-    async fn within(
+    pub(super) async fn within(
         &self,
         timeout_ms: Option<f64>,
         asked: impl Future<Output = Result<Answer, No>>,

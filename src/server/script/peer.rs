@@ -4,19 +4,20 @@
 //! order. What was called when it breaks has failed: nobody knows whether it happened.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::{Bytes, BytesMut};
-use tokio::io::{AsyncWriteExt, ReadHalf, WriteHalf};
+use bytes::Bytes;
+use tokio::io::{AsyncWriteExt, ReadHalf};
 use tokio::sync::{mpsc, oneshot};
 
+use super::outgoing::No;
 use crate::base::NodeId;
+use crate::call::{Failure, FailureKind};
 use crate::net::Stream;
-use crate::protocol::{Envelope, JSON_LINE_MAX};
+use crate::protocol::{Envelope, JsonLines};
 use crate::script::Answer;
 use crate::server::Context;
-use crate::server::input::read_half;
+use crate::server::input::read_more;
 
 /// The most messages that wait to be sent to one node.
 pub(super) const WAITING_MAX: usize = 10_000;
@@ -62,7 +63,7 @@ impl Peer {
         self.pending.lock().insert(id, sender);
         if self.out.try_send(Outgoing { line, asks: Some(id) }).is_err() {
             let text = format!("{WAITING_MAX} messages wait to be sent already");
-            self.pending.answer(id, failed("overloaded", text));
+            self.pending.answer(id, Answer::Failed { kind: "overloaded", text, code: None });
         }
         answer
     }
@@ -82,19 +83,15 @@ impl Pending {
     }
 
     /// None of the calls that were sent will be answered.
-    fn fail(&self, sent: &mut Vec<u64>, kind: &'static str, text: &str) {
+    fn fail(&self, sent: &mut Vec<u64>, why: &Failure) {
         for id in sent.drain(..) {
-            self.answer(id, failed(kind, text.to_owned()));
+            self.answer(id, No::from(why.clone()).into());
         }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<u64, oneshot::Sender<Answer>>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-fn failed(kind: &'static str, text: String) -> Answer {
-    Answer::Failed { kind, text, code: None }
 }
 
 /// What drives a connection, one after the other.
@@ -110,16 +107,15 @@ impl Way {
             let mut sent: Vec<u64> = first.asks.into_iter().collect();
             match self.context.connect(self.to).await {
                 Ok(stream) => {
-                    let (kind, text) = self.carry(stream, first, &mut outgoing, &mut sent).await;
-                    self.pending.fail(&mut sent, kind, text);
+                    let ended = self.carry(stream, first, &mut outgoing, &mut sent).await;
+                    self.pending.fail(&mut sent, &ended);
                 }
                 Err(error) => {
                     // Whatever else waits would fare alike.
                     while let Ok(next) = outgoing.try_recv() {
                         sent.extend(next.asks);
                     }
-                    let (kind, text) = reason(&error);
-                    self.pending.fail(&mut sent, kind, text);
+                    self.pending.fail(&mut sent, &Failure::dialling(&error));
                 }
             }
         }
@@ -132,7 +128,7 @@ impl Way {
         first: Outgoing,
         outgoing: &mut mpsc::Receiver<Outgoing>,
         sent: &mut Vec<u64>,
-    ) -> (&'static str, &'static str) {
+    ) -> Failure {
         let (reading, mut writing) = tokio::io::split(stream);
         let mut replies = std::pin::pin!(self.replies(reading));
         let writes = async {
@@ -144,8 +140,8 @@ impl Way {
                         sent.push(id);
                     }
                 }
-                if let Err(error) = write(&mut writing, &message.line).await {
-                    return reason(&error);
+                if let Err(error) = writing.write_all(&message.line).await {
+                    return Failure::transfer(&error);
                 }
                 next = outgoing.recv().await;
             }
@@ -158,23 +154,20 @@ impl Way {
         }
     }
 
-    async fn replies(&self, mut reading: ReadHalf<Stream>) -> (&'static str, &'static str) {
-        let mut input = BytesMut::new();
-        let mut searched = 0;
+    async fn replies(&self, mut reading: ReadHalf<Stream>) -> Failure {
+        let mut lines = JsonLines::default();
         loop {
-            match read_half(&mut reading, &mut input).await {
-                Ok(0) => return ("reset", "the connection was closed before the reply came"),
+            match read_more(&mut reading, lines.input()).await {
+                Ok(0) => return Failure::closed(),
                 Ok(_) => {}
-                Err(error) => return reason(&error),
+                Err(error) => return Failure::transfer(&error),
             }
-            while let Some(end) = input[searched..].iter().position(|&byte| byte == b'\n') {
-                let line = input.split_to(searched + end + 1).freeze();
-                searched = 0;
-                self.reply(&line);
-            }
-            searched = input.len();
-            if searched > JSON_LINE_MAX {
-                return ("malformed", "the reply is longer than 4 MiB");
+            loop {
+                match lines.next_line() {
+                    Ok(Some(line)) => self.reply(&line),
+                    Ok(None) => break,
+                    Err(error) => return Failure::new(FailureKind::Malformed, error.to_string()),
+                }
             }
         }
     }
@@ -192,27 +185,10 @@ impl Way {
     }
 }
 
-async fn write(writing: &mut WriteHalf<Stream>, line: &[u8]) -> io::Result<()> {
-    writing.write_all(line).await
-}
-
 /// What an error reply comes to.
 fn error_of(body: &[u8]) -> Answer {
     let value: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
     let text = value.get("text").and_then(serde_json::Value::as_str).unwrap_or_default();
     let code = value.get("code").and_then(serde_json::Value::as_i64);
     Answer::Failed { kind: "error", text: text.to_owned(), code }
-}
-
-/// What connecting, reading or writing says, in the words of scripts.
-pub(super) fn reason(error: &io::Error) -> (&'static str, &'static str) {
-    match error.kind() {
-        io::ErrorKind::ConnectionRefused => ("refused", "nothing listens there"),
-        io::ErrorKind::TimedOut => ("timeout", "the connection timed out"),
-        io::ErrorKind::ConnectionReset
-        | io::ErrorKind::ConnectionAborted
-        | io::ErrorKind::BrokenPipe => ("reset", "the other side broke the connection off"),
-        io::ErrorKind::UnexpectedEof => ("reset", "the other side closed the connection"),
-        _ => ("unreachable", "there is no way there"),
-    }
 }

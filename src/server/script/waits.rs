@@ -36,11 +36,11 @@ impl Waits {
 
     /// Wakes whoever waits for the number, or will.
     pub(super) fn wake(&self, id: u64) {
-        let before = self.lock().insert(id, Place::Woken);
-        if let Some(Place::Waiting(sender)) = before {
-            self.lock().remove(&id);
+        let mut waiting = self.lock();
+        match waiting.remove(&id) {
             // Who is gone needs no waking.
-            let _ = sender.send(());
+            Some(Place::Waiting(sender)) => drop(sender.send(())),
+            _ => drop(waiting.insert(id, Place::Woken)),
         }
     }
 

@@ -5,7 +5,7 @@ use crate::scenario::model::Function;
 
 use super::super::history::Operation;
 use super::super::values::{Values, integer};
-use super::{Entry, Model, only_reads};
+use super::{Entry, Model};
 
 /// What an operation does to a counter.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -78,10 +78,6 @@ impl Model for Counter {
                 (stands.wrapping_add(by) == value).then_some(value.cast_unsigned())
             }
         }
-    }
-
-    fn along(&self, entries: &[Entry<Act>], gone: &mut [bool]) {
-        only_reads::<Counter>(entries, gone);
     }
 
     fn is_read(act: Act) -> bool {

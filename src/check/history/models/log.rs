@@ -10,7 +10,7 @@ use crate::scenario::model::Function;
 
 use super::super::history::Operation;
 use super::super::values::{ValueId, Values};
-use super::{Entry, Model, elements, only_reads};
+use super::{Entry, Model, elements};
 
 /// A list.
 type Node = u32;
@@ -130,10 +130,6 @@ impl Model for Log {
                 self.on_path[node as usize].then_some(u64::from(node))
             }
         }
-    }
-
-    fn along(&self, entries: &[Entry<Act>], gone: &mut [bool]) {
-        only_reads::<Log>(entries, gone);
     }
 
     fn is_read(act: Act) -> bool {

@@ -83,8 +83,13 @@ pub(super) trait Model {
     fn step(&mut self, state: u64, act: Self::Act) -> Option<u64>;
 
     /// Of the entries that are to be left out, takes back those that cannot be, and adds those that must
-    /// go along: if all entries have an order, so has the rest.
-    fn along(&self, entries: &[Entry<Self::Act>], gone: &mut [bool]);
+    /// go along: if all entries have an order, so has the rest. Those that only look can be left out one by
+    /// one; a model that says no more than this has no others.
+    fn along(&self, entries: &[Entry<Self::Act>], gone: &mut [bool]) {
+        for (gone, entry) in gone.iter_mut().zip(entries) {
+            *gone &= Self::is_read(entry.act);
+        }
+    }
 
     /// True if it only looks.
     fn is_read(act: Self::Act) -> bool;
@@ -107,13 +112,6 @@ pub(super) trait Model {
     /// judge those without a search.
     fn as_register(_entries: &[Entry<Self::Act>]) -> Option<&[Entry<RegisterAct>]> {
         None
-    }
-}
-
-/// Takes back all but those that only look: they can be left out one by one, and others cannot.
-fn only_reads<M: Model>(entries: &[Entry<M::Act>], gone: &mut [bool]) {
-    for (gone, entry) in gone.iter_mut().zip(entries) {
-        *gone &= M::is_read(entry.act);
     }
 }
 

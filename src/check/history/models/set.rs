@@ -9,7 +9,7 @@ use crate::scenario::model::Function;
 
 use super::super::history::Operation;
 use super::super::values::{ValueId, Values};
-use super::{Entry, Model, elements, only_reads};
+use super::{Entry, Model, elements};
 
 /// What an operation does to a set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -138,10 +138,6 @@ impl Model for Set {
             Act::Add(value) => Some(u64::from(self.put(root, self.levels, value, true))),
             Act::Remove(value) => Some(u64::from(self.put(root, self.levels, value, false))),
         }
-    }
-
-    fn along(&self, entries: &[Entry<Act>], gone: &mut [bool]) {
-        only_reads::<Set>(entries, gone);
     }
 
     fn is_read(act: Act) -> bool {
