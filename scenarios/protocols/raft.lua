@@ -22,6 +22,7 @@ local elect, restart_timer
 local function last() return #disk.log, #disk.log > 0 and disk.log[#disk.log].term or 0 end
 
 local function become(new_role, term)
+  if new_role == role and term == disk.term then return end
   if term > disk.term then disk.term, disk.vote = term, nil end
   if role == "leader" and new_role ~= "leader" then
     for _, queue in pairs(waiting) do queue:put({ lost = true }) end
@@ -100,7 +101,9 @@ local function replicate(peer)
 end
 
 local function replicate_all()
-  for _, peer in ipairs(ctx.peers) do ctx.spawn(replicate, peer) end
+  for _, peer in ipairs(ctx.peers) do
+    if sending[peer] ~= disk.term then ctx.spawn(replicate, peer) end
+  end
 end
 
 local function lead(term)
@@ -187,6 +190,6 @@ function on.write(msg) return submit({ f = "write", key = msg.key, value = msg.v
 function on.cas(msg) return submit({ f = "cas", key = msg.key, from = msg.from, to = msg.to }) end
 
 function on.start()
-  become("follower", disk.term)
+  ctx.expose { role = role, term = disk.term }
   restart_timer()
 end

@@ -4,7 +4,7 @@
 //! that a node which changes two parts at once is never seen between them. A predicate that dies of an error
 //! leaves the check undecided.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde_json::{Value, json};
 
@@ -14,21 +14,37 @@ use crate::base::{Diagnostic, NodeId, Time};
 use crate::plan::Plan;
 use crate::protocol::Envelope;
 use crate::scenario::Lookup;
-use crate::scenario::model::{Asked, Quantifier, StateCheck};
-use crate::script::{Predicate, ScriptError};
+use crate::scenario::model::{Asked, CheckKind, Quantifier, StateCheck};
+use crate::script::{PredicateId, Predicates, ScriptError};
 use crate::trace::{Event, EventKind, Message, Outcome};
 
-/// One predicate over a run.
+/// All predicates of a plan over a run: they look at the same states. Cheap to clone; all clones are one.
+#[derive(Clone)]
+pub(super) struct Watched(Arc<Mutex<Inner>>);
+
+/// One of them.
 pub(super) struct Holds {
     wish: StateCheck,
-    names: Vec<String>,
-    inner: Mutex<Inner>,
+    names: Arc<[String]>,
+    watched: Watched,
+    /// Which one.
+    at: usize,
 }
 
 struct Inner {
-    predicate: Result<Predicate, ScriptError>,
-    /// Something has changed at this time, and the predicate was not asked since.
+    names: Arc<[String]>,
+    predicates: Result<Predicates, ScriptError>,
+    questions: Vec<Question>,
+    /// Something has changed at this time, and those who ask for states were not asked since.
     pending: Option<Time>,
+    /// What nodes expose now.
+    exposed: Vec<(NodeId, String, Value)>,
+}
+
+struct Question {
+    quantifier: Quantifier,
+    on: Asked,
+    predicate: Result<PredicateId, ScriptError>,
     asked: u64,
     /// When it first held.
     held: Option<Time>,
@@ -36,42 +52,149 @@ struct Inner {
     failed: Option<(Time, Option<String>)>,
     /// What nodes had exposed when that was decided.
     shown: Vec<(NodeId, String, Value)>,
-    exposed: Vec<(NodeId, String, Value)>,
 }
 
-impl Holds {
-    pub(super) fn new(wish: &StateCheck, plan: &Plan) -> Holds {
-        let names: Vec<String> = plan.nodes.iter().map(|node| node.name.clone()).collect();
+impl Watched {
+    pub(super) fn new(plan: &Plan) -> Watched {
+        let names: Arc<[String]> = plan.nodes.iter().map(|node| node.name.clone()).collect();
         let servers = names.iter().take(plan.servers.len()).map(String::as_str);
-        let predicate = Predicate::new("lua", &wish.lua.value, servers);
-        let inner = Inner {
-            predicate,
-            pending: None,
-            asked: 0,
-            held: None,
-            failed: None,
-            shown: Vec::new(),
-            exposed: Vec::new(),
+        let any = plan.checks.iter().any(|check| matches!(check.kind, CheckKind::Holds(_)));
+        let predicates = match any {
+            true => Predicates::new(servers),
+            false => Err(ScriptError::new("there are none")),
         };
-        let mut holds = Holds { wish: wish.clone(), names, inner: Mutex::new(inner) };
-        if wish.on == Asked::State {
-            holds.get().pending = Some(Time::ZERO);
-        }
-        holds
+        Watched(Arc::new(Mutex::new(Inner {
+            names,
+            predicates,
+            questions: Vec::new(),
+            pending: Some(Time::ZERO),
+            exposed: Vec::new(),
+        })))
     }
 
-    fn get(&mut self) -> &mut Inner {
-        self.inner.get_mut().unwrap_or_else(PoisonError::into_inner)
+    /// Anything that has happened.
+    pub(super) fn event(&self, event: &Event) {
+        let mut inner = self.lock();
+        if !inner.questions.is_empty() {
+            inner.event(event);
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Inner> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Question {
+    /// True if no further answer makes a difference.
+    fn is_decided(&self) -> bool {
+        match self.quantifier {
+            _ if self.predicate.is_err() => true,
+            Quantifier::Always => self.failed.is_some(),
+            Quantifier::Eventually | Quantifier::Never => self.held.is_some(),
+        }
+    }
+
+    fn ask(
+        &mut self,
+        at: Time,
+        event: Option<&Value>,
+        predicates: &mut Predicates,
+        exposed: &[(NodeId, String, Value)],
+    ) {
+        let Ok(predicate) = self.predicate else { return };
+        self.asked += 1;
+        match predicates.holds(predicate, ms(at), event) {
+            Ok(Ok(())) if self.held.is_none() => {
+                self.held = Some(at);
+                if self.quantifier == Quantifier::Never {
+                    self.shown = exposed.to_vec();
+                }
+            }
+            Ok(Err(why)) if self.failed.is_none() => {
+                self.failed = Some((at, why));
+                if self.quantifier == Quantifier::Always {
+                    self.shown = exposed.to_vec();
+                }
+            }
+            Ok(_) => {}
+            Err(error) => self.predicate = Err(error),
+        }
+    }
+}
+
+impl Inner {
+    fn event(&mut self, event: &Event) {
+        self.settle(Some(event.at));
+        match &event.kind {
+            EventKind::State { node, name, value } => {
+                let called = self.names.get(node.index()).cloned().unwrap_or_default();
+                self.change(|predicates| predicates.expose(&called, name, value));
+                self.exposed.retain(|(of, known, _)| of != node || known != name);
+                self.exposed.push((*node, name.clone(), value.clone()));
+                self.pending = Some(event.at);
+            }
+            EventKind::Crash { node, .. } => {
+                let called = self.names.get(node.index()).cloned().unwrap_or_default();
+                self.change(|predicates| predicates.forget(&called));
+                self.exposed.retain(|(of, ..)| of != node);
+                self.pending = Some(event.at);
+            }
+            EventKind::Restart { .. } => self.pending = Some(event.at),
+            _ => {}
+        }
+        for on in [Asked::Message, Asked::Operation, Asked::Everything] {
+            if self.wants(on)
+                && let Some(seen) = self.seen(event, on)
+            {
+                self.ask(event.at, on, Some(&seen));
+            }
+        }
+    }
+
+    /// Asks what is still to be asked of what happened before `now`.
+    fn settle(&mut self, now: Option<Time>) {
+        if let Some(at) = self.pending
+            && now.is_none_or(|now| now > at)
+        {
+            self.pending = None;
+            self.ask(at, Asked::State, None);
+        }
+    }
+
+    /// True if anybody asks about that and has no answer yet.
+    fn wants(&self, on: Asked) -> bool {
+        self.questions.iter().any(|question| question.on == on && !question.is_decided())
+    }
+
+    fn ask(&mut self, at: Time, on: Asked, event: Option<&Value>) {
+        let Ok(predicates) = &mut self.predicates else { return };
+        for question in &mut self.questions {
+            if question.on == on && !question.is_decided() {
+                question.ask(at, event, predicates, &self.exposed);
+            }
+        }
+    }
+
+    fn change(&mut self, change: impl FnOnce(&mut Predicates) -> Result<(), ScriptError>) {
+        if self.questions.iter().all(Question::is_decided) {
+            return;
+        }
+        if let Ok(predicates) = &mut self.predicates
+            && let Err(error) = change(predicates)
+        {
+            self.predicates = Err(error);
+        }
     }
 
     fn name(&self, node: NodeId) -> &str {
         self.names.get(node.index()).map_or(NodeId::OUTSIDE_NAME, String::as_str)
     }
 
-    /// What has happened, as the predicate sees it.
-    fn seen(&self, event: &Event) -> Option<Value> {
+    /// What has happened, as a predicate sees it.
+    fn seen(&self, event: &Event, on: Asked) -> Option<Value> {
         let at = ms(event.at);
-        let wanted = |asked: Asked| self.wish.on == asked || self.wish.on == Asked::Everything;
+        let wanted = |asked: Asked| on == asked || on == Asked::Everything;
         match &event.kind {
             EventKind::Message(message) if wanted(Asked::Message) => {
                 Some(self.message(message, at))
@@ -80,16 +203,16 @@ impl Holds {
                 "kind": "op", "time": at, "client": self.name(op.client), "id": op.id,
                 "phase": op.phase.as_str(), "f": op.f, "key": op.key, "value": op.value,
             })),
-            EventKind::State { node, name, value } if self.wish.on == Asked::Everything => {
+            EventKind::State { node, name, value } if on == Asked::Everything => {
                 let node = self.name(*node);
                 Some(
                     json!({ "kind": "state", "time": at, "node": node, "name": name, "value": value }),
                 )
             }
-            EventKind::Crash { node, .. } if self.wish.on == Asked::Everything => {
+            EventKind::Crash { node, .. } if on == Asked::Everything => {
                 Some(json!({ "kind": "crash", "time": at, "node": self.name(*node) }))
             }
-            EventKind::Restart { node } if self.wish.on == Asked::Everything => {
+            EventKind::Restart { node } if on == Asked::Everything => {
                 Some(json!({ "kind": "restart", "time": at, "node": self.name(*node) }))
             }
             _ => None,
@@ -118,54 +241,29 @@ fn ms(at: Time) -> f64 {
     nanos / 1e6
 }
 
-impl Inner {
-    /// Asks what is still to be asked of what happened before `now`.
-    fn settle(&mut self, now: Option<Time>, quantifier: Quantifier) {
-        if let Some(at) = self.pending
-            && now.is_none_or(|now| now > at)
-        {
-            self.pending = None;
-            self.ask(at, None, quantifier);
-        }
-    }
-
-    fn ask(&mut self, at: Time, event: Option<&Value>, quantifier: Quantifier) {
-        let decided = match quantifier {
-            Quantifier::Always => self.failed.is_some(),
-            Quantifier::Eventually | Quantifier::Never => self.held.is_some(),
+impl Holds {
+    pub(super) fn new(wish: &StateCheck, watched: &Watched) -> Holds {
+        let mut inner = watched.lock();
+        let predicate = match &mut inner.predicates {
+            Ok(predicates) => predicates.add("lua", &wish.lua.value),
+            Err(error) => Err(error.clone()),
         };
-        let Ok(predicate) = &mut self.predicate else { return };
-        if decided {
-            return;
-        }
-        self.asked += 1;
-        match predicate.holds(ms(at), event) {
-            Ok(Ok(())) => {
-                if self.held.is_none() {
-                    self.held = Some(at);
-                    if quantifier == Quantifier::Never {
-                        self.shown = self.exposed.clone();
-                    }
-                }
-            }
-            Ok(Err(why)) => {
-                if self.failed.is_none() {
-                    self.failed = Some((at, why));
-                    if quantifier == Quantifier::Always {
-                        self.shown = self.exposed.clone();
-                    }
-                }
-            }
-            Err(error) => self.predicate = Err(error),
-        }
+        inner.questions.push(Question {
+            quantifier: wish.quantifier,
+            on: wish.on,
+            predicate,
+            asked: 0,
+            held: None,
+            failed: None,
+            shown: Vec::new(),
+        });
+        let (at, names) = (inner.questions.len() - 1, inner.names.clone());
+        drop(inner);
+        Holds { wish: wish.clone(), names, watched: watched.clone(), at }
     }
 
-    fn change(&mut self, result: impl FnOnce(&mut Predicate) -> Result<(), ScriptError>) {
-        if let Ok(predicate) = &mut self.predicate
-            && let Err(error) = result(predicate)
-        {
-            self.predicate = Err(error);
-        }
+    fn name(&self, node: NodeId) -> &str {
+        self.names.get(node.index()).map_or(NodeId::OUTSIDE_NAME, String::as_str)
     }
 }
 
@@ -174,39 +272,11 @@ impl Rule for Holds {
         self.wish.quantifier.as_str()
     }
 
-    fn event(&mut self, event: &Event) {
-        let quantifier = self.wish.quantifier;
-        let by_state = matches!(self.wish.on, Asked::State | Asked::Everything);
-        self.get().settle(Some(event.at), quantifier);
-        let changed = match &event.kind {
-            EventKind::State { node, name, value } => {
-                let called = self.name(*node).to_owned();
-                let inner = self.get();
-                inner.change(|predicate| predicate.expose(&called, name, value));
-                inner.exposed.retain(|(of, known, _)| of != node || known != name);
-                inner.exposed.push((*node, name.clone(), value.clone()));
-                true
-            }
-            EventKind::Crash { node, .. } => {
-                let called = self.name(*node).to_owned();
-                let inner = self.get();
-                inner.change(|predicate| predicate.forget(&called));
-                inner.exposed.retain(|(of, ..)| of != node);
-                true
-            }
-            EventKind::Restart { .. } => true,
-            _ => false,
-        };
-        if let Some(seen) = self.seen(event) {
-            self.get().ask(event.at, Some(&seen), quantifier);
-        } else if changed && by_state {
-            self.get().pending = Some(event.at);
-        }
-    }
-
     fn finding(&self, _unanswered: u64, _scope: &dyn Lookup) -> Result<Finding, Diagnostic> {
-        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        inner.settle(None, self.wish.quantifier);
+        let mut inner = self.watched.lock();
+        inner.settle(None);
+        let memory = inner.predicates.as_ref().err().cloned();
+        let question = &inner.questions[self.at];
         let about = self.wish.about.clone().unwrap_or_else(|| "the predicate".to_owned());
         let name = self.wish.quantifier.as_str();
         let finding = |outcome, text| {
@@ -216,15 +286,15 @@ impl Rule for Holds {
             };
             Ok(Finding { outcome, text, ops: Vec::new(), cause })
         };
-        if let Err(error) = &inner.predicate {
+        if let Some(error) = question.predicate.as_ref().err().or(memory.as_ref()) {
             return finding(Outcome::Unknown, format!("{about}: {error}"));
         }
-        let times = match inner.asked {
+        let times = match question.asked {
             1 => "once".to_owned(),
             times => format!("{times} times"),
         };
-        let shown = self.shown(&inner.shown);
-        match (self.wish.quantifier, inner.held, &inner.failed) {
+        let shown = self.shown(&question.shown);
+        match (self.wish.quantifier, question.held, &question.failed) {
             (_, None, None) => {
                 finding(Outcome::Unknown, format!("{about}: there was nothing to ask"))
             }

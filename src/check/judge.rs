@@ -10,7 +10,7 @@ use super::CheckVerdict;
 use super::calls::Calls;
 use super::filter::{Wanted, is_interim};
 use super::history::{HistoryRule, Kept};
-use super::holds::Holds;
+use super::holds::{Holds, Watched};
 use super::latency::Latency;
 use super::metric::Figure;
 use super::never::Never;
@@ -37,9 +37,6 @@ pub(super) trait Rule: Send {
     fn reply(&mut self, _reply: Reply<'_>, _scope: &dyn Lookup) -> Result<(), Diagnostic> {
         Ok(())
     }
-
-    /// Anything at all, before any of the others is called.
-    fn event(&mut self, _event: &Event) {}
 
     /// Anything else: an operation, a step.
     fn other(&mut self, _at: Time, _kind: &EventKind) {}
@@ -90,7 +87,7 @@ struct Judge {
 }
 
 impl Judge {
-    fn new(check: &model::Check, plan: &Plan, history: &Kept) -> Judge {
+    fn new(check: &model::Check, plan: &Plan, history: &Kept, watched: &Watched) -> Judge {
         let rule: Box<dyn Rule> = match &check.kind {
             CheckKind::Calls { filter, count } => {
                 Box::new(Calls::new(Wanted::new(filter, plan), count.clone()))
@@ -99,7 +96,7 @@ impl Judge {
                 Box::new(Latency::new(Wanted::new(filter, plan), bounds.clone()))
             }
             CheckKind::Metric(metric) => Box::new(Figure::new(metric, plan)),
-            CheckKind::Holds(wish) => Box::new(Holds::new(wish, plan)),
+            CheckKind::Holds(wish) => Box::new(Holds::new(wish, watched)),
             CheckKind::Never { filter } => Box::new(Never::new(Wanted::new(filter, plan))),
             CheckKind::History(check) => Box::new(HistoryRule::new(check, plan, history.clone())),
         };
@@ -152,6 +149,7 @@ pub(super) struct Judges {
     judges: Vec<Judge>,
     pairs: Option<Pairs>,
     history: Kept,
+    watched: Watched,
     scope: Scope,
     names: Vec<String>,
 }
@@ -159,11 +157,12 @@ pub(super) struct Judges {
 impl Judges {
     pub(super) fn new(plan: &Plan) -> Judges {
         let history = Kept::new(plan);
-        let judges: Vec<Judge> =
-            plan.checks.iter().map(|check| Judge::new(check, plan, &history)).collect();
+        let watched = Watched::new(plan);
+        let judge = |check| Judge::new(check, plan, &history, &watched);
+        let judges: Vec<Judge> = plan.checks.iter().map(judge).collect();
         let pairs = judges.iter().any(|judge| judge.rule.waits()).then(Pairs::default);
         let names = plan.nodes.iter().map(|node| node.name.clone()).collect();
-        Judges { judges, pairs, history, scope: Scope::new(plan), names }
+        Judges { judges, pairs, history, watched, scope: Scope::new(plan), names }
     }
 
     pub(super) fn node_name(&self, node: NodeId) -> &str {
@@ -179,9 +178,7 @@ impl Judges {
 
     /// Anything at all.
     pub(super) fn event(&mut self, event: &Event) {
-        for judge in &mut self.judges {
-            judge.rule.event(event);
-        }
+        self.watched.event(event);
     }
 
     /// Anything that is no message.

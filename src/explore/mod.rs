@@ -34,4 +34,4 @@ pub use repro::{ReproError, repro};
 pub use search::{Findings, GROUPS_MAX, Group, INTERLEAVINGS_MAX, Options, Over, Search, Shard};
 pub use shrink::{CANDIDATES_MAX, Origin, Shrunk};
 pub use strategy::Strategy;
-pub use trial::Trial;
+pub use trial::{EVENTS_MAX, Trial};

@@ -42,6 +42,9 @@ impl Trial {
     }
 }
 
+/// The most events of one run while its clients are driven: one that has more is cut, and has failed.
+pub const EVENTS_MAX: u64 = 1_000_000;
+
 /// Runs a plan. `watches` see what happens, too.
 ///
 /// # Errors
@@ -52,13 +55,15 @@ pub(super) fn run(
     interrupt: Option<Interrupt>,
     watches: Vec<Box<dyn Observer>>,
 ) -> Result<Trial, RunError> {
+    let events_max = Some(EVENTS_MAX);
     let checker = Checker::new(plan);
     let watch = Watch::new(plan);
     let mut observers: Vec<Box<dyn Observer>> =
         vec![Box::new(checker.clone()), Box::new(watch.clone())];
     observers.extend(watches);
     let recorder = Recorder::new(observers);
-    let ended = run::run(plan, &recorder, Hooks { interrupt, steering, ..Hooks::default() })?;
+    let ended =
+        run::run(plan, &recorder, Hooks { interrupt, steering, events_max, ..Hooks::default() })?;
     let verdict = checker.verdict(plan, ended.failure.clone());
     let mut failures: Vec<Failure> = failure::of_checks(plan, &verdict).collect();
     let mut state = watch.state.lock().unwrap_or_else(PoisonError::into_inner);

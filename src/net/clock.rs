@@ -37,6 +37,8 @@ pub enum Stuck {
     Timeout,
     /// Nothing can ever happen again (known in virtual time only).
     Deadlock,
+    /// More has happened than [`Clock::bound`] allows.
+    Endless,
 }
 
 impl Clock {
@@ -201,6 +203,21 @@ impl Clock {
         .await;
         core.clear_horizon();
         output
+    }
+
+    /// In virtual time: after so many events the [horizon](Clock::horizon) is reached, wherever it is.
+    pub fn bound(&self, events_max: u64) {
+        if let Kind::Virtual(core) = &self.kind {
+            core.bound(events_max);
+        }
+    }
+
+    /// In virtual time: after so many further events a millisecond passes with every event, so that a world in
+    /// which things happen without end and without time passing comes to its end all the same.
+    pub fn hurry_after(&self, events: u64) {
+        if let Kind::Virtual(core) = &self.kind {
+            core.hurry_after(events);
+        }
     }
 }
 

@@ -8,7 +8,7 @@ use super::names::Names;
 use super::vars::{Checker, Nothing};
 use crate::base::{Diagnostic, Located, Source};
 use crate::scenario::model::{CheckKind, Scenario, ScriptText, Server, ServerKind};
-use crate::script::{Predicate, Script, ScriptError, Scripts};
+use crate::script::{Predicates, Script, ScriptError, Scripts};
 
 /// Checks all of them.
 pub(super) fn check(
@@ -23,7 +23,8 @@ pub(super) fn check(
     }
     for check in &scenario.checks {
         let CheckKind::Holds(wish) = &check.kind else { continue };
-        if let Err(error) = Predicate::new("lua", &wish.lua.value, []) {
+        let tried = Predicates::new([]).and_then(|mut all| all.add("lua", &wish.lua.value));
+        if let Err(error) = tried {
             let lines = wish.lua.value.lines().count();
             let place = if lines > 1 { format!(" (line {})", error.line) } else { String::new() };
             let what = format!("this is not Lua: {}{place}", error.message);

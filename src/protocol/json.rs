@@ -161,26 +161,36 @@ impl<'l> Envelope<'l> {
     /// Reads a line; `None` if it is no JSON object with a `type` in its body.
     #[must_use]
     pub fn parse(line: &'l [u8]) -> Option<Envelope<'l>> {
-        let (mut src, mut body, mut has_type) = (None, None, false);
-        entries(line, &mut |key, value| match key {
-            b"src" => src = text(value),
-            b"body" => body = Some(value),
-            b"type" => has_type = true,
-            _ => {}
+        let bare = Envelope { src: None, body: line, kind: "", msg_id: None, in_reply_to: None };
+        let mut outer = bare;
+        let mut inner = None;
+        let begin = blanks(line, 0);
+        let end = object(line, begin, |key, at| {
+            if key != b"body" {
+                return outer.field(line, key, at);
+            }
+            let mut body = bare;
+            let end = object(line, at, |key, at| body.field(line, key, at))?;
+            body.body = &line[at..end];
+            inner = Some(body);
+            Some(end)
         })?;
-        let body = match body {
-            Some(body) => body,
-            None if has_type => line,
-            None => return None,
-        };
-        let mut envelope = Envelope { src, body, kind: "", msg_id: None, in_reply_to: None };
-        entries(body, &mut |key, value| match key {
-            b"type" => envelope.kind = text(value).unwrap_or_default(),
-            b"msg_id" => envelope.msg_id = number(value),
-            b"in_reply_to" => envelope.in_reply_to = number(value),
+        let envelope = inner.map_or(outer, |inner| Envelope { src: outer.src, ..inner });
+        (blanks(line, end) == line.len() && !envelope.kind.is_empty()).then_some(envelope)
+    }
+
+    /// Takes the field of which the value begins at `at`. Returns where that ends.
+    fn field(&mut self, line: &'l [u8], key: &[u8], at: usize) -> Option<usize> {
+        let end = value(line, at)?;
+        let value = &line[at..end];
+        match key {
+            b"src" => self.src = text(value),
+            b"type" => self.kind = text(value).unwrap_or_default(),
+            b"msg_id" => self.msg_id = number(value),
+            b"in_reply_to" => self.in_reply_to = number(value),
             _ => {}
-        })?;
-        (!envelope.kind.is_empty()).then_some(envelope)
+        }
+        Some(end)
     }
 
     /// One line for people: the type and the fields, without the numbers that only pair messages.
@@ -195,22 +205,22 @@ impl<'l> Envelope<'l> {
         let mut out = String::with_capacity(64);
         out.push_str(self.kind);
         let mut chars = out.chars().count();
-        let _ = entries(self.body, &mut |key, value| {
+        let _ = object(self.body, blanks(self.body, 0), |key, at| {
+            let end = value(self.body, at)?;
             if matches!(key, b"type" | b"msg_id" | b"in_reply_to") || chars > SUMMARY_CHARS_MAX {
-                return;
+                return Some(end);
             }
-            let (Ok(key), Ok(mut value)) = (std::str::from_utf8(key), std::str::from_utf8(value))
-            else {
-                return;
-            };
+            let text = |bytes| std::str::from_utf8(bytes).ok();
+            let (key, mut value) = (text(key)?, text(&self.body[at..end])?);
             if let Some(inner) = value.strip_prefix('"').and_then(|text| text.strip_suffix('"'))
                 && is_word(inner)
             {
                 value = inner;
             }
-            let part = format!(" {key}={value}");
-            chars += part.chars().count();
-            out.push_str(&part);
+            let before = out.len();
+            out.extend([" ", key, "=", value]);
+            chars += out[before..].chars().count();
+            Some(end)
         });
         if chars > SUMMARY_CHARS_MAX {
             let end = out.char_indices().nth(SUMMARY_CHARS_MAX).map_or(out.len(), |(at, _)| at);
@@ -238,30 +248,31 @@ fn number(value: &[u8]) -> Option<u64> {
     std::str::from_utf8(value).ok()?.parse().ok()
 }
 
-/// Calls `each` with the names and the values of an object, as they are written; `None` if it is none.
-fn entries<'l>(object: &'l [u8], each: &mut dyn FnMut(&'l [u8], &'l [u8])) -> Option<()> {
-    let mut at = blanks(object, 0);
-    if object.get(at) != Some(&b'{') {
+/// Walks through the object that begins at `at`: `each` is called with the name of a field and with where its value
+/// begins, and returns where that ends. Returns where the object ends; `None` if it is none.
+fn object<'l>(
+    input: &'l [u8],
+    mut at: usize,
+    mut each: impl FnMut(&'l [u8], usize) -> Option<usize>,
+) -> Option<usize> {
+    if input.get(at) != Some(&b'{') {
         return None;
     }
-    at = blanks(object, at + 1);
-    if object.get(at) == Some(&b'}') {
-        return (blanks(object, at + 1) == object.len()).then_some(());
+    at = blanks(input, at + 1);
+    if input.get(at) == Some(&b'}') {
+        return Some(at + 1);
     }
     loop {
-        let end = string(object, at)?;
-        let key = &object[at + 1..end - 1];
-        at = blanks(object, end);
-        if object.get(at) != Some(&b':') {
+        let end = string(input, at)?;
+        let key = &input[at + 1..end - 1];
+        at = blanks(input, end);
+        if input.get(at) != Some(&b':') {
             return None;
         }
-        at = blanks(object, at + 1);
-        let end = value(object, at)?;
-        each(key, &object[at..end]);
-        at = blanks(object, end);
-        match object.get(at) {
-            Some(b',') => at = blanks(object, at + 1),
-            Some(b'}') => return (blanks(object, at + 1) == object.len()).then_some(()),
+        at = blanks(input, each(key, blanks(input, at + 1))?);
+        match input.get(at) {
+            Some(b',') => at = blanks(input, at + 1),
+            Some(b'}') => return Some(at + 1),
             _ => return None,
         }
     }
@@ -370,6 +381,7 @@ mod tests {
             "null",
             "{\"body\":{}}",
             "{\"body\":1}",
+            "{\"type\":\"x\",\"body\":{}}",
             "{\"type\":1}",
             "{\"type\":\"\"}",
             "{\"body\":{\"type\":\"x\"}} x",

@@ -118,6 +118,9 @@ pub struct Hooks {
     pub services: Vec<Service>,
     /// Who decides in place of chance; by default the plan's own schedule, if it has one.
     pub steering: Steering,
+    /// In the virtual world, how many events there may be while clients are driven: messages that arrive,
+    /// pauses that are over. With more the run has failed.
+    pub events_max: Option<u64>,
 }
 
 /// How a run ended.

@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio_util::sync::CancellationToken;
+
 use super::{Ended, Hooks, Mode, run, world};
 use crate::base::Rng;
 use crate::net::block_on_virtual;
 use crate::plan::{Overrides, Plan};
 use crate::scenario::model::{Scenario, World};
-use crate::trace::{Collector, Event, EventKind, Recorder};
+use crate::trace::{Collector, Event, EventKind, Observer, Recorder};
 
 fn plan(text: &str, world: World) -> Arc<Plan> {
     let scenario =
@@ -63,6 +65,40 @@ fn an_interrupt_ends_a_run_in_order() {
         let (ended, _) = ended(IDLE, World::Real, hooks);
         assert_eq!((ended.failure, ended.interrupted), (None, true), "{mode:?}");
     }
+}
+
+/// Requests without end, of which none takes any time.
+const ENDLESS: &str = "looplab: 1
+servers: { s: { type: http, routes: [ { on: GET /, respond: { text: ok } } ] } }
+clients: { c: { steps: [ { repeat: 1000000, steps: [ { get: s/ } ] } ] } }
+";
+
+#[test]
+fn a_virtual_run_of_more_events_than_it_may_have_has_failed() {
+    let hooks = Hooks { events_max: Some(1_000), ..Hooks::default() };
+    let (ended, events) = ended(ENDLESS, World::Virtual, hooks);
+    let failure = ended.failure.expect("it was cut");
+    assert!(failure.contains("more happened than"), "{failure}");
+    assert!(events.len() < 5_000, "{} events", events.len());
+}
+
+#[test]
+fn a_virtual_run_in_which_no_time_passes_can_be_interrupted() {
+    struct After(usize, CancellationToken);
+    impl Observer for After {
+        fn event(&mut self, _: &Event) {
+            self.0 = self.0.saturating_sub(1);
+            if self.0 == 0 {
+                self.1.cancel();
+            }
+        }
+    }
+    let stop = CancellationToken::new();
+    let recorder = Recorder::new(vec![Box::new(After(1_000, stop.clone()))]);
+    let interrupt = Some(Box::pin(stop.cancelled_owned()) as super::Interrupt);
+    let hooks = Hooks { interrupt, ..Hooks::default() };
+    let ended = run(&plan(ENDLESS, World::Virtual), &recorder, hooks).expect("it can begin");
+    assert!(ended.interrupted);
 }
 
 #[test]

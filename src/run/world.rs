@@ -21,6 +21,10 @@ use crate::trace::{EventKind, Recorder};
 /// How long the last messages of a run may take to arrive once the clients are done.
 const LAST_MESSAGES: Duration = Duration::from_secs(1);
 
+/// How much may happen in a virtual world that is about to end before its time is pushed on: servers may send each
+/// other messages that take no time, for ever.
+const LAST_EVENTS: u64 = 10_000_000;
+
 /// How long servers may take to finish what they are answering.
 const GRACE: Duration = Duration::from_secs(2);
 
@@ -108,6 +112,9 @@ impl World {
             self.nodes.runs_as(node, process);
         }
         self.nodes.start(listeners, &vars, !hooks.services.is_empty())?;
+        if let Some(events_max) = hooks.events_max {
+            self.clock.bound(events_max);
+        }
         let mode = hooks.mode;
         let mut interrupt = hooks.interrupt.unwrap_or_else(|| Box::pin(std::future::pending()));
         let started = tokio::select! {
@@ -246,11 +253,19 @@ impl World {
             Err(Stuck::Deadlock) => Middle::Failed(
                 "deadlock: some clients are not done, and nothing can happen any more".to_owned(),
             ),
+            Err(Stuck::Endless) => Middle::Failed(
+                "more happened than a run of a search may take, and clients were not done"
+                    .to_owned(),
+            ),
         }
     }
 
     /// Brings everything to its end, in order as far as it can be had.
     async fn finish(self, mode: Mode, middle: Middle) -> Ended {
+        self.clock.hurry_after(match middle {
+            Middle::Interrupted => 0,
+            Middle::Done | Middle::Failed(_) => LAST_EVENTS,
+        });
         if !matches!(middle, Middle::Done) {
             let _ = self.clock.timeout(GRACE, self.clients.abort()).await;
         }

@@ -79,21 +79,16 @@ fn acts(sandbox: &Sandbox, table: &Table, host: &Weak<dyn Host>) -> mlua::Result
         Ok(None)
     };
     table.set("expose", lua.create_function(expose)?)?;
-    let marks = sandbox.marks.clone();
-    let fields = move |lua: &mlua::Lua, message: Table| {
+    let (of, marks) = (host.clone(), sandbox.marks.clone());
+    let send = move |_: &mlua::Lua, (to, message): (LuaString, Table)| {
         let mut fields = Vec::new();
-        match (Writer { marks: &marks, bytes_max }).fields(&message, &mut fields) {
-            Ok(()) => Ok((Some(lua.create_string(fields)?), None)),
-            Err(why) => Ok((None, Some(format!("the message cannot be written: {why}")))),
+        if let Err(why) = (Writer { marks: &marks, bytes_max }).fields(&message, &mut fields) {
+            return Ok(Some(format!("the message cannot be written: {why}")));
         }
-    };
-    table.set("fields", lua.create_function(fields)?)?;
-    let of = host.clone();
-    let send = move |_: &mlua::Lua, (to, fields): (LuaString, LuaString)| {
         if let Some(host) = of.upgrade() {
-            host.send(&to.to_string_lossy(), fields.as_bytes().to_vec());
+            host.send(&to.to_string_lossy(), fields);
         }
-        Ok(())
+        Ok(None)
     };
     table.set("send", lua.create_function(send)?)?;
     let of = host.clone();

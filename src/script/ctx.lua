@@ -1,12 +1,12 @@
 -- What a node's script sees of the world: `ctx`, `on`, `http`, `route`, `command`. Every function that waits
 -- yields to the host with a number that says for what; the host resumes it with what came of it.
 -- Returns the body of a worker: a coroutine that handles one entry after the other.
-local host, yield = ...
+local host, yield, raw_next, setmetatable = ...
 local DONE, SLEEP, CALL, REDIS, HTTP, WAIT, TRANSACTION = 0, 1, 2, 3, 4, 5, 6
 
 local pack, unpack = table.pack, table.unpack
-local error, getmetatable, next, pairs, rawset, select, setmetatable, tostring, type =
-  error, getmetatable, next, pairs, rawset, select, setmetatable, tostring, type
+local error, getmetatable, pairs, rawset, select, tostring, type =
+  error, getmetatable, pairs, rawset, select, tostring, type
 
 -- ---- errors as values -----------------------------------------------------------------------------------
 
@@ -224,12 +224,19 @@ function ctx.server(name) return server(tostring(name), 2) end
 
 -- ---- messages -------------------------------------------------------------------------------------------
 
+-- The names that were found to be nodes.
+local is_node = {}
+
 local function message(name, to, msg, level)
   if type(to) ~= "string" then wrong(name, 1, "a node's name", to, level + 1) end
   if type(msg) ~= "table" then wrong(name, 2, "a message, such as { type = \"ping\" }", msg, level + 1) end
   if type(msg.type) ~= "string" then error("a message needs a `type`, such as { type = \"ping\" }", level + 1) end
+  if is_node[to] then return end
   local kind = host.server(to)
-  if kind == "node" then return end
+  if kind == "node" then
+    is_node[to] = true
+    return
+  end
   if kind == "client" then error("`" .. to .. "` is a client: it can be answered, not sent to", level + 1) end
   if kind then error("`" .. to .. "` is no node: it speaks " .. kind, level + 1) end
   error(host.unknown(to), level + 1)
@@ -237,15 +244,15 @@ end
 
 function ctx.send(to, msg)
   message("ctx.send", to, msg, 2)
-  local fields, why = host.fields(msg)
-  if not fields then error(why, 2) end
-  host.send(to, fields)
+  local why = host.send(to, msg)
+  if why then error(why, 2) end
 end
 
 local function call(to, msg, timeout, level)
-  local fields, why = host.fields(msg)
-  if not fields then error(why, level + 1) end
-  return answer(yield(CALL, to, fields, timeout))
+  local ok, value, text, code = yield(CALL, to, msg, timeout)
+  if ok then return value end
+  if ok == nil then error(value, level + 1) end
+  return nil, failure(value, text, code)
 end
 
 function ctx.call(to, msg, options)
@@ -286,6 +293,18 @@ local function new_id()
   return last_id
 end
 
+-- A function and what it is called with, as one function.
+local function bound(f, ...)
+  local n = select("#", ...)
+  if n == 0 then return f end
+  if n == 1 then
+    local a = ...
+    return function() return f(a) end
+  end
+  local args = pack(...)
+  return function() return f(unpack(args, 1, n)) end
+end
+
 local Task = { __name = "task" }
 Task.__index = Task
 
@@ -300,7 +319,7 @@ local function settle(task)
 end
 
 function ctx.spawn(f, ...)
-  local task = setmetatable({ id = new_id(), f = function_of(f, "ctx.spawn", 1, 2), args = pack(...) }, Task)
+  local task = setmetatable({ id = new_id(), f = bound(function_of(f, "ctx.spawn", 1, 2), ...) }, Task)
   tasks[task.id] = task
   host.spawn(task.id)
   return task
@@ -355,7 +374,7 @@ end
 
 function ctx.after(ms, f, ...)
   ms = milliseconds(ms, "ctx.after", 1, 2)
-  local timer = setmetatable({ id = new_id(), f = function_of(f, "ctx.after", 2, 2), args = pack(...) }, Timer)
+  local timer = setmetatable({ id = new_id(), f = bound(function_of(f, "ctx.after", 2, 2), ...) }, Timer)
   timers[timer.id] = timer
   host.arm(timer.id, ms)
   return timer
@@ -364,7 +383,7 @@ end
 function ctx.every(ms, f, ...)
   ms = milliseconds(ms, "ctx.every", 1, 2)
   if ms == 0 then error("ctx.every needs a pause of more than 0 ms", 2) end
-  local timer = setmetatable({ id = new_id(), f = function_of(f, "ctx.every", 2, 2), args = pack(...), again = ms }, Timer)
+  local timer = setmetatable({ id = new_id(), f = bound(function_of(f, "ctx.every", 2, 2), ...), again = ms }, Timer)
   timers[timer.id] = timer
   host.arm(timer.id, ms)
   return timer
@@ -418,17 +437,37 @@ function ctx.log(...)
 end
 print = ctx.log
 
+-- What was exposed last, of what is no table: only news are told.
+local exposed = {}
+
+local function is_news(name, value)
+  local known = exposed[name]
+  return known == nil or known ~= value
+end
+
+local function expose(name, value, level)
+  if not is_news(name, value) then return end
+  local why = host.expose(name, value)
+  if why then error(why, level + 1) end
+  if type(value) == "table" then value = nil end
+  exposed[name] = value
+end
+
 function ctx.expose(name, value)
   if type(name) == "table" and value == nil then
-    for part, v in pairs(name) do
-      local why = host.expose(tostring(part), v)
-      if why then error(why, 2) end
+    local news = false
+    for part, v in raw_next, name do
+      if is_news(part, v) then
+        news = true
+        break
+      end
     end
+    if not news then return end
+    for part, v in pairs(name) do expose(tostring(part), v, 2) end
     return
   end
   if type(name) ~= "string" or name == "" then wrong("ctx.expose", 1, "a name", name, 2) end
-  local why = host.expose(name, value)
-  if why then error(why, 2) end
+  expose(name, value, 2)
 end
 
 function ctx.sync()
@@ -441,14 +480,16 @@ end
 
 on = {}
 local routes, commands = {}, {}
+-- By the numbers that the host has for them.
+local START, MESSAGE, TASK, TIMER, DIED, ROUTE, COMMAND = 1, 2, 3, 4, 5, 6, 7
 local entries = {}
 host.routes, host.commands = routes, commands
 
-function entries.start()
+entries[START] = function()
   if on.start then return on.start() end
 end
 
-function entries.message(from, msg, asks)
+entries[MESSAGE] = function(from, msg, asks)
   local f = on[msg.type] or on["*"]
   if f == nil then
     local known = {}
@@ -463,14 +504,14 @@ function entries.message(from, msg, asks)
   return f(msg, from)
 end
 
-function entries.task(id)
+entries[TASK] = function(id)
   local task = tasks[id]
   if not task then return end
-  task.result = pack(task.f(unpack(task.args, 1, task.args.n)))
+  task.result = pack(task.f())
   settle(task)
 end
 
-function entries.timer(id)
+entries[TIMER] = function(id)
   local timer = timers[id]
   if not timer then return end
   if timer.again then
@@ -478,11 +519,11 @@ function entries.timer(id)
   else
     timers[id] = nil
   end
-  timer.f(unpack(timer.args, 1, timer.args.n))
+  timer.f()
 end
 
 -- A task has died of an error.
-function entries.failed(id, text)
+entries[DIED] = function(id, text)
   local task = tasks[id]
   if not task then return end
   task.result = pack(nil, failure("error", text))
@@ -537,7 +578,7 @@ local function respond(first, second)
   return status or 204, headers
 end
 
-function entries.route(at, request)
+entries[ROUTE] = function(at, request)
   local text = request.text
   -- A byte with which no JSON begins saves the attempt.
   if #text > 0 and text:find('^%s*[%[{"%dtfn-]') then
@@ -577,7 +618,7 @@ end
 function redis.status(text) return { ok = tostring(text) } end
 function redis.error(text) return { err = tostring(text) } end
 
-function entries.command(name, ...)
+entries[COMMAND] = function(name, ...)
   local value, err = commands[name](...)
   if value == nil and getmetatable(err) == Error then
     return { err = err.kind == "error" and err.text or "ERR " .. tostring(err) }
@@ -601,5 +642,5 @@ function command(name, f)
   commands[name:upper()] = f
 end
 
-local function work(name, ...) return work(yield(DONE, entries[name](...))) end
+local function work(kind, ...) return work(yield(DONE, entries[kind](...))) end
 return work

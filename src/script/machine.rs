@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
-use mlua::{Function, IntoLuaMulti, MultiValue, Table, Thread, Value};
+use mlua::{Function, MultiValue, Table, Thread, Value, Variadic};
 
 use super::bind::bind;
 use super::sandbox::{Code, Sandbox};
@@ -19,6 +19,17 @@ static CTX_CODE: Code = Code::new();
 
 /// The most coroutines that are kept for the next entry.
 const IDLE_MAX: usize = 64;
+
+/// The numbers of entries in `ctx.lua`.
+mod entry {
+    pub(super) const START: i64 = 1;
+    pub(super) const MESSAGE: i64 = 2;
+    pub(super) const TASK: i64 = 3;
+    pub(super) const TIMER: i64 = 4;
+    pub(super) const DIED: i64 = 5;
+    pub(super) const ROUTE: i64 = 6;
+    pub(super) const COMMAND: i64 = 7;
+}
 
 /// How far a coroutine has come.
 pub enum Step {
@@ -105,7 +116,8 @@ impl Machine {
         let sandbox = Sandbox::new(limits, scripts.clone(), Some(chance), None)?;
         let table = bind(&sandbox, facts, durable, host)?;
         let ctx = sandbox.own("[ctx]", CTX, &CTX_CODE)?;
-        let work: Function = ctx.call((&table, sandbox.yields.clone()))?;
+        let raw = &sandbox.raw;
+        let work: Function = ctx.call((&table, &raw.yields, &raw.next, &raw.setmetatable))?;
         let state = Mutex::default();
         Ok(Machine { sandbox, script: script.to_owned(), work, host: table, state })
     }
@@ -126,34 +138,36 @@ impl Machine {
             None => self.sandbox.lua.create_thread(self.work.clone())?,
         };
         let lua = &self.sandbox.lua;
-        let mut handles = Handles::Nothing;
-        let (wants, arguments) = match entry {
-            Entry::Start => (Wants::Nothing, ("start",).into_lua_multi(lua)?),
-            Entry::Message { from, kind, body, asks } => {
-                let body = self.sandbox.reader().decode(body).map_err(mlua::Error::RuntimeError)?;
-                handles = Handles::Message(kind.to_owned());
-                let wants = if asks { Wants::Reply } else { Wants::Nothing };
-                (wants, ("message", from, body, asks).into_lua_multi(lua)?)
+        let (wants, handles, resumed) = match entry {
+            Entry::Start => {
+                (Wants::Nothing, Handles::Nothing, thread.resume::<Resumed>(entry::START))
             }
-            Entry::Task(id) => (Wants::Nothing, ("task", id).into_lua_multi(lua)?),
-            Entry::Timer(id) => (Wants::Nothing, ("timer", id).into_lua_multi(lua)?),
+            Entry::Message { from, kind, body, asks } => {
+                let reader = self.sandbox.reader();
+                let body = reader.decode(body).map_err(mlua::Error::RuntimeError)?;
+                let from = reader.name(from)?;
+                let wants = if asks { Wants::Reply } else { Wants::Nothing };
+                let resumed = thread.resume((entry::MESSAGE, from, body, asks));
+                (wants, Handles::Message(kind.to_owned()), resumed)
+            }
+            Entry::Task(id) => (Wants::Nothing, Handles::Nothing, thread.resume((entry::TASK, id))),
+            Entry::Timer(id) => {
+                (Wants::Nothing, Handles::Nothing, thread.resume((entry::TIMER, id)))
+            }
             Entry::Died { task, text } => {
-                (Wants::Nothing, ("failed", task, text).into_lua_multi(lua)?)
+                (Wants::Nothing, Handles::Nothing, thread.resume((entry::DIED, task, text)))
             }
             Entry::Route(at, request) => {
-                handles = Handles::Route(at);
-                (Wants::Response, ("route", at, request.restore(lua)?).into_lua_multi(lua)?)
+                let resumed = thread.resume((entry::ROUTE, at, request.restore(lua)?));
+                (Wants::Response, Handles::Route(at), resumed)
             }
             Entry::Command(name, words) => {
-                handles = Handles::Command(name.to_owned());
-                let mut values = ("command", name).into_lua_multi(lua)?;
-                for word in words {
-                    values.push_back(Value::String(lua.create_string(&word)?));
-                }
-                (Wants::Value, values)
+                let words = words.iter().map(|word| lua.create_string(word));
+                let words = words.collect::<mlua::Result<Variadic<_>>>()?;
+                let resumed = thread.resume((entry::COMMAND, name, words));
+                (Wants::Value, Handles::Command(name.to_owned()), resumed)
             }
         };
-        let resumed = thread.resume::<MultiValue>(arguments);
         Ok(self.step(state, Running { thread, wants, handles }, resumed))
     }
 
@@ -179,77 +193,70 @@ impl Machine {
     pub fn resume(&self, running: Running, answer: Answer) -> Step {
         let mut state = self.lock();
         self.sandbox.refresh();
-        let values = match self.values(answer) {
-            Ok(values) => values,
-            Err(error) => return Step::Failed(self.error(&error, Some(&running))),
-        };
-        let resumed = running.thread.resume::<MultiValue>(values);
+        let resumed = self.answer(&running.thread, answer);
         self.step(&mut state, running, resumed)
     }
 
-    fn values(&self, answer: Answer) -> mlua::Result<MultiValue> {
-        let lua = &self.sandbox.lua;
+    fn answer(&self, thread: &Thread, answer: Answer) -> mlua::Result<Resumed> {
         match answer {
-            Answer::Passed => Ok(MultiValue::new()),
-            Answer::Woken(woken) => woken.into_lua_multi(lua),
-            Answer::Json(text) => {
-                let value = self.sandbox.reader().decode(&text);
-                match value {
-                    Ok(value) => (true, value).into_lua_multi(lua),
-                    Err(why) => {
-                        let text = format!("the reply is not JSON: {why}");
-                        (false, "malformed", text).into_lua_multi(lua)
-                    }
+            Answer::Passed => thread.resume(()),
+            Answer::Woken(woken) => thread.resume(woken),
+            Answer::Json(text) => match self.sandbox.reader().decode(&text) {
+                Ok(value) => thread.resume((true, value)),
+                Err(why) => {
+                    thread.resume((false, "malformed", format!("the reply is not JSON: {why}")))
                 }
-            }
-            Answer::Datum(None) => (true, Value::Nil).into_lua_multi(lua),
-            Answer::Datum(Some(datum)) => (true, datum.restore(lua)?).into_lua_multi(lua),
-            Answer::Failed { kind, text, code } => (false, kind, text, code).into_lua_multi(lua),
+            },
+            Answer::Datum(None) => thread.resume(true),
+            Answer::Datum(Some(datum)) => thread.resume((true, datum.restore(&self.sandbox.lua)?)),
+            Answer::Failed { kind, text, code } => thread.resume((false, kind, text, code)),
         }
     }
 
     /// What a coroutine has come to.
-    fn step(&self, state: &mut State, running: Running, resumed: mlua::Result<MultiValue>) -> Step {
-        let values = match resumed {
-            Ok(values) => values,
-            Err(error) => return Step::Failed(self.error(&error, Some(&running))),
-        };
-        match self.read(values, running.wants) {
-            Ok(Read::Request(request)) => Step::Wait(running, request),
-            Ok(Read::Output(output)) => {
-                if state.idle.len() < IDLE_MAX {
-                    state.idle.push(running.thread);
+    fn step(
+        &self,
+        state: &mut State,
+        running: Running,
+        mut resumed: mlua::Result<Resumed>,
+    ) -> Step {
+        loop {
+            let read = resumed.and_then(|values| self.read(values, running.wants));
+            match read {
+                Ok(Read::Request(request)) => return Step::Wait(running, request),
+                Ok(Read::Output(output)) => {
+                    if state.idle.len() < IDLE_MAX {
+                        state.idle.push(running.thread);
+                    }
+                    return Step::Done(output);
                 }
-                Step::Done(output)
+                Ok(Read::Unwritable(why)) => resumed = running.thread.resume((Value::Nil, why)),
+                Err(error) => return Step::Failed(self.error(&error, Some(&running))),
             }
-            Err(error) => Step::Failed(self.error(&error, Some(&running))),
         }
     }
 
-    fn read(&self, values: MultiValue, wants: Wants) -> mlua::Result<Read> {
-        const DONE: i64 = 0;
-        let mut values = values.into_iter();
-        let code = match values.next() {
-            Some(Value::Integer(code)) => code,
-            _ => DONE,
-        };
-        if code == DONE {
-            return self.output(values, wants).map(Read::Output);
-        }
-        let mut next = || values.next().unwrap_or(Value::Nil);
+    fn read(&self, (code, first, second, rest): Resumed, wants: Wants) -> mlua::Result<Read> {
+        let code = code.as_integer().unwrap_or_default();
+        let mut rest = rest.into_iter();
+        let mut next = || rest.next().unwrap_or(Value::Nil);
         let request = match code {
-            1 => Request::Sleep { ms: float(&next()).unwrap_or(0.0) },
+            1 => Request::Sleep { ms: float(&first).unwrap_or(0.0) },
             2 => {
-                let (to, fields) = (text(&next()), bytes(&self.sandbox.lua, &next()));
-                Request::Call { to, fields, timeout_ms: float(&next()) }
+                let mut fields = Vec::new();
+                let Value::Table(message) = second else { return Ok(Read::no_message()) };
+                if let Err(why) = self.sandbox.writer().fields(&message, &mut fields) {
+                    return Ok(Read::Unwritable(format!("the message cannot be written: {why}")));
+                }
+                Request::Call { to: text(&first), fields, timeout_ms: float(&next()) }
             }
             3 => {
-                let (server, timeout_ms) = (text(&next()), float(&next()));
-                let words = values.map(|word| bytes(&self.sandbox.lua, &word)).collect();
+                let (server, timeout_ms) = (text(&first), float(&second));
+                let words = rest.map(|word| bytes(&self.sandbox.lua, &word)).collect();
                 Request::Redis { server, words, timeout_ms }
             }
             4 => {
-                let (method, server, url) = (text(&next()), next(), text(&next()));
+                let (method, server, url) = (text(&first), second, text(&next()));
                 let server = server.as_string().map(|server| server.to_string_lossy());
                 let (headers, query) = (pairs(&next())?, pairs(&next())?);
                 let body = next().as_string().map(|body| body.as_bytes().to_vec());
@@ -265,14 +272,18 @@ impl Machine {
                     timeout_ms,
                 }))
             }
+            5 => {
+                let waiter = first.as_integer().and_then(|id| u64::try_from(id).ok());
+                Request::Wait { waiter: waiter.unwrap_or_default(), timeout_ms: float(&second) }
+            }
             6 => {
-                let (server, timeout_ms) = (text(&next()), float(&next()));
+                let (server, timeout_ms) = (text(&first), float(&second));
                 let commands = commands(&self.sandbox.lua, &next())?;
                 Request::Transaction { server, commands, timeout_ms }
             }
             _ => {
-                let waiter = next().as_integer().and_then(|id| u64::try_from(id).ok());
-                Request::Wait { waiter: waiter.unwrap_or_default(), timeout_ms: float(&next()) }
+                let values = [first, second].into_iter().chain(rest);
+                return self.output(values, wants).map(Read::Output);
             }
         };
         Ok(Read::Request(request))
@@ -365,9 +376,20 @@ impl Machine {
     }
 }
 
+/// What a coroutine hands out when it yields: a number that says for what, and values.
+type Resumed = (Value, Value, Value, MultiValue);
+
 enum Read {
     Request(Request),
     Output(Output),
+    /// It wants to send what has no form in JSON: why.
+    Unwritable(String),
+}
+
+impl Read {
+    fn no_message() -> Read {
+        Read::Unwritable("a message is a table".to_owned())
+    }
 }
 
 fn error_of(what: &str, why: impl std::fmt::Display) -> mlua::Error {

@@ -41,7 +41,7 @@ pub use datum::Datum;
 pub use error::ScriptError;
 pub use host::{Facts, Host};
 pub use machine::{Machine, Running, Step};
-pub use predicate::{Holds, Predicate};
+pub use predicate::{Holds, PredicateId, Predicates};
 pub use request::{Answer, Entry, HttpRequest, HttpResponse, Output, Request};
 pub use scripts::{SCRIPT_MAX, SCRIPTS_MAX, Script, Scripts};
 

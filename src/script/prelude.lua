@@ -57,6 +57,8 @@ end
 local function keys_of(t, level)
   local keys, n, plain, first = {}, 0, true, nil
   for k in next, t do
+    n = n + 1
+    keys[n] = k
     local kind = type(k)
     if kind ~= first then
       if first ~= nil then plain = false end
@@ -65,8 +67,6 @@ local function keys_of(t, level)
         error("a table whose keys are a " .. kind .. " has no order that is the same in every run: use names or numbers as keys", level + 1)
       end
     end
-    n = n + 1
-    keys[n] = k
   end
   if n > 1 then
     if plain and first ~= "boolean" then sort(keys) else sort(keys, less) end
@@ -76,12 +76,24 @@ end
 
 function pairs(t)
   local mt = getmetatable(t)
-  if type(mt) == "table" and mt.__pairs then return mt.__pairs(t) end
+  if mt ~= nil and type(mt) == "table" and mt.__pairs then return mt.__pairs(t) end
   if type(t) ~= "table" then
     error("bad argument #1 to 'pairs' (table expected, got " .. (t == nil and "nil" or type(t)) .. ")", 2)
   end
   local keys, n = keys_of(t, 2)
   local i = 0
+  if mt == nil then
+    return function()
+      local k, v
+      repeat
+        i = i + 1
+        k = keys[i]
+        if k == nil then return nil end
+        v = t[k]
+      until v ~= nil
+      return k, v
+    end, t, nil
+  end
   return function()
     while i < n do
       i = i + 1

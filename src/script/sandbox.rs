@@ -5,13 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use mlua::chunk::ChunkMode;
 use mlua::debug::Debug;
-use mlua::state::{GcIncParams, GcMode};
 use mlua::{
     Function, HookTriggers, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value, Variadic,
     VmState,
 };
 
-use super::json::{Marks, Reader, Writer};
+use super::json::{Marks, Names, Reader, Writer};
 use super::pattern::{self, Capture, Match};
 use super::scripts::compile;
 use super::{Limits, ScriptError, Scripts};
@@ -25,9 +24,8 @@ static PRELUDE_CODE: Code = OnceLock::new();
 /// A text of looplab's own as bytecode, once it was needed.
 pub(super) type Code = OnceLock<Vec<u8>>;
 
-/// How much more memory there may be than was in use after the last collection, in percent, before the next
-/// one: most runs are over before.
-const GARBAGE_PERCENT: i32 = 1_000;
+/// Nothing is collected before so many bytes are in use: most runs are over before.
+const COLLECTED_FROM: usize = 4 * 1024 * 1024;
 
 /// How often the instructions are looked at.
 const COUNTED_AT_ONCE: u32 = 1_000;
@@ -45,10 +43,20 @@ pub(super) type Print = Box<dyn Fn(String) + Send + Sync>;
 pub(super) struct Sandbox {
     pub(super) lua: Lua,
     pub(super) marks: Marks,
+    names: Names,
     meter: Arc<Meter>,
     limits: Limits,
-    /// `coroutine.yield`, which scripts do not see.
+    pub(super) raw: Raw,
+}
+
+/// What Lua has, and scripts do not see.
+pub(super) struct Raw {
+    /// `coroutine.yield`.
     pub(super) yields: Function,
+    /// `next`, in no particular order.
+    pub(super) next: Function,
+    /// `setmetatable`, without a look at what it sets.
+    pub(super) setmetatable: Function,
 }
 
 /// What has been used up since the last wait.
@@ -56,6 +64,17 @@ pub(super) struct Sandbox {
 struct Meter {
     instructions: AtomicU64,
     exhausted: AtomicBool,
+    collects: AtomicBool,
+}
+
+impl Meter {
+    /// Begins to collect what is no longer needed, if there may be enough of it.
+    fn collect(&self, lua: &Lua) {
+        if !self.collects.load(Ordering::Relaxed) && lua.used_memory() > COLLECTED_FROM {
+            self.collects.store(true, Ordering::Relaxed);
+            lua.gc_restart();
+        }
+    }
 }
 
 impl Sandbox {
@@ -66,18 +85,23 @@ impl Sandbox {
         chance: Option<Chance>,
         print: Option<Print>,
     ) -> mlua::Result<Sandbox> {
+        // What drops the first handle collects everything; so that goes while there is nothing.
+        let lua = Lua::new_with(StdLib::NONE, LuaOptions::default())?.clone();
+        lua.gc_stop();
         let libraries = StdLib::STRING | StdLib::TABLE | StdLib::MATH | StdLib::UTF8;
-        let lua = Lua::new_with(libraries | StdLib::COROUTINE, LuaOptions::default())?;
+        lua.load_std_libs(libraries | StdLib::COROUTINE)?;
         let coroutine: Table = lua.globals().get("coroutine")?;
-        let yields: Function = coroutine.get("yield")?;
+        let raw = Raw {
+            yields: coroutine.get("yield")?,
+            next: lua.globals().get("next")?,
+            setmetatable: lua.globals().get("setmetatable")?,
+        };
         let marks = Marks::new(&lua)?;
         let meter = Arc::new(Meter::default());
-        let sandbox = Sandbox { lua, marks, meter, limits, yields };
+        let sandbox = Sandbox { lua, marks, names: Names::default(), meter, limits, raw };
         let host = sandbox.host(scripts, chance, print)?;
         sandbox.own("[lua]", PRELUDE, &PRELUDE_CODE)?.call::<()>(host)?;
         sandbox.lua.set_memory_limit(limits.memory_bytes)?;
-        let collects = GcIncParams::default().pause(GARBAGE_PERCENT);
-        sandbox.lua.gc_set_mode(GcMode::Incremental(collects));
         sandbox.count()?;
         Ok(sandbox)
     }
@@ -90,6 +114,7 @@ impl Sandbox {
             let counted = u64::from(COUNTED_AT_ONCE);
             let used = meter.instructions.fetch_add(counted, Ordering::Relaxed) + counted;
             if used <= max {
+                meter.collect(lua);
                 return Ok(VmState::Continue);
             }
             meter.exhausted.store(true, Ordering::Relaxed);
@@ -111,6 +136,7 @@ impl Sandbox {
     pub(super) fn refresh(&self) {
         self.meter.instructions.store(0, Ordering::Relaxed);
         self.meter.exhausted.store(false, Ordering::Relaxed);
+        self.meter.collect(&self.lua);
     }
 
     /// A text of looplab's own.
@@ -139,7 +165,7 @@ impl Sandbox {
 
     /// The reader of JSON.
     pub(super) fn reader(&self) -> Reader<'_> {
-        Reader { lua: &self.lua, marks: &self.marks, depth: 0 }
+        Reader { lua: &self.lua, marks: &self.marks, names: &self.names, depth: 0 }
     }
 
     /// The writer of JSON.
@@ -191,9 +217,9 @@ impl Sandbox {
             lua.create_string(out)
         })?;
         host.set("encode", encode)?;
-        let marks = self.marks.clone();
+        let (marks, names) = (self.marks.clone(), self.names.clone());
         let decode = self.lua.create_function(move |lua, text: LuaString| {
-            let reader = Reader { lua, marks: &marks, depth: 0 };
+            let reader = Reader { lua, marks: &marks, names: &names, depth: 0 };
             reader.decode(&text.as_bytes()).map_err(|error| runtime(format!("not JSON: {error}")))
         })?;
         host.set("decode", decode)

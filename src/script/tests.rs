@@ -81,6 +81,7 @@ fn try_bench(text: &str, limits: Limits, durable: Option<&Datum>) -> Result<Benc
         nodes: vec!["app".into(), "b".into()],
         peers: vec!["b".into()],
         speaks: speaks.map(|(name, kind)| (name.to_owned(), kind)).into(),
+        errors: [("not-supported".to_owned(), 10), ("crash".to_owned(), 13)].into(),
         ..Facts::default()
     };
     let notes = Arc::new(Notes::default());
@@ -291,6 +292,7 @@ fn a_script_that_uses_up_its_memory_ends_with_an_error_and_the_next_one_goes_on(
         "return { type = 'ok', s = ('x'):rep(3e6) .. ('y'):rep(3e6) }",
         "return { type = 'ok', s = ('x'):rep(1000):gsub('', ('y'):rep(100000)) }",
         "local t = {} for i = 1, 100 do t[i] = ('x'):rep(1e6) end return table.concat(t)",
+        "local t = {} while true do t[#t + 1] = json.decode('[[],{\"a\":[{},{}]}]') end",
     ] {
         let text = format!("\nfunction on.go()\n  {body}\nend");
         let bench = try_bench(&text, limits, None).unwrap_or_else(|error| panic!("{error}"));
@@ -422,6 +424,7 @@ fn json_goes_both_ways() {
             r#"{"a":[1,2.5,"x",true,null,{"b":[]}],"c":{}}"#,
         ),
         (r#"{"gone":null}"#, "{}"),
+        (r#"{"5":1,"":2,"inf":3,"type":4}"#, r#"{"type":4,"":2,"5":1,"inf":3}"#),
         ("[]", "[]"),
         ("9007199254740993", "9007199254740993"),
         ("1e3", "1000.0"),
@@ -437,6 +440,10 @@ fn json_goes_both_ways() {
     for (table, says) in [
         ("{ 1, 2, x = 3 }", "positions and names"),
         ("{ [5] = 1 }", "a name in JSON is text, and this is 5"),
+        ("{ ['5'] = 1, [5] = 2 }", "a name in JSON is text, and this is 5"),
+        ("{ [math.huge] = 1 }", "a name in JSON is text, and this is a number"),
+        ("{ [true] = 1 }", "a name in JSON is text, and this is a boolean"),
+        ("{ ['\\xff'] = 1 }", "a name in JSON is text, and this is a text that is not UTF-8"),
         ("{ 0/0 }", "has no form in JSON"),
         ("(function() local t = {} t.t = t return t end)()", "a part of itself"),
         ("'\\xff'", "not UTF-8"),

@@ -325,3 +325,17 @@ fn a_cut_in_the_network_is_a_timeout_and_after_it_all_is_well() {
         )],
     );
 }
+
+#[test]
+fn a_message_of_a_client_may_end_with_objects_in_objects() {
+    holds(
+        r#"
+        servers: { n1: { type: node, script: n1.lua } }
+        clients:
+          alice:
+            steps:
+              - { call: n1, json: { type: ask, a: { b: { c: 7 } } }, expect: { $.c: 7 } }
+        "#,
+        &[("n1.lua", "function on.ask(msg) return { type = 'ok', c = msg.a.b.c } end")],
+    );
+}

@@ -11,6 +11,7 @@ use crate::base::{Seq, Tape};
 use crate::explore::failure::Failure;
 use crate::explore::kind;
 use crate::explore::pace::{Link, Pacing, Recorded};
+use crate::explore::search::interrupt;
 use crate::explore::trial::{self, Trial};
 use crate::plan::{Overrides, Plan};
 use crate::run::Steering;
@@ -83,7 +84,10 @@ impl Judge {
         self.runs += 1;
         let collector = Collector::new();
         let watches: Vec<Box<dyn Observer>> = vec![Box::new(collector.clone())];
-        let trial = trial::run(plan, steering, None, watches).ok()?;
+        let trial = trial::run(plan, steering, Some(interrupt(&self.stop)), watches).ok()?;
+        if trial.interrupted {
+            return None;
+        }
         let mut messages: BTreeMap<Seq, (Link, String)> = BTreeMap::new();
         for event in collector.take() {
             if let EventKind::Message(message) = event.kind {

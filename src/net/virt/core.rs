@@ -9,6 +9,7 @@ use std::collections::BinaryHeap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use super::flow::Flow;
 use crate::base::Time;
@@ -36,7 +37,16 @@ struct State {
     cancelled: usize,
     root: Option<Waker>,
     horizon: Option<Horizon>,
+    /// How many events there were.
+    events: u64,
+    /// How many there may be before nobody believes in an end any more.
+    events_max: Option<u64>,
+    /// After so many events time passes with every one, so that whoever waits for an end sees it.
+    hurries_after: Option<u64>,
 }
+
+/// How much time passes with an event at least, once a world hurries.
+const HURRY: Duration = Duration::from_millis(1);
 
 /// The end of all patience: it does not count as something that is going to happen, so that a world in
 /// which nothing else will is known for a deadlock at once.
@@ -153,14 +163,19 @@ impl Core {
         let mut state = self.lock();
         let root = state.root.clone();
         let next = state.next_time();
+        state.events += 1;
+        let now = match state.hurries_after {
+            Some(events) if state.events > events => self.now() + HURRY,
+            _ => self.now(),
+        };
         if let Some(waker) = state.pass_horizon(next) {
-            if let (Some(horizon), Some(_)) = (&state.horizon, next) {
+            if let (Some(horizon), Some(Stuck::Timeout)) = (&state.horizon, state.passed()) {
                 self.set_now(horizon.at);
             }
             drop(state);
             waker.wake();
         } else if let Some(Reverse(entry)) = state.heap.pop() {
-            self.set_now(entry.at);
+            self.set_now(entry.at.max(now));
             match entry.what {
                 What::Timer(slot, _) => {
                     let timer = &mut state.timers[slot as usize];
@@ -173,7 +188,7 @@ impl Core {
                 }
                 What::Due(flow) => {
                     drop(state);
-                    flow.due(self, entry.at);
+                    flow.due(self, entry.at.max(now));
                 }
             }
         } else {
@@ -209,6 +224,20 @@ impl Core {
         self.lock().horizon = None;
     }
 
+    /// After so many events the horizon is reached, wherever it is, and the world hurries.
+    pub(in crate::net) fn bound(&self, events_max: u64) {
+        let mut state = self.lock();
+        state.events_max = Some(events_max);
+        state.hurries_after = Some(events_max);
+    }
+
+    /// After so many further events time passes with each.
+    pub(in crate::net) fn hurry_after(&self, events: u64) {
+        let mut state = self.lock();
+        let at = state.events.saturating_add(events);
+        state.hurries_after = Some(state.hurries_after.map_or(at, |before| before.min(at)));
+    }
+
     fn set_now(&self, at: Time) {
         self.shared.now.store(at.as_nanos(), Ordering::Relaxed);
     }
@@ -241,11 +270,17 @@ impl State {
         None
     }
 
+    /// How the horizon was reached, if it was.
+    fn passed(&self) -> Option<Stuck> {
+        self.horizon.as_ref()?.passed
+    }
+
     /// The waker of whoever waits at the horizon, if it is reached before `next`.
     fn pass_horizon(&mut self, next: Option<Time>) -> Option<Waker> {
         let horizon = self.horizon.as_mut()?;
         let stuck = match next {
             None => Stuck::Deadlock,
+            Some(_) if self.events_max.is_some_and(|max| self.events > max) => Stuck::Endless,
             Some(at) if at > horizon.at => Stuck::Timeout,
             Some(_) => return None,
         };

@@ -257,12 +257,12 @@ impl Engine {
             }
             Request::Call { to, fields, timeout_ms } => self.call(&to, &fields, timeout_ms).await,
             Request::Redis { server, words, timeout_ms } => {
-                self.ask_redis(&server, &words, timeout_ms).await
+                Box::pin(self.ask_redis(&server, &words, timeout_ms)).await
             }
             Request::Transaction { server, commands, timeout_ms } => {
-                self.ask_transaction(&server, &commands, timeout_ms).await
+                Box::pin(self.ask_transaction(&server, &commands, timeout_ms)).await
             }
-            Request::Http(request) => self.ask_http(*request).await,
+            Request::Http(request) => Box::pin(self.ask_http(*request)).await,
         }
     }
 
