@@ -77,7 +77,7 @@ end
 -- One append is under way to each peer at a time; what comes in meanwhile goes with the next one.
 local function replicate(peer)
   local term, from = disk.term, next_index[peer]
-  if sending[peer] == term then return end
+  if role ~= "leader" or sending[peer] == term then return end  -- the office may be lost before this task runs
   sending[peer] = term
   local entries = table.move(disk.log, from, #disk.log, 1, {})
   local before = disk.log[from - 1]

@@ -120,11 +120,16 @@ impl Report<'_> {
             Some(strategy) => format!("{}, run {}", strategy.as_str(), grouped(group.run)),
             None => "run 0: the scenario as it is".to_owned(),
         };
-        let runs = counted(group.count, "run");
-        text.push_str(&format!(
-            "     in {runs}, first by {way}, {}\n",
-            counted(group.messages, "message")
-        ));
+        let runs = match group.count {
+            1 => "in 1 run".to_owned(),
+            many => format!(
+                "in {}, first in run {}; the shortest",
+                counted(many, "run"),
+                grouped(group.first)
+            ),
+        };
+        let messages = counted(group.messages, "message");
+        text.push_str(&format!("     {runs} by {way}, {messages}\n"));
         match written {
             None => {}
             Some(None) => {
@@ -205,6 +210,7 @@ pub(super) fn group_json(group: &Group) -> Value {
         "operations": group.failure.operations,
         "check": group.failure.check,
         "weight": group.failure.weight.as_str(),
+        "first": group.first,
         "run": group.run,
         "way": group.strategy.map(Strategy::as_str),
         "messages": group.messages,

@@ -199,6 +199,7 @@ fn part(told: &Value) -> Option<Merged> {
                 check: value["check"].as_u64().and_then(|check| usize::try_from(check).ok()),
                 weight: Weight::ALL.iter().find(|(_, word)| value["weight"] == *word)?.0,
             },
+            first: value["first"].as_u64()?,
             run: value["run"].as_u64()?,
             strategy: value["way"].as_str().and_then(Strategy::named),
             messages: value["messages"].as_u64()?,

@@ -94,9 +94,11 @@ impl Shard {
 /// Failures that are one: what fails, and why.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Group {
-    /// The first of them.
+    /// The one with the fewest messages, and of these the first.
     pub failure: Failure,
-    /// The number of the run that had it.
+    /// The number of the first run that failed so.
+    pub first: u64,
+    /// The number of the run that had the one with the fewest messages.
     pub run: u64,
     /// The strategy of that run; `None` if the scenario fails as it is.
     pub strategy: Option<Strategy>,
@@ -150,9 +152,15 @@ impl Findings {
             };
             if let Some(group) = self.groups.iter_mut().find(alike) {
                 group.count += 1;
+                if trial.messages < group.messages {
+                    group.failure = failure.clone();
+                    (group.run, group.strategy) = (variation.index, variation.strategy);
+                    group.messages = trial.messages;
+                }
             } else if self.groups.len() < GROUPS_MAX {
                 self.groups.push(Group {
                     failure: failure.clone(),
+                    first: variation.index,
                     run: variation.index,
                     strategy: variation.strategy,
                     messages: trial.messages,
@@ -195,15 +203,16 @@ impl Findings {
             match self.groups.iter_mut().find(alike) {
                 Some(known) => {
                     let count = known.count + group.count;
-                    if group.run < known.run {
+                    let first = known.first.min(group.first);
+                    if (group.messages, group.run) < (known.messages, known.run) {
                         *known = group;
                     }
-                    known.count = count;
+                    (known.count, known.first) = (count, first);
                 }
                 None => self.groups.push(group),
             }
         }
-        self.groups.sort_by_key(|group| (group.failure.weight, group.run));
+        self.groups.sort_by_key(|group| (group.failure.weight, group.first));
         self.more_groups |= other.more_groups || self.groups.len() > GROUPS_MAX;
         self.groups.truncate(GROUPS_MAX);
     }
@@ -315,7 +324,7 @@ impl Search {
                 true
             },
         );
-        findings.groups.sort_by_key(|group| (group.failure.weight, group.run));
+        findings.groups.sort_by_key(|group| (group.failure.weight, group.first));
         failed.map_or(Ok((findings, over)), Err)
     }
 

@@ -72,6 +72,16 @@ const TURNS: [Strategy; 12] = [
     Strategy::Skew,
 ];
 
+/// The most faults of one run.
+const FAULTS_MAX: u64 = 4;
+
+/// The shortest time for which a server is gone, as a part of the first run: it may be back before anybody has
+/// noticed.
+const SHORTEST_OUTAGE: f64 = 1e-4;
+
+/// The shortest time for which nodes are cut off, or by which a clock is wrong.
+const SHORTEST_CUT: f64 = 1e-2;
+
 /// What one run of a search is.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Variation {
@@ -165,9 +175,9 @@ impl Draw<'_> {
         Duration::from_micros(self.rng.below(most.max(1)))
     }
 
-    /// How long a fault lasts: from a hundredth of the first run to all of it.
-    fn length(&mut self) -> Duration {
-        let scale = libm::exp(self.rng.unit() * libm::log(100.0)) / 100.0;
+    /// How long a fault lasts: from so small a part of the first run to all of it, all orders of magnitude alike.
+    fn length(&mut self, least: f64) -> Duration {
+        let scale = libm::exp(self.rng.unit() * libm::log(least));
         let micros = self.survey.lasted.mul_f64(scale).as_micros();
         Duration::from_micros(u64::try_from(micros).unwrap_or(u64::MAX).max(100))
     }
@@ -207,7 +217,8 @@ impl Draw<'_> {
         Variation { seed, pacing: Pacing::Overtaken(Arc::new(delays)), ..varied }
     }
 
-    /// After a message of each kind in turn one of its ends crashes, or stands still.
+    /// After a message of each kind in turn one of its ends crashes, or stands still. Once each kind had its turn
+    /// alone, others follow it.
     fn crash(&mut self, varied: Variation) -> Variation {
         let servers = &self.survey.servers;
         let mut points = Vec::new();
@@ -221,53 +232,84 @@ impl Draw<'_> {
         let Some(points_count) = std::num::NonZeroU64::new(points.len() as u64) else {
             return varied;
         };
-        let at = usize::try_from(self.number % points_count).unwrap_or(0);
-        let (kind, node) = points[at];
-        let nth = 1 + self.rng.below(kind.count);
-        let verb = if self.rng.chance(0.7) { "crash" } else { "pause" };
-        let lasts = exact(self.length());
-        let message = format!(
-            "{{ from: {}, to: {}, match: {} }}",
-            in_yaml(&kind.from),
-            in_yaml(&kind.to),
-            in_yaml(&kind::pattern(&kind.kind))
-        );
-        let moment = format!(
-            "{{ on: {{ message: {message}, nth: {nth} }}, fault: {{ name: explore-{verb}, {verb}: {}, for: {lasts} }} }}",
-            in_yaml(node)
-        );
-        Variation { moments: vec![moment], pacing: self.beside(), ..varied }
+        let mut at = usize::try_from(self.number % points_count).unwrap_or(0);
+        let again = self.number >= points_count.get();
+        let count = if again { 1 + self.rng.below(FAULTS_MAX) } else { 1 };
+        let mut moments = Vec::new();
+        for number in 1..=count {
+            let (kind, node) = points[at];
+            let nth = 1 + self.rng.below(kind.count);
+            let verb = match self.rng.unit() {
+                most if most < 0.7 => "crash",
+                some if some < 0.85 || !again => "pause",
+                _ => "isolate",
+            };
+            let lasts = exact(self.length(SHORTEST_OUTAGE));
+            let message = format!(
+                "{{ from: {}, to: {}, match: {} }}",
+                in_yaml(&kind.from),
+                in_yaml(&kind.to),
+                in_yaml(&kind::pattern(&kind.kind))
+            );
+            moments.push(format!(
+                "{{ on: {{ message: {message}, nth: {nth} }}, fault: {{ name: explore-{verb}-{number}, {verb}: {}, for: {lasts} }} }}",
+                in_yaml(node)
+            ));
+            at = usize::try_from(self.rng.below(points_count.get())).unwrap_or(0);
+        }
+        Variation { moments, pacing: self.beside(), ..varied }
     }
 
-    /// Some nodes are cut off one by one, each for a time of its own.
+    /// Some nodes are cut off one by one, each for a time of its own: from everybody, from one other, or a server
+    /// from those that it talks with, where clients still reach it.
     fn partitions(&mut self, mut varied: Variation) -> Variation {
         varied.pacing = self.beside();
-        let talkers = &self.survey.talkers;
-        let pairs = &self.survey.pairs;
+        let survey = self.survey;
         let mut at = self.within();
-        let most = u64::try_from(talkers.len()).unwrap_or(1).clamp(1, 4);
+        let most = u64::try_from(survey.talkers.len()).unwrap_or(1).clamp(1, FAULTS_MAX);
         let mut moments = Vec::new();
         let traffic = if self.rng.chance(0.5) { ", traffic: lose" } else { "" };
-        let alone = talkers.len() > 2 && self.rng.chance(0.5);
+        let way = self.rng.below(3);
         for number in 1..=1 + self.rng.below(most) {
-            let who = if alone {
-                self.one(talkers).map(|node| format!("isolate: {}", in_yaml(&node)))
-            } else {
-                let pair = self.one(pairs);
-                pair.map(|(one, other)| {
+            let who = match way {
+                0 if survey.talkers.len() > 2 => {
+                    self.one(&survey.talkers).map(|node| format!("isolate: {}", in_yaml(&node)))
+                }
+                1 if survey.peers.len() > 2 => self.apart(),
+                _ => self.one(&survey.pairs).map(|(one, other)| {
                     format!("partition: [{}, {}]", in_yaml(&one), in_yaml(&other))
-                })
+                }),
             };
             let Some(who) = who else { break };
-            let lasts = exact(self.length());
+            let lasts = self.length(SHORTEST_CUT);
             moments.push(format!(
-                "{{ at: {}, fault: {{ name: explore-cut-{number}, {who}{traffic}, for: {lasts} }} }}",
-                exact(at)
+                "{{ at: {}, fault: {{ name: explore-cut-{number}, {who}{traffic}, for: {} }} }}",
+                exact(at),
+                exact(lasts)
             ));
-            at += self.within() / 10;
+            // The next one while this one lasts, or as it heals.
+            at += match self.rng.chance(0.5) {
+                true => self.within() / 10,
+                false => Duration::from_micros(
+                    u64::try_from(lasts.mul_f64(0.5 + self.rng.unit()).as_micros()).unwrap_or(0),
+                ),
+            };
         }
         varied.moments = moments;
         varied
+    }
+
+    /// Fewer than half of the servers that talk with each other, and the others.
+    fn apart(&mut self) -> Option<String> {
+        let mut others = self.survey.peers.clone();
+        let count = 1 + self.rng.below((others.len() as u64 - 1) / 2);
+        let mut few = Vec::new();
+        for _ in 0..count {
+            let at = usize::try_from(self.rng.below(others.len() as u64)).ok()?;
+            few.push(in_yaml(&others.swap_remove(at)));
+        }
+        let others: Vec<String> = others.iter().map(|name| in_yaml(name)).collect();
+        Some(format!("partition: [[{}], [{}]]", few.join(", "), others.join(", ")))
     }
 
     /// A server's clock is wrong from the beginning.
@@ -275,7 +317,7 @@ impl Draw<'_> {
         let Some(node) = self.one(&self.survey.servers) else { return varied };
         let tenths = [5, 8, 12, 20, 50];
         let rate = self.one(&tenths).unwrap_or(12);
-        let ahead = exact(self.length());
+        let ahead = exact(self.length(SHORTEST_CUT));
         let how = match self.rng.below(3) {
             0 => format!("rate: {}.{}", rate / 10, rate % 10),
             1 => format!("ahead: {ahead}"),

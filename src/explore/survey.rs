@@ -53,6 +53,8 @@ pub(super) struct Survey {
     pub(super) talkers: Vec<String>,
     /// Who talked with whom.
     pub(super) pairs: Vec<(String, String)>,
+    /// The servers that talked with servers.
+    pub(super) peers: Vec<String>,
     /// Whether the links' own latencies are drawn.
     pub(super) is_drawn: bool,
 }
@@ -105,6 +107,11 @@ impl Survey {
             !matches!(server.kind, ServerKind::Closed) && server.kind.foreign().is_none()
         };
         let servers = plan.servers.iter().filter(named);
+        let is_server = |name: &String| plan.servers.iter().any(|one| one.name.value == *name);
+        let among = |(one, other): &&(String, String)| is_server(one) && is_server(other);
+        let peers =
+            pairs.iter().filter(among).flat_map(|(one, other)| [one.clone(), other.clone()]);
+        let peers: BTreeSet<String> = peers.collect();
         Survey {
             lasted,
             messages: told.len() as u64,
@@ -113,6 +120,7 @@ impl Survey {
             servers: servers.map(|server| server.name.value.clone()).collect(),
             talkers: talkers.into_iter().collect(),
             pairs: pairs.into_iter().collect(),
+            peers: peers.into_iter().collect(),
             is_drawn,
         }
     }

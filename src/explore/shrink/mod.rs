@@ -43,7 +43,7 @@ use crate::plan::Plan;
 use crate::scenario::Tree;
 
 /// The most runs that are made to make one failure small.
-pub const CANDIDATES_MAX: u64 = 6_000;
+pub const CANDIDATES_MAX: u64 = 10_000;
 
 /// The most rounds.
 const ROUNDS_MAX: usize = 8;
@@ -125,6 +125,16 @@ impl Shrinker {
     fn all(&mut self) {
         self.only_check();
         self.decisions();
+        self.rounds();
+        // What is left is small, so that chance can be asked often for another way to the same failure.
+        while self.shorter() {
+            self.rounds();
+        }
+        self.is_polished = true;
+        self.polish();
+    }
+
+    fn rounds(&mut self) {
         for round in 0..ROUNDS_MAX {
             let before = (self.tree.clone(), self.script.clone());
             self.pass(parts::faults, Effort::Plain);
@@ -139,14 +149,15 @@ impl Shrinker {
             }
             self.pass(parts::steps, Effort::All);
             self.decisions();
-            self.pass(parts::rest, Effort::Plain);
+            // To leave something unsaid is no gain if the story becomes longer.
+            self.is_polished = true;
+            self.pass(parts::rest, if round == 0 { Effort::Plain } else { Effort::All });
+            self.is_polished = false;
             self.decisions();
             if before == (self.tree.clone(), self.script.clone()) || self.is_over() {
                 break;
             }
         }
-        self.is_polished = true;
-        self.polish();
     }
 
     fn is_over(&self) -> bool {

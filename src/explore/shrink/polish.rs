@@ -13,12 +13,11 @@ use crate::explore::pace::{Link, Pacing};
 const HELD_UP_MAX: usize = 100;
 
 /// How often chance is asked for decisions by which the smallest scenario has fewer messages.
-const SHORTER_CHANCES: u64 = 40;
+const SHORTER_CHANCES: u64 = 1_000;
 
 impl Shrinker {
     /// All of it.
     pub(super) fn polish(&mut self) {
-        self.shorter();
         self.held_up();
         self.decisions();
         self.pass(parts::steps, Effort::Plain);
@@ -29,30 +28,37 @@ impl Shrinker {
         self.round();
     }
 
-    /// Looks for decisions by which the same scenario fails with fewer messages.
-    fn shorter(&mut self) {
-        let Some(plan) = self.judge.plan(&self.tree) else { return };
+    /// Looks for decisions by which the same scenario fails with fewer messages. True if there are some.
+    pub(super) fn shorter(&mut self) -> bool {
+        let Some(plan) = self.judge.plan(&self.tree) else { return false };
+        let mut chances = Rng::new(self.judge.runs).fork("shorter");
         for chance in 0..SHORTER_CHANCES {
             if self.is_over() {
-                return;
+                return false;
             }
-            let seed = Rng::new(chance).fork("shorter").next_u64();
-            let Some((shown, script)) = self.judge.drawn(&plan, seed, &Pacing::Wild(seed)) else {
-                return;
+            let (seed, messages) = (chances.next_u64(), self.shown.trial.messages);
+            let pacing = match chance % 3 {
+                0 => Pacing::Chains { seed, messages, changes: chances.below(4) },
+                _ => Pacing::Wild(seed),
             };
-            if !self.is_it(&shown) || shown.trial.messages >= self.shown.trial.messages {
+            let Some((shown, script)) = self.judge.drawn(&plan, seed, &pacing) else {
+                return false;
+            };
+            if !self.is_it(&shown) || shown.trial.messages >= messages {
                 continue;
             }
-            let Some(shown) = self.judge.decided(&plan, &script) else { return };
+            let Some(shown) = self.judge.decided(&plan, &script) else { return false };
             if self.is_it(&shown) {
                 let before = (self.tree.clone(), self.script.clone(), self.shown.clone());
                 self.take(self.tree.clone(), script, shown);
                 self.decisions();
-                if self.shown.trial.messages >= before.2.trial.messages {
-                    (self.tree, self.script, self.shown) = before;
+                if self.shown.trial.messages < messages {
+                    return true;
                 }
+                (self.tree, self.script, self.shown) = before;
             }
         }
+        false
     }
 
     /// Holds messages up one by one, where the same fails with fewer of them then: whoever waits for a lock does
