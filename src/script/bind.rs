@@ -30,7 +30,6 @@ pub(super) fn bind(
     table.set("nodes", facts.nodes)?;
     table.set("peers", facts.peers)?;
     table.set("errors", facts.errors)?;
-    table.set("sync_ms", facts.sync_ms)?;
     let speaks = Arc::new(facts.speaks);
     let known = speaks.clone();
     let server =
@@ -91,16 +90,6 @@ fn acts(sandbox: &Sandbox, table: &Table, host: &Weak<dyn Host>) -> mlua::Result
         Ok(None)
     };
     table.set("send", lua.create_function(send)?)?;
-    let of = host.clone();
-    let sync = move |_: &mlua::Lua, durable: Value| {
-        let synced = match (Datum::of(&durable), of.upgrade()) {
-            (Ok(datum), Some(host)) => host.sync(datum),
-            (Err(error), _) => Err(format!("ctx.durable: {}", error.message)),
-            (_, None) => Ok(()),
-        };
-        Ok(synced.err())
-    };
-    table.set("sync", lua.create_function(sync)?)?;
     let marks = sandbox.marks.clone();
     let encode = move |lua: &mlua::Lua, value: Value| {
         let mut json = Vec::new();

@@ -2,7 +2,7 @@
 -- yields to the host with a number that says for what; the host resumes it with what came of it.
 -- Returns the body of a worker: a coroutine that handles one entry after the other.
 local host, yield, raw_next, setmetatable = ...
-local DONE, SLEEP, CALL, REDIS, HTTP, WAIT, TRANSACTION = 0, 1, 2, 3, 4, 5, 6
+local DONE, SLEEP, CALL, REDIS, HTTP, WAIT, TRANSACTION, SYNC = 0, 1, 2, 3, 4, 5, 6, 7
 
 local pack, unpack = table.pack, table.unpack
 local error, getmetatable, pairs, rawset, select, tostring, type =
@@ -471,9 +471,8 @@ function ctx.expose(name, value)
 end
 
 function ctx.sync()
-  local why = host.sync(ctx.durable)
-  if why then error(why, 2) end
-  yield(SLEEP, host.sync_ms)
+  local ok, kind, text = yield(SYNC, ctx.durable)
+  if not ok then error(ok == nil and kind or text, 2) end
 end
 
 -- ---- entries --------------------------------------------------------------------------------------------

@@ -26,11 +26,6 @@ pub trait Host: Send + Sync {
     fn disarm(&self, timer: u64);
     /// Whoever waits with [`Request::Wait`](super::Request::Wait) for this number goes on, if anybody does.
     fn wake(&self, waiter: u64);
-    /// What is durable is on the disk now.
-    ///
-    /// # Errors
-    /// The disk is full.
-    fn sync(&self, durable: Datum) -> Result<(), String>;
     /// The script declares a route.
     ///
     /// # Errors
@@ -63,6 +58,4 @@ pub struct Facts {
     pub speaks: BTreeMap<String, &'static str>,
     /// The names of the errors that a node may reply, and their codes.
     pub errors: BTreeMap<String, i64>,
-    /// How long [`Host::sync`] takes, in milliseconds.
-    pub sync_ms: f64,
 }

@@ -281,6 +281,12 @@ impl Machine {
                 let commands = commands(&self.sandbox.lua, &next())?;
                 Request::Transaction { server, commands, timeout_ms }
             }
+            7 => match Datum::of(&first) {
+                Ok(durable) => Request::Sync { durable },
+                Err(error) => {
+                    return Ok(Read::Unwritable(format!("ctx.durable: {}", error.message)));
+                }
+            },
             _ => {
                 let values = [first, second].into_iter().chain(rest);
                 return self.output(values, wants).map(Read::Output);
@@ -382,7 +388,7 @@ type Resumed = (Value, Value, Value, MultiValue);
 enum Read {
     Request(Request),
     Output(Output),
-    /// It wants to send what has no form in JSON: why.
+    /// It wants to send what has no form in JSON, or to keep what cannot be kept: why.
     Unwritable(String),
 }
 

@@ -41,6 +41,11 @@ pub enum Request {
     },
     /// A response to an HTTP request.
     Http(Box<HttpRequest>),
+    /// That what is durable is on the disk, as it is now.
+    Sync {
+        /// What is durable.
+        durable: Datum,
+    },
     /// That somebody wakes it.
     Wait {
         /// The number to wake it by.

@@ -51,10 +51,6 @@ impl Host for Notes {
     fn wake(&self, waiter: u64) {
         self.tell(format!("wake {waiter}"));
     }
-    fn sync(&self, durable: Datum) -> Result<(), String> {
-        self.tell(format!("sync {durable:?}"));
-        Ok(())
-    }
     fn route(&self, _pattern: &str) -> Result<(), String> {
         Err("this is no http server".into())
     }
@@ -467,8 +463,10 @@ fn what_is_durable_comes_back_in_another_machine() {
     let second = try_bench(text, Limits::default(), Some(&kept));
     let second = second.unwrap_or_else(|error| panic!("{error}"));
     assert_eq!(second.reply(r#"{"type":"add","v":"c"}"#), r#""type":"ok","n":3"#);
-    let Step::Wait(..) = second.message(r#"{"type":"sync"}"#) else { panic!("it does not wait") };
-    assert_eq!(second.notes.take().len(), 1);
+    let Step::Wait(_, Request::Sync { durable }) = second.message(r#"{"type":"sync"}"#) else {
+        panic!("it does not wait")
+    };
+    assert_eq!(Ok(durable), second.machine.durable());
     let wrong = bench("ctx.durable.f = print");
     let error = wrong.machine.durable().err().map(|error| error.message);
     assert_eq!(error.as_deref(), Some("ctx.durable: a function cannot be kept"));

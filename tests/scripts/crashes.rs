@@ -38,6 +38,47 @@ fn a_crash_takes_the_state_of_a_script_and_leaves_what_is_durable() {
 }
 
 #[test]
+fn what_is_being_written_when_a_node_crashes_is_not_written() {
+    let ask = |kind: &str, has: &str| {
+        format!(
+            "{{ call: n1, json: {{ type: {kind} }}, expect: {{ $.n: {has} }}, may_fail: true }}"
+        )
+    };
+    let body = format!(
+        r#"
+        servers:
+          n1: {{ type: node, script: n1.lua, unsynced: lost, sync: 200ms }}
+        timeline:
+          - on: {{ message: {{ from: alice, to: n1, match: "add*" }}, nth: 2 }}
+            fault: {{ crash: n1, for: 5ms }}
+        clients:
+          alice:
+            steps:
+              - {add_whole}
+              - {add}
+              - {has}
+        "#,
+        add_whole = "{ call: n1, json: { type: add }, expect: { $.n: 1 } }",
+        add = ask("add", "2"),
+        has = "{ call: n1, json: { type: has }, expect: { $.n: 1 }, retry: { every: 5ms, times: 20 } }",
+    );
+    holds(
+        &body,
+        &[(
+            "n1.lua",
+            r#"
+            function on.add()
+              ctx.durable.n = (ctx.durable.n or 0) + 1
+              ctx.sync()
+              return { type = "ok", n = ctx.durable.n }
+            end
+            function on.has() return { type = "ok", n = ctx.durable.n } end
+            "#,
+        )],
+    );
+}
+
+#[test]
 fn a_crash_drops_what_handlers_were_doing() {
     let [virtually, _] = holds(
         r#"

@@ -68,15 +68,6 @@ impl Host for Engine {
         self.waits.wake(waiter);
     }
 
-    fn sync(&self, durable: Datum) -> Result<(), String> {
-        if self.context.disk.is_full() {
-            self.context.disk.refused();
-            return Err("there is no space left on the disk".into());
-        }
-        *self.synced.lock().unwrap_or_else(PoisonError::into_inner) = Some(durable);
-        Ok(())
-    }
-
     fn route(&self, pattern: &str) -> Result<(), String> {
         lock(&self.declared).route(pattern)
     }

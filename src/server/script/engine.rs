@@ -67,6 +67,8 @@ pub(in crate::server) struct Engine {
     /// What is durable as of the last sync, or as the last crash left it.
     pub(super) synced: Mutex<Option<Datum>>,
     unsynced_lost: bool,
+    /// How long a sync takes.
+    sync: Duration,
     peers: Mutex<BTreeMap<NodeId, Peer>>,
     pub(super) outgoing: Outgoing,
     /// What the script declares while it is loaded.
@@ -94,7 +96,7 @@ impl Engine {
             ServerKind::Node(node) => (node.unsynced_lost, node.sync),
             _ => (false, Duration::ZERO),
         };
-        let facts = facts(server, scripted, plan, context, sync)?;
+        let facts = facts(server, scripted, plan, context)?;
         let engine = Arc::new_cyclic(|itself| Engine {
             machine: OnceLock::new(),
             itself: itself.clone(),
@@ -106,6 +108,7 @@ impl Engine {
             cancels: Waits::default(),
             synced: Mutex::new(kept.cloned()),
             unsynced_lost,
+            sync,
             peers: Mutex::default(),
             outgoing: Outgoing::default(),
             declared: Mutex::new(Declared::of(server)),
@@ -255,6 +258,17 @@ impl Engine {
                 self.waits.end(waiter);
                 Answer::Woken(woken)
             }
+            Request::Sync { durable } => {
+                if self.context.disk.is_full() {
+                    self.context.disk.refused();
+                    let text = "there is no space left on the disk".to_owned();
+                    return Answer::Failed { kind: "full", text, code: None };
+                }
+                clock.sleep(self.sync.max(BREATH)).await;
+                // A crash before this has kept nothing of it.
+                *lock(&self.synced) = Some(durable);
+                Answer::Datum(None)
+            }
             Request::Call { to, fields, timeout_ms } => self.call(&to, &fields, timeout_ms).await,
             Request::Redis { server, words, timeout_ms } => {
                 Box::pin(self.ask_redis(&server, &words, timeout_ms)).await
@@ -338,7 +352,6 @@ fn facts(
     scripted: &Scripted,
     plan: &Plan,
     context: &Context,
-    sync: Duration,
 ) -> Result<Facts, Diagnostic> {
     let scope = |name: &str| context.vars.lookup(name);
     let mut env = serde_json::Map::new();
@@ -364,7 +377,6 @@ fn facts(
         nodes: nodes.collect(),
         peers: plan.peers(server),
         speaks,
-        sync_ms: sync.as_secs_f64() * 1e3,
         errors: NODE_ERRORS.iter().map(|error| (error.name.to_owned(), error.code)).collect(),
     })
 }
