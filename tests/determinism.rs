@@ -9,7 +9,7 @@
 mod bench;
 mod common;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use bench::Bench;
 use common::{plan, run_plan, scenarios};
@@ -18,16 +18,23 @@ use looplab::scenario::model::World;
 /// How many seeds of each are run twice.
 const SEEDS: u64 = 200;
 
-/// Many clients at once, faults on messages and on nodes, retries with draws of their own.
-const DRAWN: [&str; 3] = ["07-retries", "12-effect-before-cause", "13-broadcast"];
+/// Many clients at once, faults on messages and on nodes, retries with draws of their own, servers in Lua.
+const DRAWN: [&str; 3] = ["07-retries", "13-broadcast", "protocols/raft"];
+
+/// A folder's files.
+fn files(folder: &str) -> impl Iterator<Item = PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = std::fs::read_dir(folder).expect("it is there");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    paths.sort();
+    paths.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
+}
 
 #[test]
 fn every_scenario_runs_twice_alike() {
     let bench = Bench::new(&[]);
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/faults");
-    let examples = std::fs::read_dir(examples).expect("they are there");
-    let examples = examples.map(|entry| entry.expect("readable").path());
-    for file in scenarios().into_iter().chain(examples) {
+    let others = files("docs/examples/faults").chain(files("scenarios/protocols"));
+    for file in scenarios().into_iter().chain(others) {
         let file = file.display();
         let line = format!("run {file} --clock virtual --verify-determinism --out out");
         bench.looplab(&line).exits(0).says(&["verified  a second run has the same trace"]);
@@ -37,9 +44,7 @@ fn every_scenario_runs_twice_alike() {
 #[test]
 fn two_hundred_seeds_of_three_scenarios_run_twice_alike() {
     for name in DRAWN {
-        let file =
-            scenarios().into_iter().find(|file| file.file_stem().is_some_and(|one| one == name));
-        let file = file.unwrap_or_else(|| panic!("no scenario {name}"));
+        let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("scenarios/{name}.yaml"));
         for seed in 1..=SEEDS {
             let [first, second] =
                 [(); 2].map(|()| run_plan(plan(&file, World::Virtual, seed)).trace);
