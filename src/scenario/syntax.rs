@@ -18,7 +18,8 @@ const QUOTE_IN_FLOW: &str =
 /// bracket stands that was still open.
 pub(super) fn explain(error: &ScanError, source: &Source, opened: Option<usize>) -> Diagnostic {
     let span = place(error, source.text());
-    let (message, help) = words(error.kind());
+    let (message, help) =
+        words(error.kind(), opened.and_then(|at| source.text().as_bytes().get(at)));
     let message = message.unwrap_or_else(|| shortened(&lowered(&error.info())));
     let mut diagnostic = Diagnostic::new(message, span);
     let bracket = opened.map(|at| Span::new(at, at + 1)).filter(|_| is_flow(error.kind()));
@@ -75,8 +76,9 @@ fn is_flow(kind: &ErrorKind) -> bool {
     )
 }
 
-/// Our own words for the mistakes that people make, and what to do about them.
-fn words(kind: &ErrorKind) -> (Option<String>, Option<&'static str>) {
+/// Our own words for the mistakes that people make, and what to do about them. `bracket` is the
+/// innermost that is open.
+fn words(kind: &ErrorKind, bracket: Option<&u8>) -> (Option<String>, Option<&'static str>) {
     let (message, help): (String, Option<&'static str>) = match kind {
         ErrorKind::UnclosedFlowCollection { open } => {
             (format!("this `{open}` is never closed"), None)
@@ -89,11 +91,9 @@ fn words(kind: &ErrorKind) -> (Option<String>, Option<&'static str>) {
         }
         ErrorKind::UnexpectedEofFlowMapping => ("a `{` is never closed".into(), None),
         ErrorKind::UnexpectedEofFlowSequence => ("a `[` is never closed".into(), None),
-        ErrorKind::ExpectedFlowMappingSeparator => {
-            ("a `,` or a `}` should stand here".into(), Some(QUOTE_IN_FLOW))
-        }
-        ErrorKind::ExpectedFlowSequenceSeparator => {
-            ("a `,` or a `]` should stand here".into(), Some(QUOTE_IN_FLOW))
+        ErrorKind::ExpectedFlowMappingSeparator | ErrorKind::ExpectedFlowSequenceSeparator => {
+            let close = if bracket == Some(&b'[') { ']' } else { '}' };
+            (format!("a `,` or a `{close}` should stand here"), Some(QUOTE_IN_FLOW))
         }
         ErrorKind::UnclosedQuotedScalar => ("this quote is never closed".into(), None),
         ErrorKind::UnknownQuotedScalarEscape => (

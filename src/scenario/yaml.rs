@@ -139,9 +139,7 @@ impl<'a> Builder<'a> {
             let (event, place) = match event {
                 Ok(next) => next,
                 Err(error) => {
-                    let opened =
-                        self.open.iter().rev().find(|open| open.flow).map(|open| open.start);
-                    self.found.push(syntax::explain(&error, &source, opened));
+                    self.found.push(syntax::explain(&error, &source, self.bracket()));
                     return None;
                 }
             };
@@ -178,6 +176,13 @@ impl<'a> Builder<'a> {
                 None
             }
         }
+    }
+
+    /// Where the innermost open bracket stands. A mapping of one pair, `[a: 1]`, has none of its own.
+    fn bracket(&self) -> Option<usize> {
+        let text = self.source.text().as_bytes();
+        let mut starts = self.open.iter().rev().filter(|open| open.flow).map(|open| open.start);
+        starts.find(|start| matches!(text.get(*start), Some(b'[' | b'{')))
     }
 
     fn event(&mut self, event: Event<'_>, span: Span) -> Result<(), Stop> {
