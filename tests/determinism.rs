@@ -9,10 +9,10 @@
 mod bench;
 mod common;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use bench::Bench;
-use common::{plan, run_plan, scenarios};
+use common::{files, plan, run_plan, scenarios};
 use looplab::scenario::model::World;
 
 /// How many seeds of each are run twice.
@@ -21,19 +21,11 @@ const SEEDS: u64 = 200;
 /// Many clients at once, faults on messages and on nodes, retries with draws of their own, servers in Lua.
 const DRAWN: [&str; 3] = ["07-retries", "13-broadcast", "protocols/raft"];
 
-/// A folder's files.
-fn files(folder: &str) -> impl Iterator<Item = PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
-    let entries = std::fs::read_dir(folder).expect("it is there");
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
-    paths.sort();
-    paths.into_iter().filter(|path| path.extension().is_some_and(|ending| ending == "yaml"))
-}
-
 #[test]
 fn every_scenario_runs_twice_alike() {
     let bench = Bench::new(&[]);
-    let others = files("docs/examples/faults").chain(files("scenarios/protocols"));
+    let others =
+        [files("docs/examples/faults", "yaml"), files("scenarios/protocols", "yaml")].concat();
     for file in scenarios().into_iter().chain(others) {
         let file = file.display();
         let line = format!("run {file} --clock virtual --verify-determinism --out out");

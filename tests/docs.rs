@@ -218,7 +218,7 @@ const HIDDEN: [(&str, &str, &str); 22] = [
     ),
     ("src/server/http/limits.rs", "ITEMS_MAX", "| items of a collection | {} |"),
     ("src/server/http/limits.rs", "ITEMS_BYTES_MAX", "| bytes of all items | {} |"),
-    ("src/server/http/limits.rs", "IDLE_MAX", "| idle connections of a proxy | {} |"),
+    ("src/server/idle.rs", "IDLE_MAX", "| idle connections of a proxy | {} |"),
     ("src/server/http/limits.rs", "HOPS_MAX", "| passes through the same proxy | {} |"),
     ("src/server/echo.rs", "LINE_MAX", "A line longer than {} closes"),
     ("src/server/input.rs", "READ_MAX", "answers each read, at most {},"),

@@ -1,14 +1,14 @@
 //! `docs/histories.md` is true: its scenarios are files that run, its consoles are what the program prints;
 //! and a history says the same of a stored trace, in words that do not depend on the seed.
-#![expect(clippy::unwrap_used, reason = "a panic is how a test says no")]
 
 mod common;
+#[path = "docs/console.rs"]
+mod console;
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
-use common::{complaint, run_file, run_text};
+use common::{complaint, files, golden, run_file, run_text};
 use looplab::check::history::{NAMED_MAX, OPERATIONS_MAX, Question, VALUES_MAX};
 use looplab::check::verdict_of;
 use looplab::plan::{Overrides, Plan};
@@ -24,16 +24,7 @@ fn page() -> String {
 }
 
 fn examples() -> Vec<PathBuf> {
-    let entries = fs::read_dir(root().join("docs/examples/histories")).expect("there are examples");
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.sort();
-    paths
-}
-
-fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
-    let fence = format!("```{language}\n");
-    let parts = page.split(&fence[..]).skip(1);
-    parts.map(|part| part.split("```").next().unwrap_or_default()).collect()
+    files("docs/examples/histories", "yaml")
 }
 
 #[test]
@@ -41,10 +32,10 @@ fn every_scenario_of_the_page_is_an_example_that_ends_as_it_should() {
     let texts: Vec<String> =
         examples().iter().map(|path| fs::read_to_string(path).unwrap()).collect();
     let page = page();
-    let shown = blocks(&page, "yaml");
+    let shown = console::texts(&page, "yaml");
     assert_eq!(shown.len(), texts.len());
     for block in shown {
-        assert!(texts.iter().any(|text| text == block), "this is in no example:\n{block}");
+        assert!(texts.contains(&block), "this is in no example:\n{block}");
     }
     for path in examples() {
         for seed in 1..=5 {
@@ -56,38 +47,9 @@ fn every_scenario_of_the_page_is_an_example_that_ends_as_it_should() {
 
 #[test]
 fn every_console_of_the_page_is_what_the_program_prints() {
-    let page = page();
-    let folder = tempfile::tempdir().unwrap();
-    let to = folder.path().join("docs/examples/histories");
-    fs::create_dir_all(&to).unwrap();
-    for path in examples() {
-        fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
-    }
-    let program = Path::new(env!("CARGO_BIN_EXE_looplab"));
-    let path = std::env::var("PATH").unwrap_or_default();
-    let path = format!("{}:{path}", program.parent().unwrap().display());
-    let mut anew = page.clone();
-    for console in blocks(&page, "console") {
-        let command = console.lines().next().and_then(|line| line.strip_prefix("$ ")).unwrap();
-        let ran = Command::new("sh")
-            .args(["-c", command])
-            .current_dir(folder.path())
-            .env("PATH", &path)
-            .env("LC_ALL", "C.UTF-8")
-            .env("NO_COLOR", "1")
-            .env_remove("COLUMNS")
-            .env_remove("LOOPLAB_LOG")
-            .output()
-            .expect("there is a shell");
-        let text = String::from_utf8(ran.stdout).unwrap();
-        let lines: Vec<&str> = text.lines().map(str::trim_end).collect();
-        let now = format!("$ {command}\n{}\n", lines.join("\n"));
-        anew = anew.replace(&format!("```console\n{console}```"), &format!("```console\n{now}```"));
-    }
-    if std::env::var_os("LOOPLAB_UPDATE").is_some() && std::env::var_os("CI").is_none() {
-        fs::write(root().join("docs/histories.md"), &anew).unwrap();
-    }
-    assert!(anew == page || std::env::var_os("LOOPLAB_UPDATE").is_some(), "{anew}");
+    let (anew, consoles) = console::anew(&page(), console::workplace().path());
+    assert!(consoles >= 2);
+    golden(&root().join("docs/histories.md"), &anew);
 }
 
 #[test]

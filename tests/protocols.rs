@@ -9,7 +9,7 @@ mod console;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{complaint, golden, run_file, run_text};
+use common::{complaint, files, golden, run_file, run_text};
 use looplab::scenario::model::World;
 use looplab::trace::Outcome;
 
@@ -23,23 +23,14 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
-    let entries = fs::read_dir(root().join(folder)).expect("it is there");
-    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
-    paths.retain(|path| path.extension().is_some_and(|e| e == extension));
-    paths.sort();
-    assert!(paths.len() >= 8, "{folder}");
-    paths
-}
-
 fn stem(path: &Path) -> String {
     path.file_stem().unwrap().to_string_lossy().into_owned()
 }
 
 fn protocols() -> impl Iterator<Item = PathBuf> {
-    files("scenarios/protocols", "yaml")
-        .into_iter()
-        .filter(|path| !FOR_SEARCH.contains(&&*stem(path)))
+    let paths = files("scenarios/protocols", "yaml");
+    assert!(paths.len() >= 8, "the protocols are there");
+    paths.into_iter().filter(|path| !FOR_SEARCH.contains(&&*stem(path)))
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! `docs/trace-format.md` is true: its examples are a trace, its tables name every field, its commands
 //! run and print what it says.
 
+#[path = "docs/console.rs"]
+mod console;
+
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -14,16 +17,9 @@ fn page() -> String {
     fs::read_to_string(path).expect("the page is there")
 }
 
-/// The fenced blocks of a language, in order.
-fn blocks(page: &str, language: &str) -> Vec<String> {
-    let fence = format!("```{language}\n");
-    let parts = page.split(&fence).skip(1);
-    parts.map(|part| part.split("```").next().unwrap_or_default().to_owned()).collect()
-}
-
 /// All example lines: one trace.
 fn example(page: &str) -> String {
-    blocks(page, "json").concat()
+    console::texts(page, "json").concat()
 }
 
 fn read(trace: &str) -> (Header, Vec<Event>) {
@@ -146,7 +142,7 @@ fn the_commands_print_what_the_page_says() {
     let page = page();
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("trace.jsonl"), example(&page)).unwrap();
-    let (commands, outputs) = (blocks(&page, "sh"), blocks(&page, "text"));
+    let (commands, outputs) = (console::texts(&page, "sh"), console::texts(&page, "text"));
     assert!(commands.len() >= 6);
     assert_eq!(commands.len(), outputs.len());
     for (command, output) in commands.iter().zip(outputs) {

@@ -3,6 +3,7 @@
 //! ```text
 //! net::Stream -> http::Connection   one HTTP/1.1 exchange after the other, replies whole and bounded
 //!             -> redis::Connection  one command after the other, or several in one write
+//!             -> node::Connection   one message after the other, each reply back by its number
 //! ```
 //!
 //! Who calls brings the connection, the time that he has and what becomes of the connection afterwards; a
@@ -11,6 +12,8 @@
 
 mod failure;
 pub mod http;
+mod intake;
+pub mod node;
 pub mod redis;
 pub mod target;
 

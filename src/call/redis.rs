@@ -1,19 +1,13 @@
 //! One connection to a Redis server: commands out, replies in, in the same order.
 
-use std::future::Future;
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
-
 use bytes::BytesMut;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::io::AsyncWriteExt;
 
+use super::intake::{at_hand, more};
 use super::{Failure, FailureKind};
 use crate::base::Value;
 use crate::net::Stream;
 use crate::protocol::resp::{Frame, RespDecoder};
-
-/// How much room there is for each read, in bytes.
-const READ_CHUNK: usize = 4 * 1024;
 
 /// A connection that speaks RESP.
 pub struct Connection {
@@ -42,12 +36,10 @@ impl Connection {
                 Ok(None) if !self.input.is_empty() && !self.subscribed => return false,
                 Ok(None) => {}
             }
-            self.input.reserve(READ_CHUNK);
-            let read = pin!(self.stream.read_buf(&mut self.input));
-            match read.poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Pending => return true,
-                Poll::Ready(Ok(0) | Err(_)) => return false,
-                Poll::Ready(Ok(_)) => {}
+            match at_hand(&mut self.stream, &mut self.input) {
+                Some(true) => {}
+                Some(false) => return true,
+                None => return false,
             }
         }
     }
@@ -123,12 +115,7 @@ impl Connection {
                     return Err(Failure::new(FailureKind::Malformed, text));
                 }
             }
-            self.input.reserve(READ_CHUNK);
-            match self.stream.read_buf(&mut self.input).await {
-                Ok(0) => return Err(Failure::closed()),
-                Ok(_) => {}
-                Err(error) => return Err(Failure::transfer(&error)),
-            }
+            more(&mut self.stream, &mut self.input).await?;
         }
     }
 

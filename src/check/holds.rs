@@ -14,7 +14,7 @@ use crate::base::{Diagnostic, NodeId, Time};
 use crate::plan::Plan;
 use crate::protocol::Envelope;
 use crate::scenario::Lookup;
-use crate::scenario::model::{Asked, CheckKind, Quantifier, StateCheck};
+use crate::scenario::model::{Asked, Quantifier, StateCheck};
 use crate::script::{PredicateId, Predicates, ScriptError};
 use crate::trace::{Event, EventKind, Message, Outcome};
 
@@ -25,15 +25,17 @@ pub(super) struct Watched(Arc<Mutex<Inner>>);
 /// One of them.
 pub(super) struct Holds {
     wish: StateCheck,
-    names: Arc<[String]>,
     watched: Watched,
     /// Which one.
     at: usize,
 }
 
 struct Inner {
-    names: Arc<[String]>,
-    predicates: Result<Predicates, ScriptError>,
+    names: Vec<String>,
+    /// How many of them are servers, from the first.
+    servers: usize,
+    /// What answers; made for the first question.
+    predicates: Option<Result<Predicates, ScriptError>>,
     questions: Vec<Question>,
     /// Something has changed at this time, and those who ask for states were not asked since.
     pending: Option<Time>,
@@ -56,16 +58,10 @@ struct Question {
 
 impl Watched {
     pub(super) fn new(plan: &Plan) -> Watched {
-        let names: Arc<[String]> = plan.nodes.iter().map(|node| node.name.clone()).collect();
-        let servers = names.iter().take(plan.servers.len()).map(String::as_str);
-        let any = plan.checks.iter().any(|check| matches!(check.kind, CheckKind::Holds(_)));
-        let predicates = match any {
-            true => Predicates::new(servers),
-            false => Err(ScriptError::new("there are none")),
-        };
         Watched(Arc::new(Mutex::new(Inner {
-            names,
-            predicates,
+            names: plan.nodes.iter().map(|node| node.name.clone()).collect(),
+            servers: plan.servers.len(),
+            predicates: None,
             questions: Vec::new(),
             pending: Some(Time::ZERO),
             exposed: Vec::new(),
@@ -128,15 +124,13 @@ impl Inner {
         self.settle(Some(event.at));
         match &event.kind {
             EventKind::State { node, name, value } => {
-                let called = self.names.get(node.index()).cloned().unwrap_or_default();
-                self.change(|predicates| predicates.expose(&called, name, value));
+                self.change(*node, |predicates, called| predicates.expose(called, name, value));
                 self.exposed.retain(|(of, known, _)| of != node || known != name);
                 self.exposed.push((*node, name.clone(), value.clone()));
                 self.pending = Some(event.at);
             }
             EventKind::Crash { node, .. } => {
-                let called = self.names.get(node.index()).cloned().unwrap_or_default();
-                self.change(|predicates| predicates.forget(&called));
+                self.change(*node, Predicates::forget);
                 self.exposed.retain(|(of, ..)| of != node);
                 self.pending = Some(event.at);
             }
@@ -168,7 +162,7 @@ impl Inner {
     }
 
     fn ask(&mut self, at: Time, on: Asked, event: Option<&Value>) {
-        let Ok(predicates) = &mut self.predicates else { return };
+        let Some(Ok(predicates)) = &mut self.predicates else { return };
         for question in &mut self.questions {
             if question.on == on && !question.is_decided() {
                 question.ask(at, event, predicates, &self.exposed);
@@ -176,14 +170,19 @@ impl Inner {
         }
     }
 
-    fn change(&mut self, change: impl FnOnce(&mut Predicates) -> Result<(), ScriptError>) {
+    fn change(
+        &mut self,
+        node: NodeId,
+        change: impl FnOnce(&mut Predicates, &str) -> Result<(), ScriptError>,
+    ) {
         if self.questions.iter().all(Question::is_decided) {
             return;
         }
-        if let Ok(predicates) = &mut self.predicates
-            && let Err(error) = change(predicates)
+        if let Some(Ok(predicates)) = &mut self.predicates
+            && let Some(called) = self.names.get(node.index())
+            && let Err(error) = change(predicates, called)
         {
-            self.predicates = Err(error);
+            self.predicates = Some(Err(error));
         }
     }
 
@@ -233,6 +232,29 @@ impl Inner {
         }
         seen
     }
+
+    /// ` (n1: role leader, term 3; n2: role follower)`.
+    fn shown(&self, exposed: &[(NodeId, String, Value)]) -> String {
+        if exposed.is_empty() {
+            return String::new();
+        }
+        let mut nodes: Vec<NodeId> = exposed.iter().map(|(node, ..)| *node).collect();
+        nodes.sort_unstable();
+        nodes.dedup();
+        let parts = nodes.iter().map(|node| {
+            let mut own: Vec<String> = exposed
+                .iter()
+                .filter(|(of, ..)| of == node)
+                .map(|(_, name, value)| match value.as_str() {
+                    Some(text) => format!("{name} {text}"),
+                    None => format!("{name} {value}"),
+                })
+                .collect();
+            own.sort();
+            format!("{}: {}", self.name(*node), own.join(", "))
+        });
+        format!(" ({})", parts.collect::<Vec<_>>().join("; "))
+    }
 }
 
 fn ms(at: Time) -> f64 {
@@ -243,8 +265,10 @@ fn ms(at: Time) -> f64 {
 
 impl Holds {
     pub(super) fn new(wish: &StateCheck, watched: &Watched) -> Holds {
-        let mut inner = watched.lock();
-        let predicate = match &mut inner.predicates {
+        let mut watched_now = watched.lock();
+        let inner = &mut *watched_now;
+        let servers = inner.names.iter().take(inner.servers).map(String::as_str);
+        let predicate = match inner.predicates.get_or_insert_with(|| Predicates::new(servers)) {
             Ok(predicates) => predicates.add("lua", &wish.lua.value),
             Err(error) => Err(error.clone()),
         };
@@ -257,13 +281,8 @@ impl Holds {
             failed: None,
             shown: Vec::new(),
         });
-        let (at, names) = (inner.questions.len() - 1, inner.names.clone());
-        drop(inner);
-        Holds { wish: wish.clone(), names, watched: watched.clone(), at }
-    }
-
-    fn name(&self, node: NodeId) -> &str {
-        self.names.get(node.index()).map_or(NodeId::OUTSIDE_NAME, String::as_str)
+        let at = inner.questions.len() - 1;
+        Holds { wish: wish.clone(), watched: watched.clone(), at }
     }
 }
 
@@ -275,7 +294,7 @@ impl Rule for Holds {
     fn finding(&self, _unanswered: u64, _scope: &dyn Lookup) -> Result<Finding, Diagnostic> {
         let mut inner = self.watched.lock();
         inner.settle(None);
-        let memory = inner.predicates.as_ref().err().cloned();
+        let broken = inner.predicates.as_ref().and_then(|predicates| predicates.as_ref().err());
         let question = &inner.questions[self.at];
         let about = self.wish.about.clone().unwrap_or_else(|| "the predicate".to_owned());
         let name = self.wish.quantifier.as_str();
@@ -286,14 +305,14 @@ impl Rule for Holds {
             };
             Ok(Finding { outcome, text, ops: Vec::new(), cause })
         };
-        if let Some(error) = question.predicate.as_ref().err().or(memory.as_ref()) {
+        if let Some(error) = question.predicate.as_ref().err().or(broken) {
             return finding(Outcome::Unknown, format!("{about}: {error}"));
         }
         let times = match question.asked {
             1 => "once".to_owned(),
             times => format!("{times} times"),
         };
-        let shown = self.shown(&question.shown);
+        let shown = inner.shown(&question.shown);
         match (self.wish.quantifier, question.held, &question.failed) {
             (_, None, None) => {
                 finding(Outcome::Unknown, format!("{about}: there was nothing to ask"))
@@ -331,30 +350,5 @@ impl Rule for Holds {
                 }
             }
         }
-    }
-}
-
-impl Holds {
-    /// ` (n1: role leader, term 3; n2: role follower)`.
-    fn shown(&self, exposed: &[(NodeId, String, Value)]) -> String {
-        if exposed.is_empty() {
-            return String::new();
-        }
-        let mut nodes: Vec<NodeId> = exposed.iter().map(|(node, ..)| *node).collect();
-        nodes.sort_unstable();
-        nodes.dedup();
-        let parts = nodes.iter().map(|node| {
-            let mut own: Vec<String> = exposed
-                .iter()
-                .filter(|(of, ..)| of == node)
-                .map(|(_, name, value)| match value.as_str() {
-                    Some(text) => format!("{name} {text}"),
-                    None => format!("{name} {value}"),
-                })
-                .collect();
-            own.sort();
-            format!("{}: {}", self.name(*node), own.join(", "))
-        });
-        format!(" ({})", parts.collect::<Vec<_>>().join("; "))
     }
 }

@@ -15,9 +15,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ::http::HeaderValue;
 
 use super::http;
-use super::node;
 use super::redis;
 use crate::base::NodeId;
+use crate::call::node;
 
 /// The most idle connections that are kept for one server; those beyond are closed.
 const IDLE_MAX: usize = 1_000;

@@ -8,7 +8,7 @@ use super::reply::{Content, ErrorKind, OpError, Ran, Reply};
 use super::runner::Runner;
 use crate::base::Diagnostic;
 use crate::base::units::show_duration;
-use crate::call::FailureKind;
+use crate::call::{Failure, FailureKind};
 use crate::exec::{Output, Program, Spec, Status};
 use crate::scenario::model::Invocation;
 use crate::trace::{EventKind, Level};
@@ -75,11 +75,8 @@ impl Runner<'_> {
             Err(_) => {
                 program.0.stop(GRACE).await;
                 let what = format!("it still ran after {}", show_duration(limit));
-                let error = OpError::new(
-                    ErrorKind::Call(FailureKind::Timeout),
-                    with_tail(what, &program.0),
-                );
-                return Ok(Reply { error: Some(error), ..ran(&program.0, None) });
+                let error = Failure::new(FailureKind::Timeout, with_tail(what, &program.0));
+                return Ok(Reply { error: Some(error.into()), ..ran(&program.0, None) });
             }
         };
         if exit.left > 0 {

@@ -18,10 +18,10 @@ use std::task::{Context, Poll, ready};
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
-use super::reply::{Content, ErrorKind, OpError, Payload, Reply};
+use super::reply::{Content, OpError, Payload, Reply};
 use super::runner::Runner;
 use crate::base::{Diagnostic, Span};
-use crate::call::FailureKind;
+use crate::call::{Failure, FailureKind};
 use crate::net::Stream;
 use crate::scenario::model::{Close, Connect, Receive, Send, Until};
 
@@ -164,8 +164,7 @@ impl Raw {
 
     fn poll_send(&self, cx: &mut Context<'_>, bytes: &mut Bytes) -> Poll<Result<(), OpError>> {
         let mut state = self.lock();
-        let this_side =
-            |what| Poll::Ready(Err(OpError::new(ErrorKind::Call(FailureKind::Closed), what)));
+        let this_side = |what| Poll::Ready(Err(Failure::new(FailureKind::Closed, what).into()));
         if state.write_closed {
             return this_side("this side has closed its sending half");
         }
@@ -198,7 +197,7 @@ impl Raw {
                 Some(Err(error)) => Some(error.clone()),
                 None if state.input.len() >= RECEIVE_BYTES_MAX => {
                     let what = "64 MiB have come, and not what was waited for";
-                    Some(OpError::new(ErrorKind::Call(FailureKind::Malformed), what))
+                    Some(Failure::new(FailureKind::Malformed, what).into())
                 }
                 None => None,
             };
@@ -207,11 +206,9 @@ impl Raw {
             }
             let State { stream, input, ended, .. } = &mut *state;
             let Some(stream) = stream else {
-                let error = OpError::new(
-                    ErrorKind::Call(FailureKind::Closed),
-                    "this side has closed the connection",
-                );
-                return Poll::Ready((input.split().freeze(), Some(error)));
+                let what = "this side has closed the connection";
+                let error = Failure::new(FailureKind::Closed, what);
+                return Poll::Ready((input.split().freeze(), Some(error.into())));
             };
             input.reserve(READ_CHUNK);
             match ready!(pin!(stream.read_buf(input)).poll(cx)) {

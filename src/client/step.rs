@@ -27,7 +27,7 @@ use super::runner::{Runner, Stop, TIMEOUT};
 use super::{program, summary};
 use crate::base::units::{duration, show_duration};
 use crate::base::{Diagnostic, Located, Rng, Span, Time, Value};
-use crate::call::FailureKind;
+use crate::call::{Failure, FailureKind};
 use crate::plan::chance;
 use crate::scenario::Mismatch;
 use crate::scenario::model::{Action, Draw, Field, OpValue, Retry, Setting, Step};
@@ -221,8 +221,7 @@ impl Runner<'_> {
         in_time.unwrap_or_else(|_| {
             let what = if sent.load(Ordering::Relaxed) { "nothing came" } else { "no connection" };
             let what = format!("{what} within {}", show_duration(limit));
-            let mut reply =
-                Reply::failed(OpError::new(ErrorKind::Call(FailureKind::Timeout), what));
+            let mut reply = Reply::failed(Failure::new(FailureKind::Timeout, what).into());
             if let Action::Receive(receive) = &step.action {
                 reply.content = self.not_received(receive);
             }

@@ -118,17 +118,19 @@ impl JsonLines {
     /// # Errors
     /// [`LineTooLong`] if it cannot become one.
     pub fn next_line(&mut self) -> Result<Option<Bytes>, LineTooLong> {
-        match self.input[self.searched..].iter().position(|&byte| byte == b'\n') {
-            Some(end) => {
-                let line = self.input.split_to(self.searched + end + 1).freeze();
-                self.searched = 0;
-                Ok(Some(line))
-            }
-            None if self.input.len() > JSON_LINE_MAX => Err(LineTooLong),
-            None => {
-                self.searched = self.input.len();
-                Ok(None)
-            }
+        let length = line_length(&self.input, &mut self.searched)?;
+        Ok(length.map(|length| self.input.split_to(length).freeze()))
+    }
+}
+
+/// How long the first line is, its end included, if it is whole; up to `searched` no line ends.
+fn line_length(input: &[u8], searched: &mut usize) -> Result<Option<usize>, LineTooLong> {
+    match input[*searched..].iter().position(|&byte| byte == b'\n') {
+        Some(end) => Ok(Some(std::mem::take(searched) + end + 1)),
+        None if input.len() > JSON_LINE_MAX => Err(LineTooLong),
+        None => {
+            *searched = input.len();
+            Ok(None)
         }
     }
 }
@@ -343,15 +345,11 @@ impl Json {
 
 impl Cutter for Json {
     fn cut(&mut self, input: &[u8], _whole: Whole<'_>) -> Cut {
-        let Some(end) = input[self.searched..].iter().position(|&byte| byte == b'\n') else {
-            if input.len() > JSON_LINE_MAX {
-                return Cut::lost();
-            }
-            self.searched = input.len();
-            return Cut::more(0);
+        let length = match line_length(input, &mut self.searched) {
+            Ok(Some(length)) => length,
+            Ok(None) => return Cut::more(0),
+            Err(LineTooLong) => return Cut::lost(),
         };
-        let length = self.searched + end + 1;
-        self.searched = 0;
         let line = input[..length].trim_ascii();
         let Some(envelope) = Envelope::parse(line) else {
             let text = excerpt(line, SUMMARY_CHARS_MAX / 2);

@@ -31,6 +31,17 @@ mod entry {
     pub(super) const COMMAND: i64 = 7;
 }
 
+/// What a coroutine that yields asks for; the same numbers as in `ctx.lua`. Any other means that it is done.
+mod request {
+    pub(super) const SLEEP: i64 = 1;
+    pub(super) const CALL: i64 = 2;
+    pub(super) const REDIS: i64 = 3;
+    pub(super) const HTTP: i64 = 4;
+    pub(super) const WAIT: i64 = 5;
+    pub(super) const TRANSACTION: i64 = 6;
+    pub(super) const SYNC: i64 = 7;
+}
+
 /// How far a coroutine has come.
 pub enum Step {
     /// It waits.
@@ -241,21 +252,23 @@ impl Machine {
         let mut rest = rest.into_iter();
         let mut next = || rest.next().unwrap_or(Value::Nil);
         let request = match code {
-            1 => Request::Sleep { ms: float(&first).unwrap_or(0.0) },
-            2 => {
+            request::SLEEP => Request::Sleep { ms: float(&first).unwrap_or(0.0) },
+            request::CALL => {
                 let mut fields = Vec::new();
-                let Value::Table(message) = second else { return Ok(Read::no_message()) };
+                let Value::Table(message) = second else {
+                    return Ok(Read::Unwritable("a message is a table".to_owned()));
+                };
                 if let Err(why) = self.sandbox.writer().fields(&message, &mut fields) {
                     return Ok(Read::Unwritable(format!("the message cannot be written: {why}")));
                 }
                 Request::Call { to: text(&first), fields, timeout_ms: float(&next()) }
             }
-            3 => {
+            request::REDIS => {
                 let (server, timeout_ms) = (text(&first), float(&second));
                 let words = rest.map(|word| bytes(&self.sandbox.lua, &word)).collect();
                 Request::Redis { server, words, timeout_ms }
             }
-            4 => {
+            request::HTTP => {
                 let (method, server, url) = (text(&first), second, text(&next()));
                 let server = server.as_string().map(|server| server.to_string_lossy());
                 let (headers, query) = (pairs(&next())?, pairs(&next())?);
@@ -272,16 +285,16 @@ impl Machine {
                     timeout_ms,
                 }))
             }
-            5 => {
+            request::WAIT => {
                 let waiter = first.as_integer().and_then(|id| u64::try_from(id).ok());
                 Request::Wait { waiter: waiter.unwrap_or_default(), timeout_ms: float(&second) }
             }
-            6 => {
+            request::TRANSACTION => {
                 let (server, timeout_ms) = (text(&first), float(&second));
                 let commands = commands(&self.sandbox.lua, &next())?;
                 Request::Transaction { server, commands, timeout_ms }
             }
-            7 => match Datum::of(&first) {
+            request::SYNC => match Datum::of(&first) {
                 Ok(durable) => Request::Sync { durable },
                 Err(error) => {
                     return Ok(Read::Unwritable(format!("ctx.durable: {}", error.message)));
@@ -390,12 +403,6 @@ enum Read {
     Output(Output),
     /// It wants to send what has no form in JSON, or to keep what cannot be kept: why.
     Unwritable(String),
-}
-
-impl Read {
-    fn no_message() -> Read {
-        Read::Unwritable("a message is a table".to_owned())
-    }
 }
 
 fn error_of(what: &str, why: impl std::fmt::Display) -> mlua::Error {

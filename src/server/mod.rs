@@ -14,10 +14,12 @@ mod disk;
 mod echo;
 mod exposed;
 mod http;
+mod idle;
 mod input;
 mod node;
 pub mod process;
 pub mod redis;
+mod redis_way;
 mod script;
 mod silent;
 

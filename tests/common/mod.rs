@@ -21,15 +21,20 @@ pub(crate) struct Ran {
     pub(crate) plan: Arc<Plan>,
 }
 
+/// The files of a folder of the project with an extension, by name.
+pub(crate) fn files(folder: &str, extension: &str) -> Vec<PathBuf> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = std::fs::read_dir(&folder).expect("it is there");
+    let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("readable").path()).collect();
+    paths.retain(|path| path.extension().is_some_and(|e| e == extension));
+    paths.sort();
+    assert!(!paths.is_empty(), "{} has no .{extension}", folder.display());
+    paths
+}
+
 /// The scenarios that are shipped, by name of their file.
 pub(crate) fn scenarios() -> Vec<PathBuf> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("scenarios");
-    let entries = std::fs::read_dir(folder).expect("the scenarios are there");
-    let mut paths: Vec<PathBuf> = entries
-        .map(|entry| entry.expect("readable").path())
-        .filter(|path| path.extension().is_some_and(|e| e == "yaml"))
-        .collect();
-    paths.sort();
+    let paths = files("scenarios", "yaml");
     assert!(paths.len() >= 8, "the scenarios are there");
     paths
 }

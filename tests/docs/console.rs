@@ -1,4 +1,6 @@
 //! Pages with consoles: what stands behind each `$ command` is what the program prints.
+#![allow(dead_code, reason = "each test binary uses a part of it")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test says no")]
 
 use std::fs;
 use std::path::Path;
@@ -31,6 +33,11 @@ pub(crate) fn blocks(page: &str) -> Vec<Block> {
     blocks
 }
 
+/// The texts of the blocks of a language, in order.
+pub(crate) fn texts(page: &str, language: &str) -> Vec<String> {
+    blocks(page).into_iter().filter(|block| block.language == language).map(|b| b.text).collect()
+}
+
 /// What a command prints, run by a shell in `folder` that has `looplab` on its path.
 fn printed(command: &str, folder: &Path) -> String {
     let program = Path::new(env!("CARGO_BIN_EXE_looplab"));
@@ -52,18 +59,22 @@ fn printed(command: &str, folder: &Path) -> String {
 
 /// A folder such as somebody has who follows the page: the examples, the course and the protocols, and nothing more.
 pub(crate) fn workplace() -> tempfile::TempDir {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let folder = tempfile::tempdir().unwrap();
-    for from in ["docs/examples", "scenarios", "scenarios/protocols"] {
-        let to = folder.path().join(from);
-        fs::create_dir_all(&to).unwrap();
-        for entry in fs::read_dir(root.join(from)).unwrap().map(Result::unwrap) {
-            if entry.path().is_file() {
-                fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
-            }
-        }
+    for from in ["docs/examples", "docs/examples/histories", "scenarios", "scenarios/protocols"] {
+        copy_files(from, &folder.path().join(from));
     }
     folder
+}
+
+/// Copies the files of a folder of the project, without its folders.
+pub(crate) fn copy_files(from: &str, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    let from = Path::new(env!("CARGO_MANIFEST_DIR")).join(from);
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        if entry.path().is_file() {
+            fs::copy(entry.path(), to.join(entry.file_name())).unwrap();
+        }
+    }
 }
 
 /// A console with what its commands print now.

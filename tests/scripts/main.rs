@@ -5,6 +5,8 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+#[path = "../docs/console.rs"]
+mod console;
 
 mod calls;
 mod commands;

@@ -3,49 +3,39 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::Command;
 
 use looplab::plan::{Overrides, Plan};
 use looplab::script::{Script, Scripts};
 
 use super::*;
-use common::{golden, run_plan};
+use common::{files, golden, run_plan};
 
 const PAGE: &str = "docs/scripts.md";
+
+const FOLDER: &str = "docs/examples/scripts";
 
 fn read(path: &str) -> String {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(path);
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-fn folder() -> std::path::PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples/scripts")
-}
-
-/// The fenced blocks of a language, and where their text begins.
-fn blocks(page: &str, language: &str) -> Vec<(usize, String)> {
-    let fence = format!("```{language}\n");
-    let starts = page.match_indices(&fence).map(|(at, _)| at + fence.len());
-    starts.map(|at| (at, page[at..].split("```").next().unwrap().to_owned())).collect()
-}
-
-/// The texts of the examples with that end.
-fn examples(end: &str) -> Vec<String> {
-    let entries = fs::read_dir(folder()).unwrap().map(|entry| entry.unwrap().path());
-    let paths = entries.filter(|path| path.extension().is_some_and(|e| e == end));
+/// The texts of the examples with that extension.
+fn examples(extension: &str) -> Vec<String> {
+    let paths = files(FOLDER, extension).into_iter();
     paths.map(|path| fs::read_to_string(path).unwrap()).collect()
 }
 
 #[test]
 fn every_scenario_of_the_page_holds_in_both_worlds() {
     let (page, known) = (read(PAGE), examples("yaml"));
-    let scenarios = blocks(&page, "yaml");
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER);
+    let scenarios = console::texts(&page, "yaml");
     assert!(scenarios.len() >= 4);
-    for (_, text) in scenarios {
+    for text in scenarios {
         assert!(text.contains("\nscripts:\n") || known.contains(&text), "in no file:\n{text}");
         for clock in [World::Virtual, World::Real] {
             let overrides = Overrides { clock: Some(clock), ..Overrides::default() };
-            let plan = Plan::parse("page.yaml", text.as_bytes(), Some(&folder()), overrides);
+            let plan = Plan::parse("page.yaml", text.as_bytes(), Some(&folder), overrides);
             let ran = run_plan(std::sync::Arc::new(plan.unwrap()));
             assert_eq!(ran.outcome, Outcome::Ok, "{}\n{text}", complaint(&ran));
             assert_eq!(ran.script_errors(), [""; 0], "{text}");
@@ -56,9 +46,9 @@ fn every_scenario_of_the_page_holds_in_both_worlds() {
 #[test]
 fn every_script_of_the_page_is_an_example_or_loads_in_a_server() {
     let (page, known) = (read(PAGE), examples("lua"));
-    let scripts = blocks(&page, "lua");
+    let scripts = console::texts(&page, "lua");
     assert!(scripts.len() >= 4);
-    for (_, text) in scripts {
+    for text in scripts {
         let script = Script { name: "page.lua".into(), text: text.clone() };
         assert_eq!(Scripts::new([script]).check(), [], "{text}");
         if !known.contains(&text) {
@@ -73,35 +63,10 @@ fn every_script_of_the_page_is_an_example_or_loads_in_a_server() {
 
 #[test]
 fn every_console_of_the_page_is_what_the_program_prints() {
-    let page = read(PAGE);
     let desk = tempfile::tempdir().unwrap();
-    for entry in fs::read_dir(folder()).unwrap().map(Result::unwrap) {
-        fs::copy(entry.path(), desk.path().join(entry.file_name())).unwrap();
-    }
-    let program = Path::new(env!("CARGO_BIN_EXE_looplab")).parent().unwrap();
-    let path = format!("{}:{}", program.display(), std::env::var("PATH").unwrap_or_default());
-    let (mut anew, mut copied) = (String::new(), 0);
-    for (start, console) in blocks(&page, "console") {
-        anew.push_str(&page[copied..start]);
-        for command in console.lines().filter_map(|line| line.strip_prefix("$ ")) {
-            let ran = Command::new("sh")
-                .args(["-c", &format!("exec 2>&1\n{command}")])
-                .current_dir(desk.path())
-                .env("PATH", &path)
-                .env("LC_ALL", "C.UTF-8")
-                .env("NO_COLOR", "1")
-                .env_remove("COLUMNS")
-                .env_remove("LOOPLAB_LOG")
-                .output()
-                .unwrap();
-            anew.push_str(&format!("$ {command}\n"));
-            for line in String::from_utf8(ran.stdout).unwrap().lines() {
-                anew.push_str(&format!("{}\n", line.trim_end()));
-            }
-        }
-        copied = start + console.len();
-    }
-    anew.push_str(&page[copied..]);
+    console::copy_files(FOLDER, desk.path());
+    let (anew, consoles) = console::anew(&read(PAGE), desk.path());
+    assert!(consoles >= 1);
     golden(&Path::new(env!("CARGO_MANIFEST_DIR")).join(PAGE), &anew);
 }
 
@@ -185,12 +150,7 @@ const FIGURES: [(&str, &str, &str, u64); 16] = [
         "| connections to one server at once; further calls wait | {} |",
         1,
     ),
-    (
-        "src/server/script/outgoing.rs",
-        "IDLE_MAX: usize = ",
-        "| idle connections to one server | {} |",
-        1,
-    ),
+    ("src/server/idle.rs", "IDLE_MAX: usize = ", "| idle connections to one server | {} |", 1),
     ("src/server/script/acts.rs", "TIMERS_MAX: usize = ", "| timers | {} |", 1),
     ("src/script/json.rs", "DEPTH_MAX: usize = ", "| depth of JSON | {} |", 1),
     (

@@ -94,7 +94,7 @@ pub(super) fn shrink(
     let shown = judge.decided(&judge.plan(&tree)?, &script)?;
     shown.trial.like(&target)?;
     let guarded = !judge.fails_anyhow(&tree, &script, &target);
-    let mut shrinker = Shrinker { judge, target, guarded, tree, script, shown, is_polished: false };
+    let mut shrinker = Shrinker { judge, target, guarded, tree, script, shown, no_longer: false };
     shrinker.all();
     shrinker.finish(first)
 }
@@ -108,8 +108,8 @@ struct Shrinker {
     tree: Tree,
     script: Script,
     shown: Shown,
-    /// From now on no candidate may have more messages.
-    is_polished: bool,
+    /// No candidate may have more messages than what there is.
+    no_longer: bool,
 }
 
 /// How hard it is tried to let a candidate fail.
@@ -130,7 +130,7 @@ impl Shrinker {
         while self.shorter() {
             self.rounds();
         }
-        self.is_polished = true;
+        self.no_longer = true;
         self.polish();
     }
 
@@ -150,9 +150,9 @@ impl Shrinker {
             self.pass(parts::steps, Effort::All);
             self.decisions();
             // To leave something unsaid is no gain if the story becomes longer.
-            self.is_polished = true;
+            self.no_longer = true;
             self.pass(parts::rest, if round == 0 { Effort::Plain } else { Effort::All });
-            self.is_polished = false;
+            self.no_longer = false;
             self.decisions();
             if before == (self.tree.clone(), self.script.clone()) || self.is_over() {
                 break;
@@ -253,7 +253,7 @@ impl Shrinker {
 
     /// True if what is wanted fails, and for the same cause or for one that is told more shortly.
     fn is_it(&self, shown: &Shown) -> bool {
-        if self.is_polished && shown.trial.messages > self.shown.trial.messages {
+        if self.no_longer && shown.trial.messages > self.shown.trial.messages {
             return false;
         }
         shown.trial.like(&self.target).is_some_and(|failure| {

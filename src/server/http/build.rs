@@ -42,7 +42,7 @@ pub(super) fn build(
                 Some(ServerKind::Redis(redis)) => redis.password.clone(),
                 _ => None,
             };
-            Action::Redis(Call::new(redis, node, password))
+            Action::Redis(Box::new(Call::new(redis, node, password)))
         }
     };
     let mut built = Route::new(&route.on, &route.when, action);

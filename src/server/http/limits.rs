@@ -54,9 +54,6 @@ pub(super) const ITEMS_MAX: usize = 100_000;
 /// The most bytes of all items of a collection, as JSON. Beyond it, 507.
 pub(super) const ITEMS_BYTES_MAX: usize = 64 * 1024 * 1024;
 
-/// The most connections to a server behind a proxy that are kept for the next request.
-pub(super) const IDLE_MAX: usize = 64;
-
 /// How much of an answer that is handed back may be buffered.
 pub(super) const UPSTREAM_BUFFER: usize = 64 * 1024;
 

@@ -38,7 +38,7 @@ pub(super) enum Action {
     /// Hands on.
     Proxy(Target),
     /// Asks a redis server.
-    Redis(Call),
+    Redis(Box<Call>),
     /// Calls a handler of the script: its number, from 1.
     Script(usize),
 }

@@ -1,6 +1,5 @@
 //! What a script asks for without waiting.
 
-use std::sync::PoisonError;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -22,7 +21,7 @@ impl Host for Engine {
     }
 
     fn draw(&self) -> u64 {
-        self.rng.lock().unwrap_or_else(PoisonError::into_inner).next_u64()
+        lock(&self.rng).next_u64()
     }
 
     fn log(&self, warn: bool, text: String) {

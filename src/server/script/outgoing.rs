@@ -4,7 +4,7 @@
 //! a kept connection still lives is looked at before, not tried, and what breaks under a request has failed.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use ::http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
@@ -14,22 +14,21 @@ use http_body_util::Full;
 use tokio::sync::Semaphore;
 
 use super::acts::duration;
-use super::engine::{CALL_TIMEOUT, Engine};
+use super::engine::{CALL_TIMEOUT, Engine, lock};
 use super::reply::{list, of_frame, response};
 use crate::base::NodeId;
 use crate::base::diagnostic::nearest;
 use crate::base::units::show_duration;
-use crate::call::http::{self, Idle, Stale};
-use crate::call::{Failure, FailureKind, redis, target};
+use crate::call::http::{self, Stale};
+use crate::call::{Failure, FailureKind, target};
 use crate::protocol::resp::{Frame, encode_command};
 use crate::scenario::model::ServerKind;
 use crate::script::{Answer, HttpRequest};
+use crate::server::idle::Idle;
+use crate::server::redis_way::{NoReply, RedisWay};
 
 /// The most connections of one script to one server at once; further calls wait for one.
 const OPEN_MAX: usize = 1_000;
-
-/// The most of them that are kept for the next call.
-const IDLE_MAX: usize = 64;
 
 /// The longest body of a response and the longest reply of a redis server, in bytes: 16 MiB.
 const REPLY_BYTES_MAX: usize = 16 << 20;
@@ -46,10 +45,9 @@ struct Way {
     name: String,
     /// Its address, as HTTP wants it.
     host: HeaderValue,
-    password: Option<String>,
     places: Semaphore,
-    redis: Mutex<Vec<redis::Connection>>,
-    http: Mutex<Vec<http::Connection>>,
+    redis: RedisWay,
+    http: Idle<http::Connection>,
 }
 
 /// Why there is no answer.
@@ -80,6 +78,15 @@ impl From<Failure> for No {
             kind => kind,
         };
         No { kind: kind.as_str(), text: failure.message }
+    }
+}
+
+impl From<NoReply> for No {
+    fn from(why: NoReply) -> No {
+        match why {
+            NoReply::Unconnected(failure) | NoReply::Broken(failure) => failure.into(),
+            NoReply::Unauthorized(error) => No::said(&error),
+        }
     }
 }
 
@@ -162,34 +169,7 @@ impl Engine {
     async fn redis(&self, server: &str, commands: &[u8], replies: usize) -> Result<Vec<Frame>, No> {
         let way = self.way_to(server)?;
         let _place = way.places.acquire().await;
-        let mut connection = match way.kept_redis() {
-            Some(connection) => connection,
-            None => self.connect_redis(&way).await?,
-        };
-        connection.send(commands).await?;
-        let mut frames = Vec::new();
-        while frames.len() < replies {
-            frames.push(connection.reply().await?);
-        }
-        if connection.is_clean() {
-            self.put_back(&way.redis, connection);
-        }
-        Ok(frames)
-    }
-
-    async fn connect_redis(&self, way: &Way) -> Result<redis::Connection, No> {
-        let stream = self.context.connect(way.node).await;
-        let stream = stream.map_err(|error| Failure::dialling(&error))?;
-        let mut connection = redis::Connection::new(stream, REPLY_BYTES_MAX);
-        if let Some(password) = &way.password {
-            let mut command = BytesMut::new();
-            encode_command(&["AUTH", password], &mut command);
-            let frame = connection.call(&command, None).await?;
-            if let Some(error) = frame.error() {
-                return Err(No::said(error));
-            }
-        }
-        Ok(connection)
+        Ok(way.redis.ask(commands, replies, &self.context).await?)
     }
 
     async fn http(&self, asked: HttpRequest) -> Result<Answer, No> {
@@ -212,8 +192,8 @@ impl Engine {
             exchanged => exchanged,
         };
         let (parts, body) = exchanged.map_err(|broken| broken.error)?;
-        if connection.settle() == Idle::Usable {
-            self.put_back(&way.http, connection);
+        if connection.settle() == http::Idle::Usable {
+            way.http.keep(connection, &self.context);
         }
         Ok(Answer::Datum(Some(response(parts.status.as_u16(), &parts.headers, &body))))
     }
@@ -222,14 +202,6 @@ impl Engine {
         let stream = self.context.connect(way.node).await;
         let stream = stream.map_err(|error| Failure::dialling(&error))?;
         Ok(http::Connection::new(stream, REPLY_BYTES_MAX).await?)
-    }
-
-    /// Keeps a connection for the next call.
-    fn put_back<C>(&self, idle: &Mutex<Vec<C>>, connection: C) {
-        let mut idle = lock(idle);
-        if idle.len() < IDLE_MAX && !self.context.tasks.stop_token().is_cancelled() {
-            idle.push(connection);
-        }
     }
 
     /// The way to the server of that name.
@@ -252,10 +224,9 @@ impl Engine {
             node,
             name: name.to_owned(),
             host,
-            password,
             places: Semaphore::new(OPEN_MAX),
-            redis: Mutex::default(),
-            http: Mutex::default(),
+            redis: RedisWay::new(node, password, REPLY_BYTES_MAX),
+            http: Idle::default(),
         });
         ways.insert(node, way.clone());
         Ok(way)
@@ -309,20 +280,10 @@ impl Engine {
 
 impl Way {
     /// A kept connection on which nothing has happened since.
-    fn kept_redis(&self) -> Option<redis::Connection> {
-        let mut idle = lock(&self.redis);
-        while let Some(mut connection) = idle.pop() {
-            if connection.is_usable() {
-                return Some(connection);
-            }
-        }
-        None
-    }
-
     async fn kept_http(&self) -> Option<http::Connection> {
         loop {
-            let mut connection = lock(&self.http).pop()?;
-            if connection.idle().await == Idle::Usable {
+            let mut connection = self.http.take()?;
+            if connection.idle().await == http::Idle::Usable {
                 return Some(connection);
             }
         }
@@ -363,8 +324,4 @@ fn add_headers(given: &[(String, String)], headers: &mut HeaderMap) -> Result<()
         headers.insert(header, value);
     }
     Ok(())
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

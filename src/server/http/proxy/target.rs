@@ -1,7 +1,7 @@
 //! The server behind a proxy, and the connections to it.
 
 use std::io;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hyper::client::conn::http1::{self, SendRequest};
@@ -11,7 +11,8 @@ use crate::base::NodeId;
 use crate::net::{HyperIo, Stream};
 use crate::scenario::model::{self, Text};
 use crate::server::Context;
-use crate::server::http::limits::{HEAD_MAX, IDLE_MAX, UPSTREAM_BUFFER};
+use crate::server::http::limits::{HEAD_MAX, UPSTREAM_BUFFER};
+use crate::server::idle::Idle;
 
 /// Where a route hands on to.
 pub(in crate::server::http) struct Target {
@@ -20,7 +21,7 @@ pub(in crate::server::http) struct Target {
     /// The path asked for there; by default the same.
     pub(in crate::server::http) path: Option<Text>,
     pub(super) timeout: Duration,
-    idle: Arc<Idle>,
+    idle: Arc<Idle<SendRequest<Upload>>>,
 }
 
 /// A connection to the server behind.
@@ -29,9 +30,6 @@ pub(super) struct Upstream {
     /// It has served a request before.
     pub(super) used: bool,
 }
-
-/// Connections that wait for their next request; the last one used is the first one used again.
-type Idle = Mutex<Vec<SendRequest<Upload>>>;
 
 impl Target {
     pub(in crate::server::http) fn new(proxy: &model::Proxy, node: NodeId) -> Target {
@@ -46,7 +44,7 @@ impl Target {
 
     /// A connection that can take a request now.
     pub(super) async fn connect(&self, context: &Context, fresh: bool) -> io::Result<Upstream> {
-        while !fresh && let Some(mut sender) = self.pop() {
+        while !fresh && let Some(mut sender) = self.idle.take() {
             if sender.ready().await.is_ok() {
                 return Ok(Upstream { sender, used: true });
             }
@@ -66,7 +64,7 @@ impl Target {
             .title_case_headers(true)
             .max_buf_size(UPSTREAM_BUFFER)
             .max_header_size(HEAD_MAX)
-            .handshake(HyperIo::new(stream, std::sync::Arc::default()))
+            .handshake(HyperIo::new(stream, Arc::default()))
             .await?;
         let (idle, stopping) = (self.idle.clone(), context.clone());
         context.tasks.spawn(context.node, async move {
@@ -78,26 +76,15 @@ impl Target {
                 () = stopping.stopping() => {}
             }
             // Those that are idle end with their senders; one that is answering is let finish.
-            lock(&idle).clear();
+            idle.retain(|_| false);
             let _ = connection.await;
         });
         Ok(sender)
     }
 
-    fn pop(&self) -> Option<SendRequest<Upload>> {
-        lock(&self.idle).pop()
-    }
-
     /// Keeps a connection whose answer has been read for the next request.
     pub(super) fn keep(&self, upstream: Upstream, context: &Context) {
-        let mut idle = lock(&self.idle);
-        idle.retain(|sender| !sender.is_closed());
-        if idle.len() < IDLE_MAX && !context.tasks.stop_token().is_cancelled() {
-            idle.push(upstream.sender);
-        }
+        self.idle.retain(|sender| !sender.is_closed());
+        self.idle.keep(upstream.sender, context);
     }
-}
-
-fn lock(idle: &Idle) -> std::sync::MutexGuard<'_, Vec<SendRequest<Upload>>> {
-    idle.lock().unwrap_or_else(PoisonError::into_inner)
 }
