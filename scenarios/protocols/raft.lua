@@ -41,10 +41,10 @@ end
 -- ---- the log ----------------------------------------------------------------------------------------------
 
 local function apply()
+  if applied == commit then return end
   while applied < commit do
     applied = applied + 1
     local entry, result = disk.log[applied], {}
-    ctx.expose("applied", { index = applied, term = entry.term })
     if entry.f == "write" then
       store[entry.key] = entry.value
     elseif entry.f == "cas" then
@@ -56,6 +56,7 @@ local function apply()
       waiting[applied] = nil
     end
   end
+  ctx.expose("applied", { index = applied, term = disk.log[applied].term })
 end
 
 local function advance()

@@ -95,6 +95,9 @@ fn innermost(error: &mlua::Error) -> String {
 /// Without the place in a chunk of looplab's own that stands before it: it was called at the end of a
 /// function, so that the caller's place is not known any more.
 fn without_own_place(text: &str) -> &str {
+    if let Some(rest) = text.strip_prefix("?:-1: ") {
+        return rest;
+    }
     let rest = text.strip_prefix('[').and_then(|rest| rest.split_once("]:"));
     match rest.and_then(|(_, rest)| rest.split_once(": ")) {
         Some((line, rest)) if line.bytes().all(|byte| byte.is_ascii_digit()) => rest,
@@ -139,6 +142,8 @@ mod tests {
         assert_eq!(error.message, "attempt to index a nil value (field 'x')");
         let error = ScriptError::of(&mlua::Error::RuntimeError("[ctx]:57: no place".into()));
         assert_eq!(error.message, "no place");
+        let error = ScriptError::of(&mlua::Error::RuntimeError("?:-1: stripped".into()));
+        assert_eq!(error.message, "stripped");
         let error = ScriptError::of(&mlua::Error::RuntimeError("no place".into()));
         assert_eq!((error.script.as_str(), error.line), ("", 0));
     }

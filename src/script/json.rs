@@ -9,10 +9,10 @@
 //!
 //! An empty table is an empty array, unless it was read as an object or made by `json.object()`.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
 
-use mlua::{Lua, LuaString, Table, Value};
+use mlua::{Either, Lua, Table, Value};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
 /// How deep a value may be nested, in both directions.
@@ -21,12 +21,6 @@ pub(super) const DEPTH_MAX: usize = 64;
 /// The longest text, in bytes, that is read without a look at the memory it takes, some dozen times as much;
 /// what is taken beyond the bound is missed by whatever takes memory next.
 const QUICK_MAX: usize = 64 * 1024;
-
-/// The longest name that is kept, in bytes.
-const NAME_MAX: usize = 32;
-
-/// How many places there are for them.
-const NAMES_MAX: usize = 128;
 
 /// The tables that say what an empty table is: the metatables of `json.array()` and `json.object()`.
 #[derive(Clone)]
@@ -41,44 +35,11 @@ impl Marks {
     }
 }
 
-/// Names that were read before, as Lua has them: most messages have the same few. Cheap to clone; all
-/// clones are one.
-#[derive(Clone)]
-pub(super) struct Names(Arc<Mutex<[Option<Name>; NAMES_MAX]>>);
-
-type Name = (Box<str>, LuaString);
-
-impl Default for Names {
-    fn default() -> Names {
-        Names(Arc::new(Mutex::new([const { None }; NAMES_MAX])))
-    }
-}
-
-impl Names {
-    fn get(&self, lua: &Lua, name: &str) -> mlua::Result<LuaString> {
-        if name.len() > NAME_MAX {
-            return lua.create_string(name);
-        }
-        let mix = |sum: usize, byte: &u8| sum.wrapping_mul(31).wrapping_add(usize::from(*byte));
-        let place = name.as_bytes().iter().fold(0, mix) % NAMES_MAX;
-        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((before, made)) = &known[place]
-            && **before == *name
-        {
-            return Ok(made.clone());
-        }
-        let made = lua.create_string(name)?;
-        known[place] = Some((name.into(), made.clone()));
-        Ok(made)
-    }
-}
-
 /// What reading needs: where values are made.
 #[derive(Clone, Copy)]
 pub(super) struct Reader<'l> {
     pub(super) lua: &'l Lua,
     pub(super) marks: &'l Marks,
-    pub(super) names: &'l Names,
     pub(super) depth: usize,
 }
 
@@ -87,19 +48,15 @@ impl Reader<'_> {
     pub(super) fn decode(self, text: &[u8]) -> Result<Value, String> {
         let mut input = serde_json::Deserializer::from_slice(text);
         let _unbounded = (text.len() <= QUICK_MAX).then(|| Unbounded::new(self.lua));
-        let value = self.deserialize(&mut input).map_err(|error| error.to_string())?;
+        let read = self.deserialize(&mut input).map_err(|error| error.to_string())?;
         input.end().map_err(|error| error.to_string())?;
-        Ok(value)
+        read.into_value(self.lua)
     }
 
     /// The value that one outside of Lua is.
     pub(super) fn value(self, value: &serde_json::Value) -> Result<Value, String> {
-        self.deserialize(value).map_err(|error| error.to_string())
-    }
-
-    /// A name as Lua has it.
-    pub(super) fn name(&self, name: &str) -> mlua::Result<LuaString> {
-        self.names.get(self.lua, name)
+        let read = self.deserialize(value).map_err(|error| error.to_string())?;
+        read.into_value(self.lua)
     }
 
     fn inner<E: serde::de::Error>(self) -> Result<Self, E> {
@@ -110,94 +67,132 @@ impl Reader<'_> {
     }
 }
 
-impl<'de> DeserializeSeed<'de> for Reader<'_> {
-    type Value = Value;
+/// What was read. A text has no handle of its own before it is needed outside of a table: handles cost more than
+/// what they stand for.
+pub(super) enum Read<'de> {
+    Text(Cow<'de, str>),
+    Other(Value),
+}
 
-    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<Value, D::Error> {
+impl Read<'_> {
+    fn into_value(self, lua: &Lua) -> Result<Value, String> {
+        match self {
+            Read::Text(text) => lua.create_string(&*text).map(Value::String),
+            Read::Other(value) => Ok(value),
+        }
+        .map_err(|error| error.to_string())
+    }
+
+    /// As a part of a table.
+    fn part(&self) -> Either<&str, &Value> {
+        match self {
+            Read::Text(text) => Either::Left(text),
+            Read::Other(value) => Either::Right(value),
+        }
+    }
+
+    fn is_null(&self) -> bool {
+        matches!(self, Read::Other(value) if value.is_null())
+    }
+}
+
+impl<'de> DeserializeSeed<'de> for Reader<'_> {
+    type Value = Read<'de>;
+
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<Read<'de>, D::Error> {
         input.deserialize_any(self)
     }
 }
 
 impl<'de> Visitor<'de> for Reader<'_> {
-    type Value = Value;
+    type Value = Read<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("JSON")
     }
 
-    fn visit_bool<E>(self, value: bool) -> Result<Value, E> {
-        Ok(Value::Boolean(value))
+    fn visit_bool<E>(self, value: bool) -> Result<Read<'de>, E> {
+        Ok(Read::Other(Value::Boolean(value)))
     }
 
-    fn visit_i64<E>(self, value: i64) -> Result<Value, E> {
-        Ok(Value::Integer(value))
+    fn visit_i64<E>(self, value: i64) -> Result<Read<'de>, E> {
+        Ok(Read::Other(Value::Integer(value)))
     }
 
-    fn visit_u64<E>(self, value: u64) -> Result<Value, E> {
+    fn visit_u64<E>(self, value: u64) -> Result<Read<'de>, E> {
         #[expect(clippy::cast_precision_loss, reason = "beyond 64 bits a number is a float")]
-        Ok(i64::try_from(value).map_or(Value::Number(value as f64), Value::Integer))
+        let value = i64::try_from(value).map_or(Value::Number(value as f64), Value::Integer);
+        Ok(Read::Other(value))
     }
 
-    fn visit_f64<E>(self, value: f64) -> Result<Value, E> {
-        Ok(Value::Number(value))
+    fn visit_f64<E>(self, value: f64) -> Result<Read<'de>, E> {
+        Ok(Read::Other(Value::Number(value)))
     }
 
-    fn visit_str<E: serde::de::Error>(self, value: &str) -> Result<Value, E> {
-        self.lua.create_string(value).map(Value::String).map_err(E::custom)
+    fn visit_borrowed_str<E>(self, value: &'de str) -> Result<Read<'de>, E> {
+        Ok(Read::Text(Cow::Borrowed(value)))
     }
 
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(Value::NULL)
+    fn visit_str<E>(self, value: &str) -> Result<Read<'de>, E> {
+        Ok(Read::Text(Cow::Owned(value.to_owned())))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Value, A::Error> {
+    fn visit_unit<E>(self) -> Result<Read<'de>, E> {
+        Ok(Read::Other(Value::NULL))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Read<'de>, A::Error> {
         let inner = self.inner()?;
-        let mut values = Vec::new();
+        let mut values: Vec<Read<'de>> = Vec::new();
         while let Some(item) = items.next_element_seed(inner)? {
             values.push(item);
         }
-        let table = self.lua.create_sequence_from(values).map_err(A::Error::custom)?;
-        Ok(Value::Table(table))
+        let table = self.lua.create_sequence_from(values.iter().map(Read::part));
+        Ok(Read::Other(Value::Table(table.map_err(A::Error::custom)?)))
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Value, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut entries: A) -> Result<Read<'de>, A::Error> {
         let inner = self.inner()?;
-        let mut values = Vec::with_capacity(8);
-        while let Some(key) = entries.next_key_seed(Key(inner))? {
-            let value: Value = entries.next_value_seed(inner)?;
+        let mut values: Vec<(Cow<'de, str>, Read<'de>)> = Vec::with_capacity(8);
+        while let Some(name) = entries.next_key_seed(Name)? {
+            let value = entries.next_value_seed(inner)?;
             if !value.is_null() {
-                values.push((key, value));
+                values.push((name, value));
             }
         }
-        let empty = values.is_empty();
-        let table = self.lua.create_table_from(values).map_err(A::Error::custom)?;
-        if empty {
+        let parts = values.iter().map(|(name, value)| (&**name, value.part()));
+        let table = self.lua.create_table_from(parts).map_err(A::Error::custom)?;
+        if values.is_empty() {
             table.set_metatable(Some(self.marks.object.clone())).map_err(A::Error::custom)?;
         }
-        Ok(Value::Table(table))
+        Ok(Read::Other(Value::Table(table)))
     }
 }
 
 /// Reads the name of a field.
-struct Key<'l>(Reader<'l>);
+struct Name;
 
-impl<'de> DeserializeSeed<'de> for Key<'_> {
-    type Value = LuaString;
+impl<'de> DeserializeSeed<'de> for Name {
+    type Value = Cow<'de, str>;
 
-    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<LuaString, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, input: D) -> Result<Cow<'de, str>, D::Error> {
         input.deserialize_str(self)
     }
 }
 
-impl Visitor<'_> for Key<'_> {
-    type Value = LuaString;
+impl<'de> Visitor<'de> for Name {
+    type Value = Cow<'de, str>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a name")
     }
 
-    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<LuaString, E> {
-        self.0.name(name).map_err(E::custom)
+    fn visit_borrowed_str<E>(self, name: &'de str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Borrowed(name))
+    }
+
+    fn visit_str<E>(self, name: &str) -> Result<Cow<'de, str>, E> {
+        Ok(Cow::Owned(name.to_owned()))
     }
 }
 

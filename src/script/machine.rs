@@ -156,7 +156,6 @@ impl Machine {
             Entry::Message { from, kind, body, asks } => {
                 let reader = self.sandbox.reader();
                 let body = reader.decode(body).map_err(mlua::Error::RuntimeError)?;
-                let from = reader.name(from)?;
                 let wants = if asks { Wants::Reply } else { Wants::Nothing };
                 let resumed = thread.resume((entry::MESSAGE, from, body, asks));
                 (wants, Handles::Message(kind.to_owned()), resumed)

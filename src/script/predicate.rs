@@ -128,7 +128,7 @@ impl Predicates {
                 serde_json::Value::Null => Value::Nil,
                 value => self.value(value)?,
             };
-            exposed.raw_set(self.sandbox.reader().name(name)?, value)
+            exposed.raw_set(name, value)
         };
         put().map_err(|error| ScriptError::of(&error))
     }

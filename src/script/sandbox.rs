@@ -10,7 +10,7 @@ use mlua::{
     VmState,
 };
 
-use super::json::{Marks, Names, Reader, Writer};
+use super::json::{Marks, Reader, Writer};
 use super::pattern::{self, Capture, Match};
 use super::scripts::compile;
 use super::{Limits, ScriptError, Scripts};
@@ -43,7 +43,6 @@ pub(super) type Print = Box<dyn Fn(String) + Send + Sync>;
 pub(super) struct Sandbox {
     pub(super) lua: Lua,
     pub(super) marks: Marks,
-    names: Names,
     meter: Arc<Meter>,
     limits: Limits,
     pub(super) raw: Raw,
@@ -98,7 +97,7 @@ impl Sandbox {
         };
         let marks = Marks::new(&lua)?;
         let meter = Arc::new(Meter::default());
-        let sandbox = Sandbox { lua, marks, names: Names::default(), meter, limits, raw };
+        let sandbox = Sandbox { lua, marks, meter, limits, raw };
         let host = sandbox.host(scripts, chance, print)?;
         sandbox.own("[lua]", PRELUDE, &PRELUDE_CODE)?.call::<()>(host)?;
         sandbox.lua.set_memory_limit(limits.memory_bytes)?;
@@ -144,7 +143,7 @@ impl Sandbox {
         let code = match code.get() {
             Some(made) => made,
             None => {
-                let made = compile(name, text).map_err(mlua::Error::external)?;
+                let made = compile(name, text, true).map_err(mlua::Error::external)?;
                 code.get_or_init(|| made)
             }
         };
@@ -165,7 +164,7 @@ impl Sandbox {
 
     /// The reader of JSON.
     pub(super) fn reader(&self) -> Reader<'_> {
-        Reader { lua: &self.lua, marks: &self.marks, names: &self.names, depth: 0 }
+        Reader { lua: &self.lua, marks: &self.marks, depth: 0 }
     }
 
     /// The writer of JSON.
@@ -217,9 +216,9 @@ impl Sandbox {
             lua.create_string(out)
         })?;
         host.set("encode", encode)?;
-        let (marks, names) = (self.marks.clone(), self.names.clone());
+        let marks = self.marks.clone();
         let decode = self.lua.create_function(move |lua, text: LuaString| {
-            let reader = Reader { lua, marks: &marks, names: &names, depth: 0 };
+            let reader = Reader { lua, marks: &marks, depth: 0 };
             reader.decode(&text.as_bytes()).map_err(|error| runtime(format!("not JSON: {error}")))
         })?;
         host.set("decode", decode)

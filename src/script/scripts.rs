@@ -102,24 +102,25 @@ impl Scripts {
         if let Some(code) = text.code.get() {
             return Ok(code);
         }
-        let code = compile(name, &text.text)?;
+        let code = compile(name, &text.text, false)?;
         Ok(text.code.get_or_init(|| code))
     }
 }
 
 fn check(name: &str, text: &str) -> Result<(), ScriptError> {
-    compile(name, text).map(|_| ())
+    compile(name, text, false).map(|_| ())
 }
 
 /// A text as bytecode.
+/// Stripped, it has neither lines nor names of variables.
 ///
 /// # Errors
 /// What is wrong with its syntax.
-pub(super) fn compile(name: &str, text: &str) -> Result<Vec<u8>, ScriptError> {
+pub(super) fn compile(name: &str, text: &str, strip: bool) -> Result<Vec<u8>, ScriptError> {
     let lua = Lua::new_with(StdLib::NONE, LuaOptions::default());
     let lua = lua.map_err(|error| ScriptError::of(&error))?;
     let chunk = lua.load(text).set_name(format!("={name}")).set_mode(ChunkMode::Text);
     let function = chunk.into_function();
     let function = function.map_err(|error| ScriptError::of(&error).or_at(name, 1))?;
-    Ok(function.dump(false))
+    Ok(function.dump(strip))
 }
