@@ -53,7 +53,7 @@ pub struct ExploreArgs {
     /// The scenario, or a repro
     #[arg(value_name = "FILE", value_hint = ValueHint::FilePath, required_unless_present = "merge")]
     pub file: Option<PathBuf>,
-    /// How many runs; 1000 if neither this nor --time is given
+    /// How many runs; 1000 if neither this, --time nor --until-found is given
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub runs: Option<u64>,
     /// How long to search, such as 60s; with --runs, whichever is over first
@@ -65,7 +65,7 @@ pub struct ExploreArgs {
     /// The seed of the search; by default what the scenario says, else 1
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
-    /// End with the first failure
+    /// End with the first failure; without --runs and --time, go on until there is one
     #[arg(long)]
     pub until_found: bool,
     /// Exit with 0 if something fails, and with 1 if nothing does

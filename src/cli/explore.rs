@@ -93,7 +93,7 @@ fn options(args: &ExploreArgs) -> Options {
         false => args.strategy.clone(),
     };
     Options {
-        runs: args.runs.or(args.time.is_none().then_some(RUNS)),
+        runs: args.runs.or((args.time.is_none() && !args.until_found).then_some(RUNS)),
         time: args.time,
         jobs: jobs(args),
         until_found: args.until_found,

@@ -134,6 +134,17 @@ fn a_scenario_that_fails_as_it_is_fails_in_run_0() {
 }
 
 #[test]
+fn until_found_goes_on_until_something_is_found() {
+    let rare = "looplab: 1\nservers: { store: { type: redis } }\nclients:\n  alice:\n    steps:\n\
+                \x20     - draw: { n: { int: [1, 1000] } }\n      - redis: store SET n ${n}\n\
+                \x20     - redis: store GET n\n        expect: { reply: { not: \"500\" } }\n";
+    let bench = Bench::new(&[("rare.yaml", rare)]);
+    let line = "explore rare.yaml --strategy random --repros 0";
+    bench.looplab(line).exits(0).says(&["rare: 1,000 runs", "nothing failed"]);
+    bench.looplab(&format!("{line} --until-found")).exits(1).says(&["rare: 2,502 runs, seed 1"]);
+}
+
+#[test]
 fn a_check_that_is_expected_to_be_violated_counts_as_violated() {
     let violated = BAD.replace("count: 7 }", "count: 7 }\n    expect: violated");
     let violated = violated.replace("        expect: { status: 404 }\n", "");
