@@ -145,3 +145,25 @@ fn a_check_is_about_the_operations_that_it_names() {
     assert!(text.starts_with(first), "{text}");
     assert!(text.ends_with("): nobody wrote that, and at first it was null"), "{text}");
 }
+
+#[test]
+fn a_counter_does_not_stop_at_the_largest_number() {
+    let text = "
+looplab: 1
+servers: { n: { type: node, script: n.lua } }
+clients:
+  ann:
+    steps:
+      - { call: n, json: { type: t }, op: { f: add, key: k, value: 9223372036854775807 } }
+      - { call: n, json: { type: t }, op: { f: add, key: k, value: 1 } }
+      - { call: n, json: { type: t, v: 9223372036854775807 }, op: { f: read, key: k, value: $.v } }
+checks:
+  - { history: counter, expect: violated }
+  - { history: linearizable, model: counter, expect: violated }
+scripts:
+  n.lua: |
+    function on.t(m) return { type = \"t_ok\", v = m.v } end
+";
+    let ran = run_text(text, World::Virtual, 1);
+    assert_eq!(ran.outcome, Outcome::Ok, "{}", complaint(&ran));
+}

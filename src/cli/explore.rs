@@ -15,6 +15,7 @@ use super::folder;
 use super::logging;
 use super::screen;
 use super::signals::Stop;
+use crate::check::{CheckVerdict, Checker};
 use crate::explore::{
     Findings, Group, Options, Origin, Over, ReproError, Search, Shard, Shrunk, Strategy, repro,
 };
@@ -39,6 +40,7 @@ pub(super) fn run(args: &ExploreArgs) -> Result<Exit, Failure> {
         return explore_futures::run(args, &plan, &stop, jobs(args));
     }
     let options = options(args);
+    are_there(&options.only, &plan)?;
     let failed = |error: RunError| super::run::machine_said_no(&error, &plan);
     let search = Search::new(&plan, &options.strategies, stop.token()).map_err(failed)?;
     let mut progress = Progress::searching(options.own_runs(), options.jobs);
@@ -52,6 +54,32 @@ pub(super) fn run(args: &ExploreArgs) -> Result<Exit, Failure> {
     }
     let told = Told { args, file, plan: &plan, search: &search, options: &options, stop: &stop };
     told.tell(&findings, over)
+}
+
+/// Refuses what `--check` names and the scenario does not have: a search for it would find nothing, and say so.
+fn are_there(wanted: &[String], plan: &Plan) -> Result<(), Failure> {
+    let checks = Checker::new(plan).verdict(plan, None).checks;
+    for word in wanted {
+        let is_there = match word.parse::<usize>() {
+            Ok(number) => (1..=checks.len()).contains(&number),
+            Err(_) if ["step", "run", "crash"].contains(&word.as_str()) => true,
+            Err(_) => {
+                let is_it = |check: &CheckVerdict| check.check == word || word == "check";
+                checks.iter().any(is_it)
+            }
+        };
+        if !is_there {
+            let numbered = checks.iter().enumerate();
+            let mut known: Vec<String> =
+                numbered.map(|(at, check)| format!("{} ({})", at + 1, check.check)).collect();
+            known.extend(["step", "run", "crash"].map(str::to_owned));
+            return Err(Failure::wrong(format!(
+                "--check {word}: the scenario has no such check; there are {}",
+                known.join(", ")
+            )));
+        }
+    }
+    Ok(())
 }
 
 /// Puts the results of shards together.
@@ -126,7 +154,7 @@ impl Told<'_> {
             true => screen::print(&report.json(&written))?,
             false => screen::print(&report.found(&written, style))?,
         }
-        if over == Over::Stopped {
+        if over == Over::Stopped || self.stop.token().is_cancelled() {
             return Ok(self.stop.exit());
         }
         Ok(match findings.groups.is_empty() == self.args.expect_failure {
@@ -145,6 +173,9 @@ impl Told<'_> {
         let folder = self.file.parent().map(Path::to_owned);
         let origin = Origin { name: self.file.to_string_lossy().into_owned(), folder };
         let mut progress = Progress::begin(None);
+        if !groups.is_empty() {
+            progress.shrink(0, groups.len());
+        }
         let shrunk = self.search.shrink_all(groups, &origin, self.options.jobs, |done| {
             progress.shrink(done, groups.len());
         });

@@ -83,10 +83,12 @@ impl Progress {
         ));
     }
 
-    /// A failure more was made small.
+    /// So many failures were made small. Where lines stay, only that it begins is told.
     pub(super) fn shrink(&mut self, done: usize, of: usize) {
-        if self.terminal {
-            self.draw(&format!("made {done} of {of} failures small"));
+        if self.terminal || done == 0 {
+            let failures = plural(of as u64, "failure", "failures");
+            let how_far = if done == 0 { String::new() } else { format!(": {done} done") };
+            self.draw(&format!("making {failures} small{how_far}"));
         }
     }
 

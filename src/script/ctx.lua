@@ -1,12 +1,11 @@
 -- What a node's script sees of the world: `ctx`, `on`, `http`, `route`, `command`. Every function that waits
 -- yields to the host with a number that says for what; the host resumes it with what came of it.
 -- Returns the body of a worker: a coroutine that handles one entry after the other.
-local host, yield, raw_next, setmetatable = ...
+local host, yield, raw_next, setmetatable, getmetatable = ...
 local DONE, SLEEP, CALL, REDIS, HTTP, WAIT, TRANSACTION, SYNC = 0, 1, 2, 3, 4, 5, 6, 7
 
 local pack, unpack = table.pack, table.unpack
-local error, getmetatable, pairs, rawset, select, tostring, type =
-  error, getmetatable, pairs, rawset, select, tostring, type
+local error, pairs, rawset, select, tostring, type = error, pairs, rawset, select, tostring, type
 
 -- ---- errors as values -----------------------------------------------------------------------------------
 

@@ -52,8 +52,22 @@ impl ScriptError {
             }
             other => other,
         };
-        ScriptError { script: script.to_owned(), line, message: message.to_owned() }
+        ScriptError { script: script.to_owned(), line, message: without_addresses(message) }
     }
+}
+
+/// `table: 0x55d0c8` is `table`: an address is another one in every run.
+fn without_addresses(text: &str) -> String {
+    let mut parts = text.split(": 0x");
+    let mut out = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let rest = part.trim_start_matches(|letter: char| letter.is_ascii_hexdigit());
+        if rest.len() == part.len() {
+            out.push_str(": 0x");
+        }
+        out.push_str(rest);
+    }
+    out
 }
 
 /// What the error at the bottom says.
@@ -144,6 +158,8 @@ mod tests {
         assert_eq!(error.message, "no place");
         let error = ScriptError::of(&mlua::Error::RuntimeError("?:-1: stripped".into()));
         assert_eq!(error.message, "stripped");
+        let error = ScriptError::of(&mlua::Error::RuntimeError("table: 0x5f2a0c, x: 0xg".into()));
+        assert_eq!(error.message, "table, x: 0xg");
         let error = ScriptError::of(&mlua::Error::RuntimeError("no place".into()));
         assert_eq!((error.script.as_str(), error.line), ("", 0));
     }

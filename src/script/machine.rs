@@ -128,7 +128,8 @@ impl Machine {
         let table = bind(&sandbox, facts, durable, host)?;
         let ctx = sandbox.own("[ctx]", CTX, &CTX_CODE)?;
         let raw = &sandbox.raw;
-        let work: Function = ctx.call((&table, &raw.yields, &raw.next, &raw.setmetatable))?;
+        let work: Function =
+            ctx.call((&table, &raw.yields, &raw.next, &raw.setmetatable, &raw.getmetatable))?;
         let state = Mutex::default();
         Ok(Machine { sandbox, script: script.to_owned(), work, host: table, state })
     }

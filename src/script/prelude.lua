@@ -5,13 +5,17 @@ local host = ...
 local getmetatable, ipairs, next, rawget, select, type = getmetatable, ipairs, next, rawget, select, type
 local error, raw_pcall, raw_xpcall, raw_setmetatable, raw_tostring = error, pcall, xpcall, setmetatable, tostring
 local sort, concat = table.sort, table.concat
-local format, rep, sub = string.format, string.rep, string.sub
+local format, gsub, rep, sub = string.format, string.gsub, string.rep, string.sub
 local exhausted = host.exhausted
 
 -- An error that has used up the run's patience passes through every pcall: it cannot be caught and gone on from.
+-- An error of the host is an object; what can be caught is its text.
 local function caught(ok, ...)
-  if not ok and exhausted() then error((...), 0) end
-  return ok, ...
+  if ok then return ok, ... end
+  if exhausted() then error((...), 0) end
+  local e = ...
+  if type(e) == "userdata" and e ~= host.null then e = host.error_text(e) end
+  return ok, e
 end
 
 function pcall(f, ...) return caught(raw_pcall(f, ...)) end
@@ -19,6 +23,7 @@ function pcall(f, ...) return caught(raw_pcall(f, ...)) end
 function xpcall(f, handler, ...)
   return caught(raw_xpcall(f, function(e)
     if exhausted() then return e end
+    if type(e) == "userdata" and e ~= host.null then e = host.error_text(e) end
     return handler(e)
   end, ...))
 end
@@ -28,14 +33,18 @@ local function has_address(v)
   local t = type(v)
   if t == "table" or t == "userdata" then
     local mt = getmetatable(v)
-    return not (type(mt) == "table" and (rawget(mt, "__tostring") ~= nil or rawget(mt, "__name") ~= nil))
+    return not (type(mt) == "table" and rawget(mt, "__tostring") ~= nil)
   end
   return t == "function" or t == "thread"
 end
 
 function tostring(v)
   if v == host.null then return "null" end
-  if has_address(v) then return type(v) end
+  if has_address(v) then
+    local mt = getmetatable(v)
+    local name = type(mt) == "table" and rawget(mt, "__name")
+    return type(name) == "string" and name or type(v)
+  end
   return raw_tostring(v)
 end
 local tostring = tostring
@@ -118,11 +127,23 @@ end
 
 -- ---- metatables -----------------------------------------------------------------------------------------
 
+-- Those that scripts have set. The others are looplab's own, and nobody's to change.
+local given = {}
+
 function setmetatable(t, mt)
-  if type(mt) == "table" and (rawget(mt, "__gc") ~= nil or rawget(mt, "__mode") ~= nil) then
-    error("`__gc` and `__mode` depend on when memory is collected, which no run can repeat", 2)
+  if type(mt) == "table" then
+    if rawget(mt, "__gc") ~= nil or rawget(mt, "__mode") ~= nil then
+      error("`__gc` and `__mode` depend on when memory is collected, which no run can repeat", 2)
+    end
+    given[mt] = true
   end
   return raw_setmetatable(t, mt)
+end
+
+function _G.getmetatable(v)
+  local mt = getmetatable(v)
+  if type(mt) ~= "table" or type(v) == "string" or given[mt] then return mt end
+  return nil
 end
 
 -- ---- tables ---------------------------------------------------------------------------------------------
@@ -216,7 +237,7 @@ function string.format(text, ...)
   end
   local ok, made = raw_pcall(format, text, table.unpack(values, 1, n))
   if not ok then error(made, 2) end
-  if host.find(text, "%%%-?%d*p", 1, false) then error("`%p` shows an address, which differs from run to run", 2) end
+  if host.find((gsub(text, "%%%%", "")), "%%%-?%d*p", 1, false) then error("`%p` shows an address, which differs from run to run", 2) end
   return made
 end
 

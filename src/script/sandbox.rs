@@ -56,6 +56,8 @@ pub(super) struct Raw {
     pub(super) next: Function,
     /// `setmetatable`, without a look at what it sets.
     pub(super) setmetatable: Function,
+    /// `getmetatable`, of everything.
+    pub(super) getmetatable: Function,
 }
 
 /// What has been used up since the last wait.
@@ -94,6 +96,7 @@ impl Sandbox {
             yields: coroutine.get("yield")?,
             next: lua.globals().get("next")?,
             setmetatable: lua.globals().get("setmetatable")?,
+            getmetatable: lua.globals().get("getmetatable")?,
         };
         let marks = Marks::new(&lua)?;
         let meter = Arc::new(Meter::default());
@@ -186,6 +189,13 @@ impl Sandbox {
             "exhausted",
             lua.create_function(move |_, ()| Ok(meter.exhausted.load(Ordering::Relaxed)))?,
         )?;
+        let error_text = |_: &Lua, error: Value| {
+            Ok(match error {
+                Value::Error(error) => ScriptError::of(&error).to_string(),
+                _ => "an error".to_owned(),
+            })
+        };
+        host.set("error_text", lua.create_function(error_text)?)?;
         host.set("null", Value::NULL)?;
         host.set("array", self.marks.array.clone())?;
         host.set("object", self.marks.object.clone())?;

@@ -127,9 +127,13 @@ fn a_scenario_that_fails_as_it_is_fails_in_run_0() {
         .exits(1)
         .says(&["1. step of alice"]);
     bench
-        .looplab("explore bad.yaml --runs 2 --check never,2")
+        .looplab("explore bad.yaml --runs 2 --check run,crash")
         .exits(0)
         .says(&["of what was looked for"]);
+    for word in ["never", "2", "0", "histroy"] {
+        let ran = bench.looplab(&format!("explore bad.yaml --runs 2 --check {word}")).exits(2);
+        ran.complains(&["the scenario has no such check; there are 1 (calls), step, run, crash"]);
+    }
     bench.looplab("explore bad.yaml --runs 2 --repros 0 --expect-failure").exits(0);
 }
 
@@ -262,13 +266,17 @@ fn an_interrupt_keeps_and_tells_what_was_found() {
     let mut complaints = BufReader::new(child.stderr.take().unwrap());
     complaints.read_line(&mut said).unwrap();
     assert!(said.starts_with("searching, "), "{said}");
+    while !said.contains(" failed, best: ") {
+        assert!(complaints.read_line(&mut said).unwrap() > 0, "{said}");
+    }
     let pid = Pid::from_raw(i32::try_from(child.id()).unwrap()).unwrap();
     kill_process(pid, Signal::INT).unwrap();
     let output = child.wait_with_output().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(json["over"], "stopped");
-    assert_eq!(json["failures"].as_array().unwrap().is_empty(), json["failed"] == 0);
+    assert_eq!(json["failures"][0]["repro"]["file"], "it.repro-1.yaml", "{json}");
+    bench.looplab("replay it.repro-1.yaml --quiet").exits(0);
 }
 
 #[test]

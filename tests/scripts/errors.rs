@@ -192,3 +192,64 @@ fn an_error_of_a_timer_or_of_the_start_is_told_and_harms_nobody() {
     );
     assert_eq!(ran.script_errors(), ["app.lua:1: at the start", "app.lua:2: of a timer"]);
 }
+
+#[test]
+fn what_is_caught_is_text_and_nothing_shows_an_address() {
+    holds(
+        r#"
+        servers:
+          n1: { type: node, script: n1.lua }
+        clients:
+          alice:
+            steps:
+              - call: n1
+                json: { type: go }
+                expect:
+                  $.caught: { matches: "^n1.lua:[0-9]+: not JSON: " }
+                  $.joined: { matches: "^why: n1.lua" }
+                  $.percent: "100%p"
+                  $.task: task
+                  $.named: x
+                  $.hidden: nil nil
+                  $.own: true
+              - call: n1
+                json: { type: die }
+                expect: { error: crash, $.text: { matches: "^n1.lua:[0-9]+: table$" } }
+        checks: []
+        "#,
+        &[(
+            "n1.lua",
+            r#"
+            function on.go()
+              local _, caught = pcall(function() return json.decode("{") end)
+              local mine = {}
+              return {
+                type = "go_ok", caught = caught, joined = "why: " .. caught, percent = string.format("100%%p"),
+                task = tostring(ctx.spawn(function() end)), named = tostring(setmetatable({}, { __name = "x" })),
+                hidden = type(getmetatable(json.array())) .. " " .. type(getmetatable(ctx.spawn(print))),
+                own = getmetatable(setmetatable({}, mine)) == mine,
+              }
+            end
+            function on.die()
+              local _, e = pcall(error, { code = 5 })
+              return ctx.error("crash", "n1.lua:1: " .. tostring(e))
+            end
+            "#,
+        )],
+    );
+}
+
+#[test]
+fn tasks_that_begin_tasks_do_not_stop_the_clock() {
+    let scenario = scenario(
+        "servers:\n  n1: { type: node, script: n1.lua }\n\
+         clients:\n  alice: { steps: [ { call: n1, json: { type: go } } ] }\n",
+        &[(
+            "n1.lua",
+            "local function again() ctx.spawn(again) end\n\
+             function on.go() again() return { type = 'go_ok' } end\n",
+        )],
+    );
+    let ran = run_text(&scenario, World::Virtual, 1);
+    assert_eq!(ran.outcome, Outcome::Ok, "{}", complaint(&ran));
+}

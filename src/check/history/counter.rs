@@ -78,19 +78,20 @@ struct Sums<'a, 'c> {
     /// In the order of their beginnings.
     additions: &'c [(&'a Operation, i64)],
     /// Those that certainly happened by their ends, with the sum up to each.
-    ended: Vec<(u32, i64)>,
+    ended: Vec<(u32, i128)>,
     /// The first additions that had all ended before the last read that was looked at.
     settled: usize,
 }
 
 impl<'a, 'c> Sums<'a, 'c> {
     fn new(initial: i64, additions: &'c [(&'a Operation, i64)]) -> Sums<'a, 'c> {
-        let mut ended: Vec<(u32, i64)> =
-            additions.iter().filter(|(op, _)| op.is_ok()).map(|(op, by)| (op.back, *by)).collect();
+        let certain = additions.iter().filter(|(op, _)| op.is_ok());
+        let mut ended: Vec<(u32, i128)> =
+            certain.map(|(op, by)| (op.back, i128::from(*by))).collect();
         ended.sort_unstable();
-        let mut sum = initial;
+        let mut sum = i128::from(initial);
         for (_, by) in &mut ended {
-            sum = sum.saturating_add(*by);
+            sum += *by;
             *by = sum;
         }
         Sums { initial, additions, ended, settled: 0 }
@@ -104,7 +105,8 @@ impl<'a, 'c> Sums<'a, 'c> {
         value: i64,
     ) -> Result<(), Box<Judgement>> {
         let before = self.ended.partition_point(|(back, _)| *back < read.call);
-        let certain = before.checked_sub(1).map_or(self.initial, |last| self.ended[last].1);
+        let certain =
+            before.checked_sub(1).map_or(i128::from(self.initial), |last| self.ended[last].1);
         // Reads come in the order of their beginnings, so what is over once is over for all later ones.
         while self.additions.get(self.settled).is_some_and(|(op, _)| op.back < read.call) {
             self.settled += 1;
@@ -113,11 +115,10 @@ impl<'a, 'c> Sums<'a, 'c> {
             .iter()
             .take_while(|(op, _)| op.call < read.back)
             .filter(|(op, _)| op.back > read.call);
-        let possible: Vec<i64> = under_way.map(|(_, by)| *by).collect();
-        let least =
-            possible.iter().filter(|by| **by < 0).fold(certain, |sum, by| sum.saturating_add(*by));
-        let most =
-            possible.iter().filter(|by| **by > 0).fold(certain, |sum, by| sum.saturating_add(*by));
+        let possible: Vec<i128> = under_way.map(|(_, by)| i128::from(*by)).collect();
+        let value = i128::from(value);
+        let least = certain + possible.iter().filter(|by| **by < 0).sum::<i128>();
+        let most = certain + possible.iter().filter(|by| **by > 0).sum::<i128>();
         let kind = if value < least {
             "a read is less than what had been added"
         } else if value > most {
@@ -141,10 +142,10 @@ impl<'a, 'c> Sums<'a, 'c> {
 }
 
 /// Whether some of `parts` add up to `sum`; where that is too much to find out, yes.
-fn is_sum(sum: i64, parts: &[i64]) -> bool {
-    let mut sums = BTreeSet::from([0_i64]);
+fn is_sum(sum: i128, parts: &[i128]) -> bool {
+    let mut sums = BTreeSet::from([0_i128]);
     for part in parts {
-        let more: Vec<i64> = sums.iter().map(|sum| sum.saturating_add(*part)).collect();
+        let more: Vec<i128> = sums.iter().map(|sum| sum + part).collect();
         sums.extend(more);
         if sums.len() > SUMS_MAX {
             return true;

@@ -1,6 +1,6 @@
 //! Whether a candidate still fails as it did: it is run, and what it shows is looked at.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -11,7 +11,6 @@ use crate::base::{Seq, Tape};
 use crate::explore::failure::Failure;
 use crate::explore::kind;
 use crate::explore::pace::{Link, Pacing, Recorded};
-use crate::explore::search::interrupt;
 use crate::explore::trial::{self, Trial};
 use crate::plan::{Overrides, Plan};
 use crate::run::Steering;
@@ -39,6 +38,19 @@ pub(super) struct Shown {
     pub(super) trial: Trial,
     /// The messages by sender and receiver, in the order of sending.
     pub(super) told: BTreeMap<Link, Vec<String>>,
+}
+
+impl Shown {
+    /// What messages are by their first words: methods, statuses, commands, types. Values are none.
+    pub(super) fn sorts(&self) -> BTreeSet<String> {
+        let first = |summary: &String| {
+            let word = summary.split(' ').next()?;
+            let is_status = word.len() == 3 && word.bytes().all(|byte| byte.is_ascii_digit());
+            let is_name = word.starts_with(|letter: char| letter.is_ascii_alphabetic());
+            (is_status || is_name).then(|| word.to_owned())
+        };
+        self.told.values().flatten().filter_map(first).collect()
+    }
 }
 
 impl Judge {
@@ -84,10 +96,7 @@ impl Judge {
         self.runs += 1;
         let collector = Collector::new();
         let watches: Vec<Box<dyn Observer>> = vec![Box::new(collector.clone())];
-        let trial = trial::run(plan, steering, Some(interrupt(&self.stop)), watches).ok()?;
-        if trial.interrupted {
-            return None;
-        }
+        let trial = trial::run(plan, steering, None, watches).ok()?;
         let mut messages: BTreeMap<Seq, (Link, String)> = BTreeMap::new();
         for event in collector.take() {
             if let EventKind::Message(message) = event.kind {
@@ -103,9 +112,9 @@ impl Judge {
         Some(Shown { trial, told })
     }
 
-    /// Whether it fails even if nothing is slow and no fault of the search is loose. What clients draw is their
+    /// What fails even if nothing is slow and no fault of the search is loose. What clients draw is their
     /// work, and stays.
-    pub(super) fn fails_anyhow(&mut self, tree: &Tree, script: &Script, wanted: &Failure) -> bool {
+    pub(super) fn calm(&mut self, tree: &Tree, script: &Script) -> Vec<Failure> {
         let mut calm = tree.clone();
         if let Some(Tree::List(moments)) = calm.get_mut("timeline") {
             let is_ours = |moment: &Tree| {
@@ -115,10 +124,9 @@ impl Judge {
             };
             moments.retain(|moment| !is_ours(moment));
         }
-        let Some(plan) = self.plan(&calm) else { return false };
+        let Some(plan) = self.plan(&calm) else { return Vec::new() };
         let script = Script { draws: script.draws.clone(), ..Script::default() };
-        let shown = self.decided(&plan, &script);
-        shown.is_some_and(|shown| shown.trial.like(wanted).is_some())
+        self.decided(&plan, &script).map(|shown| shown.trial.failures).unwrap_or_default()
     }
 }
 

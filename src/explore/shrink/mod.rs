@@ -9,8 +9,10 @@
 //! ```
 //!
 //! Every candidate is run, and kept only if the same fails for the same cause. It must also need its
-//! decisions: if the scenario was sound when nothing was slow and no fault loose, then so must be what is left
-//! of it, for otherwise it would be another mistake, such as a lock that nobody takes any more.
+//! decisions: what was sound when nothing was slow and no fault loose must still be, for otherwise it would be
+//! another mistake, such as a lock that nobody takes any more, or a server that somebody still calls. And where
+//! only something is left unsaid, there is no message of a sort that the run did not have: a route that
+//! was asked stays.
 //!
 //! Taking steps away changes which message is the third. So a script is moved along with the messages it is
 //! about ([`judge::moved`]), and where that does not help chance is asked a few times for another script.
@@ -35,7 +37,7 @@ use judge::{Judge, Shown, moved};
 use parts::Path;
 use script::Script;
 
-use super::failure::Failure;
+use super::failure::{Failure, Weight};
 use super::pace::Pacing;
 use super::strategy::Variation;
 use crate::base::Rng;
@@ -93,8 +95,20 @@ pub(super) fn shrink(
     let target = shown.trial.like(failure)?.clone();
     let shown = judge.decided(&judge.plan(&tree)?, &script)?;
     shown.trial.like(&target)?;
-    let guarded = !judge.fails_anyhow(&tree, &script, &target);
-    let mut shrinker = Shrinker { judge, target, guarded, tree, script, shown, no_longer: false };
+    let calm = judge.calm(&tree, &script);
+    let known = shown.sorts();
+    let messages_max = first.max(shown.trial.messages);
+    let mut shrinker = Shrinker {
+        judge,
+        target,
+        calm,
+        known,
+        messages_max,
+        tree,
+        script,
+        shown,
+        no_longer: false,
+    };
     shrinker.all();
     shrinker.finish(first)
 }
@@ -103,12 +117,16 @@ struct Shrinker {
     judge: Judge,
     /// What must fail.
     target: Failure,
-    /// Whether it must not fail without its decisions.
-    guarded: bool,
+    /// What fails without the decisions of the search; nothing else may.
+    calm: Vec<Failure>,
+    /// The sorts of messages of the run that was found.
+    known: BTreeSet<String>,
+    /// How many messages a candidate may have.
+    messages_max: u64,
     tree: Tree,
     script: Script,
     shown: Shown,
-    /// No candidate may have more messages than what there is.
+    /// No candidate may have more messages than what there is, or messages of another sort.
     no_longer: bool,
 }
 
@@ -251,19 +269,26 @@ impl Shrinker {
         false
     }
 
-    /// True if what is wanted fails, and for the same cause or for one that is told more shortly.
+    /// True if what is wanted fails, and for the same cause.
     fn is_it(&self, shown: &Shown) -> bool {
-        if self.no_longer && shown.trial.messages > self.shown.trial.messages {
+        let is_longer = self.no_longer && shown.trial.messages > self.shown.trial.messages;
+        if is_longer || shown.trial.messages > self.messages_max {
             return false;
         }
-        shown.trial.like(&self.target).is_some_and(|failure| {
-            failure.cause == self.target.cause || failure.cause.len() < self.target.cause.len()
-        })
+        if self.no_longer && !shown.sorts().is_subset(&self.known) {
+            return false;
+        }
+        shown.trial.like(&self.target).is_some_and(|failure| failure.cause == self.target.cause)
     }
 
     fn take(&mut self, tree: Tree, script: Script, shown: Shown) -> bool {
         let other = tree != self.tree || script.draws != self.script.draws;
-        if self.guarded && other && self.judge.fails_anyhow(&tree, &script, &self.target) {
+        // An operation may end in an error without the decisions: a retry may be gone, or the leader another one.
+        let is_new = |failure: &Failure| {
+            (failure.weight != Weight::Error || failure.is_like(&self.target))
+                && !self.calm.iter().any(|calm| calm.is_like(failure))
+        };
+        if other && self.judge.calm(&tree, &script).iter().any(is_new) {
             return false;
         }
         if let Some(failure) = shown.trial.like(&self.target) {
@@ -299,10 +324,14 @@ impl Shrinker {
         }
         let kept = checks.swap_remove(at);
         *checks = vec![kept];
-        let before = self.target.clone();
+        let (before, calm) = (self.target.clone(), self.calm.clone());
         self.target.check = Some(0);
+        // Of the checks only this one is left, under another number.
+        let known = calm.iter().any(|calm| calm.is_like(&before));
+        self.calm.retain(|calm| calm.check.is_none());
+        self.calm.extend(known.then(|| self.target.clone()));
         if !self.attempt(tree, Effort::Plain) {
-            self.target = before;
+            (self.target, self.calm) = (before, calm);
         }
     }
 

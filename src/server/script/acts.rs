@@ -93,6 +93,7 @@ impl Engine {
     async fn task(self: std::sync::Arc<Engine>, id: u64) {
         let cancelled = self.cancels.begin(id);
         let run = async {
+            self.breathe().await;
             let step = self.enter(Entry::Task(id));
             if let Err(error) = self.drive(step).await {
                 self.report(&error);

@@ -32,8 +32,9 @@ const ERRORS_TOLD: u32 = 100;
 /// time and cause each other do not stop the clock.
 const AT_ONCE_MAX: u32 = 10_000;
 
-/// How long that is.
+/// How long that is. Each time that it does not help it is twice as long, up to a limit.
 const BREATH: Duration = Duration::from_micros(1);
+const BREATH_MAX: Duration = Duration::from_millis(1);
 
 /// The data of a server, as its script has it at hand.
 pub(in crate::server) trait Data: Send + Sync {
@@ -77,8 +78,30 @@ pub(in crate::server) struct Engine {
     pub(super) data: Option<Arc<dyn Data>>,
     last_call: AtomicU64,
     errors: AtomicU32,
-    /// When the last entry was, and how many there were without time passing.
-    breath: Mutex<(Time, u32)>,
+    breath: Mutex<Breath>,
+}
+
+/// How much happens without time passing.
+#[derive(Default)]
+struct Breath {
+    /// When the last entry was.
+    at: Time,
+    /// How many there were at that time.
+    entries: u32,
+    /// How long the next breath is.
+    next: Duration,
+}
+
+impl Breath {
+    /// Another entry at `now`: how long it is to wait, if it is.
+    fn entry(&mut self, now: Time) -> Option<Duration> {
+        if self.at != now {
+            let doubled = if self.entries > AT_ONCE_MAX { self.next * 2 } else { BREATH };
+            *self = Breath { at: now, entries: 0, next: doubled.clamp(BREATH, BREATH_MAX) };
+        }
+        self.entries += 1;
+        (self.entries > AT_ONCE_MAX).then_some(self.next.max(BREATH))
+    }
 }
 
 impl Engine {
@@ -164,16 +187,9 @@ impl Engine {
     /// Lets time pass if too much has happened without.
     pub(in crate::server) async fn breathe(&self) {
         let now = self.context.clock.run_now();
-        let wait = {
-            let mut breath = lock(&self.breath);
-            if breath.0 != now {
-                *breath = (now, 0);
-            }
-            breath.1 += 1;
-            breath.1 > AT_ONCE_MAX
-        };
-        if wait {
-            self.context.clock.sleep(BREATH).await;
+        let wait = lock(&self.breath).entry(now);
+        if let Some(wait) = wait {
+            self.context.clock.sleep(wait).await;
         }
     }
 
