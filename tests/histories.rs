@@ -167,3 +167,21 @@ scripts:
     let ran = run_text(text, World::Virtual, 1);
     assert_eq!(ran.outcome, Outcome::Ok, "{}", complaint(&ran));
 }
+
+#[test]
+fn two_messages_at_one_offset_are_wrong_though_nobody_polls() {
+    let text = "
+looplab: 1
+servers: { n: { type: node, script: n.lua } }
+clients:
+  ann: { steps: [ { call: n, json: { type: t, v: [0, m0] }, op: { f: send, key: k, value: $.v } } ] }
+  bob: { steps: [ { call: n, json: { type: t, v: [0, m1] }, op: { f: send, key: k, value: $.v } } ] }
+checks:
+  - { history: kafka-log, expect: violated }
+scripts:
+  n.lua: |
+    function on.t(m) return { type = \"t_ok\", v = m.v } end
+";
+    let ran = run_text(text, World::Virtual, 1);
+    assert_eq!(ran.outcome, Outcome::Ok, "{}", complaint(&ran));
+}

@@ -35,11 +35,11 @@ pub(super) fn judge(case: &Case<'_>) -> Judgement {
             return judgement;
         }
     }
-    if logs.polled == 0 {
-        return Judgement::unknown("nothing was polled: there is nothing to judge");
-    }
     match logs.flaw(case, &values) {
         Some(flaw) => flaw,
+        None if logs.polled == 0 => {
+            Judgement::unknown("nothing was polled: there is nothing to judge")
+        }
         None => Judgement::holds(format!(
             "{} polled from {}, none lost or out of order",
             counted(logs.polled, "message was", "messages were"),
