@@ -146,12 +146,20 @@ fn a_check_is_about_the_operations_that_it_names() {
     assert!(text.ends_with("): nobody wrote that, and at first it was null"), "{text}");
 }
 
+/// What clients and checks come to where a node answers with what it is given.
+fn holds(clients_and_checks: &str) {
+    let node = r#"looplab: 1
+servers: { n: { type: node, script: n.lua } }
+scripts: { n.lua: "function on.t(m) return { type = 't_ok', v = m.v } end" }
+"#;
+    let ran = run_text(&format!("{node}{clients_and_checks}"), World::Virtual, 1);
+    assert_eq!(ran.outcome, Outcome::Ok, "{}", complaint(&ran));
+}
+
 #[test]
 fn a_counter_does_not_stop_at_the_largest_number() {
-    let text = "
-looplab: 1
-servers: { n: { type: node, script: n.lua } }
-clients:
+    holds(
+        "clients:
   ann:
     steps:
       - { call: n, json: { type: t }, op: { f: add, key: k, value: 9223372036854775807 } }
@@ -160,28 +168,18 @@ clients:
 checks:
   - { history: counter, expect: violated }
   - { history: linearizable, model: counter, expect: violated }
-scripts:
-  n.lua: |
-    function on.t(m) return { type = \"t_ok\", v = m.v } end
-";
-    let ran = run_text(text, World::Virtual, 1);
-    assert_eq!(ran.outcome, Outcome::Ok, "{}", complaint(&ran));
+",
+    );
 }
 
 #[test]
 fn two_messages_at_one_offset_are_wrong_though_nobody_polls() {
-    let text = "
-looplab: 1
-servers: { n: { type: node, script: n.lua } }
-clients:
+    holds(
+        "clients:
   ann: { steps: [ { call: n, json: { type: t, v: [0, m0] }, op: { f: send, key: k, value: $.v } } ] }
   bob: { steps: [ { call: n, json: { type: t, v: [0, m1] }, op: { f: send, key: k, value: $.v } } ] }
 checks:
   - { history: kafka-log, expect: violated }
-scripts:
-  n.lua: |
-    function on.t(m) return { type = \"t_ok\", v = m.v } end
-";
-    let ran = run_text(text, World::Virtual, 1);
-    assert_eq!(ran.outcome, Outcome::Ok, "{}", complaint(&ran));
+",
+    );
 }

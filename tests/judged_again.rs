@@ -31,8 +31,8 @@ fn assert_same_verdict(ran: &Ran) {
         .events
         .iter()
         .filter_map(|event| match &event.kind {
-            EventKind::Check { check, span, outcome, text, violated, ops, cause } => {
-                let told = (text.clone(), *violated, ops.clone(), cause.clone());
+            EventKind::Check { check, span, outcome, text, violated, ops, cause, broke } => {
+                let told = (text.clone(), *violated, ops.clone(), cause.clone(), *broke);
                 Some((check.to_string(), *span, *outcome, told))
             }
             _ => None,
@@ -42,8 +42,8 @@ fn assert_same_verdict(ran: &Ran) {
         .checks
         .into_iter()
         .map(|found| {
-            let CheckVerdict { check, span, outcome, text, violated, ops, cause } = found;
-            (check.to_owned(), span, outcome, (text, violated, ops, cause))
+            let CheckVerdict { check, span, outcome, text, violated, ops, cause, broke } = found;
+            (check.to_owned(), span, outcome, (text, violated, ops, cause, broke))
         })
         .collect();
     assert_eq!(again, recorded);

@@ -229,11 +229,12 @@ fn kind() -> impl Strategy<Value = EventKind> {
             text(),
             any::<bool>(),
             proptest::collection::vec(any::<u64>(), 0..3),
-            text()
+            text(),
+            proptest::option::of(time())
         )
-            .prop_map(|(check, span, outcome, text, violated, ops, cause)| {
+            .prop_map(|(check, span, outcome, text, violated, ops, cause, broke)| {
                 let check = check.into();
-                EventKind::Check { check, span, outcome, text, violated, ops, cause }
+                EventKind::Check { check, span, outcome, text, violated, ops, cause, broke }
             }),
         (outcome(), text()).prop_map(|(outcome, text)| EventKind::End { outcome, text }),
     ]
@@ -339,6 +340,7 @@ fn violation(span: Span, text: String) -> EventKind {
         violated: true,
         ops: vec![3, 1, 2],
         cause: text,
+        broke: Some(Time::from_nanos(1_250)),
     }
 }
 

@@ -292,7 +292,8 @@ pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -
         .take(CANDIDATES_MAX)
         .filter(|name| *name != given)
         .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_lowercase()), name))
-        .filter(|(distance, _)| *distance <= allowed)
+        // Of a name of one letter everything would be changed.
+        .filter(|(distance, _)| *distance <= allowed && *distance < lower.chars().count())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
 }
@@ -300,6 +301,12 @@ pub fn nearest<'a>(given: &str, candidates: impl IntoIterator<Item = &'a str>) -
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_name_of_one_letter_is_near_to_nothing() {
+        assert_eq!(nearest("c", ["b"]), None);
+        assert_eq!(nearest("bc", ["b"]), Some("b"));
+    }
 
     #[test]
     fn a_diagnostic_points_at_its_place_and_says_what_to_do() {

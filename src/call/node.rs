@@ -49,9 +49,10 @@ impl Connection {
     /// The next message, as a line.
     pub fn line(&mut self, from: &str, to: &str, message: &Fields) -> Vec<u8> {
         self.last += 1;
-        let text = serde_json::to_string(message).unwrap_or_default();
+        let text = serde_json::to_string(message).expect("an object of JSON has a text");
         let fields = text.strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
-        json_line(from, to, fields.unwrap_or_default().as_bytes(), Some(("msg_id", self.last)))
+        let fields = fields.expect("an object stands in braces");
+        json_line(from, to, fields.as_bytes(), Some(("msg_id", self.last)))
     }
 
     /// Sends the line that was made last, and waits for the reply to it.

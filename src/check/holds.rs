@@ -303,31 +303,33 @@ impl Rule for Holds {
                 Outcome::Failed => format!("{name}: {about}"),
                 _ => String::new(),
             };
-            Ok(Finding { outcome, text, ops: Vec::new(), cause })
+            Finding { outcome, text, ops: Vec::new(), cause, broke: None }
         };
         if let Some(error) = question.predicate.as_ref().err().or(broken) {
-            return finding(Outcome::Unknown, format!("{about}: {error}"));
+            return Ok(finding(Outcome::Unknown, format!("{about}: {error}")));
         }
         let times = match question.asked {
             1 => "once".to_owned(),
             times => format!("{times} times"),
         };
         let shown = inner.shown(&question.shown);
-        match (self.wish.quantifier, question.held, &question.failed) {
+        Ok(match (self.wish.quantifier, question.held, &question.failed) {
             (_, None, None) => {
                 finding(Outcome::Unknown, format!("{about}: there was nothing to ask"))
             }
             (Quantifier::Always, _, Some((at, why))) => {
                 let why = why.as_ref().map_or(String::new(), |why| format!(": {why}"));
-                let at = show_duration(at.since(Time::ZERO));
-                finding(Outcome::Failed, format!("{about}: not so at {at}{why}{shown}"))
+                let when = show_duration(at.since(Time::ZERO));
+                let text = format!("{about}: not so at {when}{why}{shown}");
+                Finding { broke: Some(*at), ..finding(Outcome::Failed, text) }
             }
             (Quantifier::Always, ..) => {
                 finding(Outcome::Ok, format!("{about}: so each time ({times})"))
             }
             (Quantifier::Never, Some(at), _) => {
-                let at = show_duration(at.since(Time::ZERO));
-                finding(Outcome::Failed, format!("{about}: it came to this at {at}{shown}"))
+                let when = show_duration(at.since(Time::ZERO));
+                let text = format!("{about}: it came to this at {when}{shown}");
+                Finding { broke: Some(at), ..finding(Outcome::Failed, text) }
             }
             (Quantifier::Never, None, _) => {
                 finding(Outcome::Ok, format!("{about}: never so ({times})"))
@@ -349,6 +351,6 @@ impl Rule for Holds {
                     None => finding(Outcome::Failed, format!("{about}: never so ({times})")),
                 }
             }
-        }
+        })
     }
 }

@@ -68,12 +68,14 @@ pub(super) struct Finding {
     pub(super) ops: Vec<u64>,
     /// What kind of violation it is.
     pub(super) cause: String,
+    /// When it came to that, if there is one moment for it.
+    pub(super) broke: Option<Time>,
 }
 
 impl Finding {
     /// One that names no operations.
     pub(super) fn new(outcome: Outcome, text: String) -> Finding {
-        Finding { outcome, text, ops: Vec::new(), cause: String::new() }
+        Finding { outcome, text, ops: Vec::new(), cause: String::new(), broke: None }
     }
 }
 
@@ -131,7 +133,7 @@ impl Judge {
             }
             (_, outcome) => (outcome, found.text),
         };
-        let Finding { ops, cause, .. } = found;
+        let Finding { ops, cause, broke, .. } = found;
         CheckVerdict {
             check: self.rule.name(),
             span: self.span,
@@ -140,6 +142,7 @@ impl Judge {
             violated,
             ops,
             cause,
+            broke,
         }
     }
 }

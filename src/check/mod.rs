@@ -85,6 +85,8 @@ pub struct CheckVerdict {
     /// What kind of violation it is, without values, numbers and times, so that the same fault of two
     /// runs has the same words; empty if nothing is violated, or there is no more to say than that.
     pub cause: String,
+    /// When it came to that, if there is one moment for it.
+    pub broke: Option<Time>,
 }
 
 /// An observer that judges a run while it goes on. Cheap to clone; all clones are one.
@@ -113,9 +115,9 @@ impl Checker {
         // The lock must be free again before anything is recorded: the recorder calls this observer.
         let verdict = self.lock().verdict(plan, run_failure);
         for check in verdict.checks {
-            let CheckVerdict { check, span, outcome, text, violated, ops, cause } = check;
+            let CheckVerdict { check, span, outcome, text, violated, ops, cause, broke } = check;
             let check = check.into();
-            let kind = EventKind::Check { check, span, outcome, text, violated, ops, cause };
+            let kind = EventKind::Check { check, span, outcome, text, violated, ops, cause, broke };
             recorder.record(at, kind);
         }
         recorder.record(at, EventKind::End { outcome: verdict.outcome, text: verdict.text });

@@ -314,6 +314,9 @@ pub struct ShowArgs {
     /// Draw everything, however often it repeats
     #[arg(long)]
     pub all: bool,
+    /// Put each message's number before it: what `replay --until` and `explore --from` are given
+    #[arg(long)]
+    pub numbers: bool,
     /// Show one message at a time and wait for a key
     #[arg(long)]
     pub step: bool,

@@ -1,6 +1,7 @@
 //! `looplab explore FILE`: a search for the failing schedule, its report, and a repro of what was found.
 
 use std::fs;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -15,9 +16,8 @@ use super::folder;
 use super::logging;
 use super::screen;
 use super::signals::Stop;
-use crate::check::{CheckVerdict, Checker};
 use crate::explore::{
-    Findings, Group, Options, Origin, Over, ReproError, Search, Shard, Shrunk, Strategy, repro,
+    Findings, Options, Origin, Over, ReproError, Search, Shard, Shrunk, Sought, Strategy, repro,
 };
 use crate::plan::{Overrides, Plan};
 use crate::run::RunError;
@@ -39,8 +39,7 @@ pub(super) fn run(args: &ExploreArgs) -> Result<Exit, Failure> {
     if args.from.is_some() || args.point_of_no_return {
         return explore_futures::run(args, &plan, &stop, jobs(args));
     }
-    let options = options(args);
-    are_there(&options.only, &plan)?;
+    let options = options(args, &plan)?;
     let failed = |error: RunError| super::run::machine_said_no(&error, &plan);
     let search = Search::new(&plan, &options.strategies, stop.token()).map_err(failed)?;
     let mut progress = Progress::searching(options.own_runs(), options.jobs);
@@ -56,32 +55,6 @@ pub(super) fn run(args: &ExploreArgs) -> Result<Exit, Failure> {
     told.tell(&findings, over)
 }
 
-/// Refuses what `--check` names and the scenario does not have: a search for it would find nothing, and say so.
-fn are_there(wanted: &[String], plan: &Plan) -> Result<(), Failure> {
-    let checks = Checker::new(plan).verdict(plan, None).checks;
-    for word in wanted {
-        let is_there = match word.parse::<usize>() {
-            Ok(number) => (1..=checks.len()).contains(&number),
-            Err(_) if ["step", "run", "crash"].contains(&word.as_str()) => true,
-            Err(_) => {
-                let is_it = |check: &CheckVerdict| check.check == word || word == "check";
-                checks.iter().any(is_it)
-            }
-        };
-        if !is_there {
-            let numbered = checks.iter().enumerate();
-            let mut known: Vec<String> =
-                numbered.map(|(at, check)| format!("{} ({})", at + 1, check.check)).collect();
-            known.extend(["step", "run", "crash"].map(str::to_owned));
-            return Err(Failure::wrong(format!(
-                "--check {word}: the scenario has no such check; there are {}",
-                known.join(", ")
-            )));
-        }
-    }
-    Ok(())
-}
-
 /// Puts the results of shards together.
 fn merge(args: &ExploreArgs) -> Result<Exit, Failure> {
     let merged = explore_shard::read(&args.merge)?;
@@ -94,7 +67,7 @@ fn merge(args: &ExploreArgs) -> Result<Exit, Failure> {
         strategies: merged.strategies.clone(),
         runs: merged.runs,
         jobs: jobs(args),
-        ..options(args)
+        ..options(args, &plan)?
     };
     let failed = |error: RunError| super::run::machine_said_no(&error, &plan);
     let search = Search::new(&plan, &options.strategies, stop.token()).map_err(failed)?;
@@ -115,20 +88,23 @@ fn jobs(args: &ExploreArgs) -> usize {
     args.jobs.map_or_else(cores, usize::from)
 }
 
-fn options(args: &ExploreArgs) -> Options {
+fn options(args: &ExploreArgs, plan: &Plan) -> Result<Options, Failure> {
     let strategies = match args.strategy.is_empty() {
         true => Strategy::ALL.map(|(strategy, _)| strategy).to_vec(),
         false => args.strategy.clone(),
     };
-    Options {
+    let wanted = |word: &String| {
+        Sought::parse(word, plan).map_err(|why| Failure::wrong(format!("--check {word}: {why}")))
+    };
+    Ok(Options {
         runs: args.runs.or((args.time.is_none() && !args.until_found).then_some(RUNS)),
         time: args.time,
         jobs: jobs(args),
         until_found: args.until_found,
         strategies,
-        only: args.check.clone(),
+        only: args.check.iter().map(wanted).collect::<Result<_, _>>()?,
         shard: args.shard.unwrap_or(Shard::WHOLE),
-    }
+    })
 }
 
 /// What is said of a search that is over.
@@ -154,7 +130,7 @@ impl Told<'_> {
             true => screen::print(&report.json(&written))?,
             false => screen::print(&report.found(&written, style))?,
         }
-        if over == Over::Stopped || self.stop.token().is_cancelled() {
+        if over == Over::Stopped || self.stop.is_asked() {
             return Ok(self.stop.exit());
         }
         Ok(match findings.groups.is_empty() == self.args.expect_failure {
@@ -180,30 +156,48 @@ impl Told<'_> {
             progress.shrink(done, groups.len());
         });
         progress.end();
-        let numbered = (1..).zip(groups.iter().zip(shrunk));
-        numbered
-            .map(|(number, (group, shrunk))| self.write(number, group, shrunk, &origin))
-            .collect()
+        let mut written: Vec<Option<Written>> = Vec::new();
+        for shrunk in shrunk {
+            let file = match shrunk {
+                None => None,
+                Some(shrunk) => Some(self.write(shrunk, &origin, &written)?),
+            };
+            written.push(file);
+        }
+        Ok(written)
     }
 
+    /// Writes a repro under the first number that is free, or under which the same was written before: no search
+    /// writes over what another one found. `taken` is what this one has written.
     fn write(
         &self,
-        number: usize,
-        _group: &Group,
-        shrunk: Option<Shrunk>,
+        shrunk: Shrunk,
         origin: &Origin,
-    ) -> Result<Option<Written>, Failure> {
-        let Some(shrunk) = shrunk else { return Ok(None) };
-        let path = self.repro_path(number);
-        let called = path.display().to_string();
-        let text = repro(&shrunk, origin, &called).map_err(|error| self.no_repro(error))?;
-        if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        taken: &[Option<Written>],
+    ) -> Result<Written, Failure> {
+        let body = repro(&shrunk, origin).map_err(|error| self.no_repro(error))?;
+        if let Some(folder) = &self.args.out {
             fs::create_dir_all(folder)
                 .map_err(|error| Failure::io("make the folder", folder, &error))?;
         }
-        atomic::write(&path, text.as_bytes())
-            .map_err(|error| Failure::io("write", &path, &error))?;
-        Ok(Some(Written { path, shrunk }))
+        let mut number = 0;
+        loop {
+            number += 1;
+            let path = self.repro_path(number);
+            if taken.iter().flatten().any(|other| other.path == path) {
+                continue;
+            }
+            let text = format!("# looplab replay {}\n{body}", path.display());
+            match fs::read(&path) {
+                Ok(there) if there == text.as_bytes() => return Ok(Written { path, shrunk }),
+                Ok(_) => continue,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(Failure::io("read", &path, &error)),
+            }
+            atomic::write(&path, text.as_bytes())
+                .map_err(|error| Failure::io("write", &path, &error))?;
+            return Ok(Written { path, shrunk });
+        }
     }
 
     /// Where a repro goes: `FILE.repro-1.yaml`.

@@ -87,7 +87,10 @@ impl Report<'_> {
         if groups.is_empty() {
             let what = match self.options.only.as_slice() {
                 [] => "nothing failed".to_owned(),
-                only => format!("nothing failed of what was looked for ({})", only.join(", ")),
+                only => {
+                    let only: Vec<String> = only.iter().map(ToString::to_string).collect();
+                    format!("nothing failed of what was looked for ({})", only.join(", "))
+                }
             };
             return format!("\n{}\n", style.paint(&what, GOOD));
         }
@@ -145,10 +148,10 @@ impl Report<'_> {
                 };
                 let cut = if shrunk.cut_short { ", not to the end" } else { "" };
                 text.push_str(&format!(
-                    "     {} messages -> {}, {decisions} ({} runs{cut})\n     looplab replay {}\n",
-                    grouped(before),
+                    "     {} -> {}, {decisions} ({}{cut})\n     looplab replay {}\n",
+                    counted(before, "message"),
                     grouped(now),
-                    grouped(shrunk.candidates),
+                    counted(shrunk.candidates, "run"),
                     escape(&path.display().to_string(), style.ascii),
                 ));
             }

@@ -69,7 +69,7 @@ pub(super) fn write(folder: &Path, made: &Made<'_>, findings: &Findings) -> Resu
         "seed": plan.seed,
         "of": options.runs,
         "strategies": strategies,
-        "check": options.only,
+        "check": options.only.iter().map(ToString::to_string).collect::<Vec<_>>(),
         "shard": [shard.index, shard.count],
         "runs": findings.runs,
         "failed": findings.failed,

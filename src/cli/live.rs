@@ -290,7 +290,7 @@ impl Ticker {
 mod tests {
     use super::*;
     use crate::plan::{Overrides, Plan};
-    use crate::render::terminal::{Folding, Form};
+    use crate::render::terminal::{Folding, Form, Telling};
     use crate::trace::{EventKind, Level};
 
     /// What is told goes into the queue, and nobody prints it.
@@ -298,7 +298,8 @@ mod tests {
         let text = "looplab: 1\nservers: { app: { type: echo } }\n";
         let plan = Plan::parse("a.yaml", text.as_bytes(), None, Overrides::default()).unwrap();
         let style = Style { color: false, ascii: true, width: 80 };
-        let teller = super::super::run::teller(&plan, style, Form::Diagram, Folding::Bounded, None);
+        let telling = Telling::new(style, Form::Diagram, Folding::Bounded);
+        let teller = super::super::run::teller(&plan, telling);
         let (queue, said) = sync_channel(QUEUE_MAX);
         let shared = Arc::new(Shared::new(teller, true));
         (Live { shared, queue, buffer: String::new(), direct: false }, said)

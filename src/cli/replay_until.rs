@@ -9,7 +9,7 @@ use super::{folder, screen};
 use crate::base::Time;
 use crate::base::units::show_duration;
 use crate::plan::Plan;
-use crate::render::terminal::{BOLD, DIM, Folding, Form, escape};
+use crate::render::terminal::{BOLD, DIM, Folding, Form, Telling, escape};
 use crate::run::{self as runs, Hooks};
 use crate::trace::{Collector, Event, EventKind, Message, Observer, Recorder};
 
@@ -28,7 +28,8 @@ pub(super) fn run(args: &ReplayArgs, plan: &Arc<Plan>, until: u64) -> Result<Exi
     }
     let out = folder::folder(args.out.as_deref(), plan)?;
     let mut trace = Trace::create(&out, plan)?;
-    let mut teller = run::teller(plan, style, Form::Diagram, Folding::Bounded, None);
+    let telling = Telling { numbers: true, ..Telling::new(style, Form::Diagram, Folding::Bounded) };
+    let mut teller = run::teller(plan, telling);
     let mut text = run::title(plan, style);
     for event in events.iter().filter(|event| cut.has(event)) {
         trace.writer.event(event);

@@ -16,7 +16,7 @@ use super::signals::Stop;
 use super::step::{self, Stepping};
 use super::verify::{self, Difference, Verified};
 use super::{logging, screen, tty};
-use crate::base::{NodeId, Time};
+use crate::base::Time;
 use crate::check::Checker;
 use crate::plan::{Overrides, Plan};
 use crate::render::terminal::{BOLD, Closing, DIM, Folding, Form, Style, Teller, Telling, escape};
@@ -64,7 +64,9 @@ pub(super) fn told(args: &RunArgs, plan: &Arc<Plan>, again: Again) -> Result<Exi
         (_, true) => Form::Summary,
         _ => Form::Diagram,
     };
-    let teller = teller(plan, style, form, Folding::Bounded, None);
+    let numbers = again == Again::Replay;
+    let telling = Telling { numbers, ..Telling::new(style, form, Folding::Bounded) };
+    let teller = teller(plan, telling.clone());
     let progress = (!args.quiet && !args.step).then_some(style);
     let virtual_time = plan.clock == World::Virtual;
     let (live, printer) = live::tell(
@@ -81,7 +83,7 @@ pub(super) fn told(args: &RunArgs, plan: &Arc<Plan>, again: Again) -> Result<Exi
     observers.push(Box::new(live.clone()));
     let recorder = Recorder::new(observers);
     let stepping = match args.step {
-        true => Some(step::begin(&trace.path, plan, style, &recorder, &stop)?),
+        true => Some(step::begin(&trace.path, plan, telling, &recorder, &stop)?),
         false => None,
     };
     let ended = drive(plan, &recorder, &stop, args, style, &live);
@@ -222,15 +224,8 @@ fn taken(path: &Path) -> Failure {
     Failure::Told(Exit::Machine, screen::error_text(&message, Some(help)))
 }
 
-/// A teller of a plan's run, of all its nodes or of some.
-pub(super) fn teller(
-    plan: &Plan,
-    style: Style,
-    form: Form,
-    folding: Folding,
-    shown: Option<Vec<NodeId>>,
-) -> Teller {
-    let telling = Telling { style, form, folding, shown };
+/// A teller of a plan's run.
+pub(super) fn teller(plan: &Plan, telling: Telling) -> Teller {
     Teller::new(run::header(plan), plan.source.clone(), telling)
 }
 

@@ -63,7 +63,7 @@ fn teller(args: &ShowArgs, style: Style, header: Header, shown: Option<Vec<NodeI
     let whole = args.all || args.step || args.form == ShowForm::List;
     let folding = if whole { Folding::Never } else { Folding::Bounded };
     let source = Source::new(header.file.as_str(), header.text.as_str());
-    Teller::new(header, source, Telling { style, form, folding, shown })
+    Teller::new(header, source, Telling { style, form, folding, shown, numbers: args.numbers })
 }
 
 type Trace = Reader<BufReader<File>>;

@@ -20,7 +20,7 @@ use super::screen;
 use super::signals::Stop;
 use super::tty::{Key, Keys};
 use crate::plan::Plan;
-use crate::render::terminal::{DIM, Folding, Form, Style, Teller, Wanted};
+use crate::render::terminal::{DIM, Folding, Form, Style, Teller, Telling, Wanted};
 use crate::trace::{Event, EventKind, Reader, Recorder};
 
 /// How long a wait is before it is looked whether the run was stopped, or has written more.
@@ -41,7 +41,7 @@ pub(super) struct Stepping {
 pub(super) fn begin(
     path: &Path,
     plan: &Plan,
-    style: Style,
+    telling: Telling,
     recorder: &Recorder,
     stop: &Stop,
 ) -> Result<Stepping, Failure> {
@@ -49,7 +49,9 @@ pub(super) fn begin(
     let keys = keys()?;
     let (over, is_over) = channel();
     let tail = Tail { file, recorder: recorder.clone(), is_over, ended: false };
-    let teller = super::run::teller(plan, style, Form::Diagram, Folding::Never, None);
+    let style = telling.style;
+    let telling = Telling { form: Form::Diagram, folding: Folding::Never, ..telling };
+    let teller = super::run::teller(plan, telling);
     let stop = stop.clone();
     let thread = std::thread::spawn(move || {
         let mut steps = Steps { keys, style, stop, free: false };
@@ -107,6 +109,7 @@ impl Steps {
         wanted: &mut Wanted,
     ) -> Result<bool, Failure> {
         let mut text = String::new();
+        let mut paused = None;
         for event in events {
             if !wanted.wants(&event, teller.header()) {
                 teller.pass(&event);
@@ -118,9 +121,12 @@ impl Steps {
             }
             screen::print(&text)?;
             text.clear();
-            if self.free || !pauses(&event) {
+            // What a node exposes is told with the message that changed it; if nothing else happened, by itself.
+            let is_more = matches!(event.kind, EventKind::State { .. }) && paused == Some(event.at);
+            if self.free || !pauses(&event) || is_more {
                 continue;
             }
+            paused = Some(event.at);
             match self.wait()? {
                 Key::Quit => return Ok(true),
                 Key::Continue => {
@@ -153,21 +159,16 @@ impl Steps {
     }
 }
 
-/// True for what a person wants to look at by itself: messages, and what goes wrong.
+/// True for what a person wants to look at by itself: messages, what nodes expose, and what goes wrong.
 fn pauses(event: &Event) -> bool {
     matches!(
         event.kind,
         EventKind::Message(_)
             | EventKind::Refused { .. }
             | EventKind::Reset { .. }
-            | EventKind::Crash { .. }
-            | EventKind::Restart { .. }
-            | EventKind::Pause { .. }
-            | EventKind::Resume { .. }
             | EventKind::State { .. }
-            | EventKind::Fault(_)
             | EventKind::Step(_)
-    )
+    ) || event.kind.is_trouble()
 }
 
 /// A file that somebody still writes: its end is reached only when the run is over.

@@ -17,7 +17,7 @@ use crate::base::{NodeId, Value};
 use crate::control::{self, Access, Closed, Listening, Settings};
 use crate::net::{Holder, holder_of_port};
 use crate::plan::{Overrides, Plan};
-use crate::render::terminal::{DIM, Folding, Form, Style, plural};
+use crate::render::terminal::{DIM, Folding, Form, Style, Telling, plural};
 use crate::run::{self, Endpoint, Hooks, Mode};
 use crate::scenario::model::World;
 use crate::trace::{EventKind, Observer, Outcome, Recorder};
@@ -51,7 +51,8 @@ pub(super) fn serve(plan: &Arc<Plan>, args: &ServeArgs) -> Result<Exit, Failure>
     // Clients do nothing here; whoever comes is a stranger.
     let servers = plan.nodes.iter().take(plan.servers.len()).map(|node| node.id);
     let shown = servers.chain([NodeId::OUTSIDE]).collect();
-    let teller = teller(plan, style, form, Folding::Renewing, Some(shown));
+    let telling = Telling { shown: Some(shown), ..Telling::new(style, form, Folding::Renewing) };
+    let teller = teller(plan, telling);
     // Whoever starts it quietly may read the addresses and turn away.
     let reader = (!args.quiet).then(|| stop.clone());
     let printing =

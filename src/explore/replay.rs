@@ -41,8 +41,9 @@ pub fn replay(plan: &Arc<Plan>, expected: &Expected) -> Result<Replayed, RunErro
     let watches: Vec<Box<dyn Observer>> = vec![Box::new(digest.clone())];
     let trial = trial::run(plan, Steering::default(), None, watches)?;
     let digest = digest.text();
+    let is_same = digest == expected.digest && trial.messages == expected.messages;
     Ok(match shown(&trial, expected) {
-        Some(_) if digest == expected.digest => Replayed::Identical,
+        Some(_) if is_same => Replayed::Identical,
         Some(failure) => {
             Replayed::SameFailure { messages: trial.messages, digest, says: failure.says.clone() }
         }

@@ -14,16 +14,16 @@ use super::failure::Failure;
 use super::shrink::{Origin, Shrunk};
 use super::trial;
 
-/// The text of the repro of a failure that was made small; `called` is the name of the file it is meant for.
+/// The text of the repro of a failure that was made small.
 ///
 /// # Errors
 /// If it cannot be read back or run, which would be a mistake of this program.
-pub fn repro(shrunk: &Shrunk, origin: &Origin, called: &str) -> Result<String, ReproError> {
+pub fn repro(shrunk: &Shrunk, origin: &Origin) -> Result<String, ReproError> {
     let mut tree = shrunk.scenario.clone();
     let text = tree.to_yaml();
     let overrides =
         Overrides { clock: Some(World::Virtual), searches: true, ..Overrides::default() };
-    let plan = Plan::parse(called, text.as_bytes(), origin.folder.as_deref(), overrides);
+    let plan = Plan::parse(&origin.name, text.as_bytes(), origin.folder.as_deref(), overrides);
     let plan = Arc::new(plan.map_err(ReproError::Wrong)?);
     let digest = Digest::new(&plan);
     let watches: Vec<Box<dyn Observer>> = vec![Box::new(digest.clone())];
@@ -31,7 +31,7 @@ pub fn repro(shrunk: &Shrunk, origin: &Origin, called: &str) -> Result<String, R
         .map_err(|error| ReproError::Run(Box::new(error)))?;
     let failure = trial.like(&shrunk.failure).unwrap_or(&shrunk.failure);
     tree.set("expected", expected(failure, trial.messages, &digest.text()));
-    Ok(format!("# looplab replay {called}\n{}", tree.to_yaml()))
+    Ok(tree.to_yaml())
 }
 
 /// Why a repro could not be written.

@@ -15,6 +15,7 @@ use crate::trace::{Collector, Observer};
 
 use super::failure::Failure;
 use super::shrink::{self, Origin, Shrunk};
+use super::sought::Sought;
 use super::strategy::{Strategy, Variation, Variations};
 use super::survey::Survey;
 use super::trial::{self, Trial};
@@ -39,8 +40,8 @@ pub struct Options {
     pub until_found: bool,
     /// The ways of varying runs.
     pub strategies: Vec<Strategy>,
-    /// Only what fails like this counts: a kind of check, the number of a check, `step`, `run` or `crash`.
-    pub only: Vec<String>,
+    /// Only this counts; everything if it is empty.
+    pub only: Vec<Sought>,
     /// Which part of the runs, of how many.
     pub shard: Shard,
 }
@@ -137,7 +138,7 @@ impl Findings {
     }
 
     /// Takes note of a run.
-    fn add(&mut self, variation: &Variation, trial: &Trial, only: &[String]) {
+    fn add(&mut self, variation: &Variation, trial: &Trial, only: &[Sought]) {
         self.runs += 1;
         self.messages += trial.messages;
         self.bit += trial.bit;
@@ -145,7 +146,9 @@ impl Findings {
             self.interleavings.insert(trial.interleaving);
         }
         let mut failed = false;
-        for failure in trial.failures.iter().filter(|failure| is_wanted(failure, only)) {
+        let is_wanted =
+            |failure: &&Failure| only.is_empty() || only.iter().any(|wanted| wanted.is(failure));
+        for failure in trial.failures.iter().filter(is_wanted) {
             failed = true;
             let alike = |group: &&mut Group| {
                 group.failure.what == failure.what && group.failure.cause == failure.cause
@@ -216,21 +219,6 @@ impl Findings {
         self.more_groups |= other.more_groups || self.groups.len() > GROUPS_MAX;
         self.groups.truncate(GROUPS_MAX);
     }
-}
-
-/// True if somebody looks for failures of that kind.
-fn is_wanted(failure: &Failure, only: &[String]) -> bool {
-    only.is_empty()
-        || only.iter().any(|wanted| match wanted.parse::<usize>() {
-            Ok(number) => failure.check.is_some_and(|check| check + 1 == number),
-            Err(_) => {
-                let what = failure.what.as_str();
-                let kind = what.split_once('(').and_then(|(_, kind)| kind.strip_suffix(')'));
-                kind.filter(|_| failure.check.is_some()) == Some(wanted)
-                    || (failure.check.is_none() && what.split(' ').next() == Some(wanted))
-                    || (failure.check.is_some() && wanted == "check")
-            }
-        })
 }
 
 /// A search over the runs of one scenario.

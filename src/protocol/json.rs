@@ -125,7 +125,7 @@ impl JsonLines {
 
 /// How long the first line is, its end included, if it is whole; up to `searched` no line ends.
 fn line_length(input: &[u8], searched: &mut usize) -> Result<Option<usize>, LineTooLong> {
-    match input[*searched..].iter().position(|&byte| byte == b'\n') {
+    match memchr::memchr(b'\n', &input[*searched..]) {
         Some(end) => Ok(Some(std::mem::take(searched) + end + 1)),
         None if input.len() > JSON_LINE_MAX => Err(LineTooLong),
         None => {

@@ -90,12 +90,7 @@ impl<I: Iterator<Item = Event>> Side<I> {
     fn new(header: Header, events: I) -> Side<I> {
         let names = header.nodes.iter().map(|node| node.name.clone()).collect();
         let source = Source::new(header.file.as_str(), header.text.as_str());
-        let telling = Telling {
-            style: Style::PLAIN,
-            form: Form::List { cut: false },
-            folding: Folding::Never,
-            shown: None,
-        };
+        let telling = Telling::new(Style::PLAIN, Form::List { cut: false }, Folding::Never);
         Side { events, names, teller: Teller::new(header, source, telling) }
     }
 

@@ -301,6 +301,7 @@ pub(super) fn events() -> Vec<Event> {
             violated: outcome == Outcome::Failed,
             ops: Vec::new(),
             cause: String::new(),
+            broke: None,
         };
         run.event(104_000, check);
     }

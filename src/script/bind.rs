@@ -4,11 +4,14 @@ use std::sync::{Arc, Weak};
 
 use mlua::{Function, LuaString, Table, Value};
 
-use super::json::Writer;
 use super::machine::bytes;
+use super::meter::rate;
 use super::sandbox::Sandbox;
 use super::{Datum, Facts, Host};
 use crate::base::diagnostic::nearest;
+
+/// The longest name of a part of a node's state, in bytes.
+const NAME_MAX: usize = 200;
 
 /// The table that `ctx.lua` is given.
 pub(super) fn bind(
@@ -45,65 +48,78 @@ pub(super) fn bind(
     };
     table.set("unknown", lua.create_function(unknown)?)?;
     acts(sandbox, &table, host)?;
-    tasks(lua, &table, host)?;
+    tasks(sandbox, &table, host)?;
     Ok(table)
 }
 
 /// What a script does to the world.
 fn acts(sandbox: &Sandbox, table: &Table, host: &Weak<dyn Host>) -> mlua::Result<()> {
-    let lua = &sandbox.lua;
+    let (lua, limits) = (&sandbox.lua, sandbox.limits);
     let of = host.clone();
     let now = move |_: &mlua::Lua, ()| Ok(of.upgrade().map_or(0.0, |host| host.now_ms()));
     table.set("now", lua.create_function(now)?)?;
     for (name, warn) in [("log", false), ("warn", true)] {
-        let of = host.clone();
-        let log = move |_: &mlua::Lua, text: LuaString| {
+        let (of, meter) = (host.clone(), sandbox.meter.clone());
+        let log = move |lua: &mlua::Lua, text: LuaString| {
+            let text = cut(&text.as_bytes(), limits.log_bytes);
+            meter.charge(lua, rate::ACT + text.len() / rate::WRITTEN)?;
             if let Some(host) = of.upgrade() {
-                host.log(warn, text.to_string_lossy());
+                host.log(warn, text);
             }
             Ok(())
         };
         table.set(name, lua.create_function(log)?)?;
     }
-    let (of, marks) = (host.clone(), sandbox.marks.clone());
-    let bytes_max = sandbox.writer().bytes_max;
-    let expose = move |_: &mlua::Lua, (name, value): (LuaString, Value)| {
-        let mut json = Vec::new();
-        if let Err(why) = (Writer { marks: &marks, bytes_max }).encode(&value, &mut json) {
-            return Ok(Some(format!("`{}` cannot be exposed: {why}", name.to_string_lossy())));
+    let (of, scribe) = (host.clone(), sandbox.scribe(limits.exposed_bytes));
+    let expose = move |lua: &mlua::Lua, (name, value): (LuaString, Value)| {
+        let name = name.to_string_lossy();
+        if name.len() > NAME_MAX {
+            return Ok(Some(format!("a name of what is exposed has at most {NAME_MAX} bytes")));
         }
+        let json = match scribe.act(lua, &value)? {
+            Ok(json) => json,
+            Err(why) => return Ok(Some(format!("`{name}` cannot be exposed: {why}"))),
+        };
         if let (Some(host), Ok(value)) = (of.upgrade(), serde_json::from_slice(&json)) {
-            host.expose(&name.to_string_lossy(), value);
+            host.expose(&name, value);
         }
         Ok(None)
     };
     table.set("expose", lua.create_function(expose)?)?;
-    let (of, marks) = (host.clone(), sandbox.marks.clone());
-    let send = move |_: &mlua::Lua, (to, message): (LuaString, Table)| {
-        let mut fields = Vec::new();
-        if let Err(why) = (Writer { marks: &marks, bytes_max }).fields(&message, &mut fields) {
-            return Ok(Some(format!("the message cannot be written: {why}")));
-        }
+    let (of, scribe) = (host.clone(), sandbox.scribe(limits.message_bytes));
+    let send = move |lua: &mlua::Lua, (to, message): (LuaString, Table)| {
+        let fields = match scribe.message(lua, &message)? {
+            Ok(fields) => fields,
+            Err(why) => return Ok(Some(format!("the message cannot be written: {why}"))),
+        };
         if let Some(host) = of.upgrade() {
             host.send(&to.to_string_lossy(), fields);
         }
         Ok(None)
     };
     table.set("send", lua.create_function(send)?)?;
-    let marks = sandbox.marks.clone();
+    let scribe = sandbox.scribe(limits.memory_bytes);
     let encode = move |lua: &mlua::Lua, value: Value| {
-        let mut json = Vec::new();
-        match (Writer { marks: &marks, bytes_max }).encode(&value, &mut json) {
-            Ok(()) => Ok((Some(lua.create_string(json)?), None)),
-            Err(why) => Ok((None, Some(why))),
-        }
+        Ok(match scribe.value(lua, &value)? {
+            Ok(json) => (Some(lua.create_string(json)?), None),
+            Err(why) => (None, Some(why)),
+        })
     };
     table.set("encode", lua.create_function(encode)?)?;
-    declarations(lua, table, host)
+    declarations(sandbox, table, host)
+}
+
+/// The first bytes of a text, and how many there are.
+fn cut(text: &[u8], bytes_max: usize) -> String {
+    let Some(first) = text.get(..bytes_max).filter(|first| first.len() < text.len()) else {
+        return String::from_utf8_lossy(text).into_owned();
+    };
+    format!("{}... ({} bytes)", String::from_utf8_lossy(first), text.len())
 }
 
 /// What a script declares, and the data of the server that it belongs to.
-fn declarations(lua: &mlua::Lua, table: &Table, host: &Weak<dyn Host>) -> mlua::Result<()> {
+fn declarations(sandbox: &Sandbox, table: &Table, host: &Weak<dyn Host>) -> mlua::Result<()> {
+    let lua = &sandbox.lua;
     let of = host.clone();
     let route = move |_: &mlua::Lua, pattern: LuaString| {
         let host = of.upgrade();
@@ -118,13 +134,18 @@ fn declarations(lua: &mlua::Lua, table: &Table, host: &Weak<dyn Host>) -> mlua::
         Ok(host.and_then(|host| host.command(&name.to_string_lossy(), words_max).err()))
     };
     table.set("command", lua.create_function(command)?)?;
-    let of = host.clone();
+    let (of, meter) = (host.clone(), sandbox.meter.clone());
     let redis = move |lua: &mlua::Lua, words: Table| {
         let words = words.sequence_values::<Value>().map(|word| Ok(bytes(lua, &word?)));
         let words = words.collect::<mlua::Result<Vec<_>>>()?;
+        let length: usize = words.iter().map(Vec::len).sum();
+        meter.charge(lua, rate::ACT + words.len() * rate::PART + length / rate::COPIED)?;
         match of.upgrade().map(|host| host.redis(words)) {
             None | Some(Ok(None)) => Ok((Value::Nil, None)),
-            Some(Ok(Some(datum))) => Ok((datum.restore(lua)?, None)),
+            Some(Ok(Some(datum))) => {
+                meter.charge(lua, datum.parts() * rate::PART)?;
+                Ok((datum.restore(lua)?, None))
+            }
             Some(Err(why)) => Ok((Value::Nil, Some(why))),
         }
     };
@@ -132,7 +153,8 @@ fn declarations(lua: &mlua::Lua, table: &Table, host: &Weak<dyn Host>) -> mlua::
 }
 
 /// What a script does to its own coroutines.
-fn tasks(lua: &mlua::Lua, table: &Table, host: &Weak<dyn Host>) -> mlua::Result<()> {
+fn tasks(sandbox: &Sandbox, table: &Table, host: &Weak<dyn Host>) -> mlua::Result<()> {
+    let lua = &sandbox.lua;
     type Does = fn(&dyn Host, u64);
     let does: [(&str, Does); 4] = [
         ("spawn", |host, id| host.spawn(id)),
@@ -141,8 +163,9 @@ fn tasks(lua: &mlua::Lua, table: &Table, host: &Weak<dyn Host>) -> mlua::Result<
         ("wake", |host, id| host.wake(id)),
     ];
     for (name, act) in does {
-        let of = host.clone();
-        let function = move |_: &mlua::Lua, id: u64| {
+        let (of, meter) = (host.clone(), sandbox.meter.clone());
+        let function = move |lua: &mlua::Lua, id: u64| {
+            meter.charge(lua, rate::ACT)?;
             if let Some(host) = of.upgrade() {
                 act(&*host, id);
             }
@@ -150,8 +173,9 @@ fn tasks(lua: &mlua::Lua, table: &Table, host: &Weak<dyn Host>) -> mlua::Result<
         };
         table.set(name, lua.create_function(function)?)?;
     }
-    let of = host.clone();
-    let arm = move |_: &mlua::Lua, (id, ms): (u64, f64)| {
+    let (of, meter) = (host.clone(), sandbox.meter.clone());
+    let arm = move |lua: &mlua::Lua, (id, ms): (u64, f64)| {
+        meter.charge(lua, rate::ACT)?;
         if let Some(host) = of.upgrade() {
             host.arm(id, ms);
         }

@@ -34,7 +34,8 @@ local function wrong(name, at, expected, got, level)
 end
 
 local function milliseconds(value, name, at, level)
-  if type(value) ~= "number" or value ~= value then wrong(name, at, "a number of milliseconds", value, level + 1) end
+  if type(value) ~= "number" then wrong(name, at, "a number of milliseconds", value, level + 1) end
+  if value ~= value then error("argument #" .. at .. " of " .. name .. " must be a number of milliseconds, not NaN", level + 1) end
   return value < 0 and 0 or value
 end
 
@@ -286,7 +287,10 @@ ctx.random = math.random
 
 -- ---- tasks ----------------------------------------------------------------------------------------------
 
-local tasks, timers, last_id = {}, {}, 0
+-- The most tasks of one script at once.
+local TASKS_MAX = 10000
+
+local tasks, tasks_count, timers, last_id = {}, 0, {}, 0
 local function new_id()
   last_id = last_id + 1
   return last_id
@@ -308,7 +312,8 @@ local Task = { __name = "task" }
 Task.__index = Task
 
 local function settle(task)
-  tasks[task.id] = nil
+  if not tasks[task.id] then return end
+  tasks[task.id], tasks_count = nil, tasks_count - 1
   task.done = true
   local joining = task.joining
   if joining then
@@ -318,8 +323,9 @@ local function settle(task)
 end
 
 function ctx.spawn(f, ...)
+  if tasks_count >= TASKS_MAX then error("a script has at most " .. TASKS_MAX .. " tasks at once", 2) end
   local task = setmetatable({ id = new_id(), f = bound(function_of(f, "ctx.spawn", 1, 2), ...) }, Task)
-  tasks[task.id] = task
+  tasks[task.id], tasks_count = task, tasks_count + 1
   host.spawn(task.id)
   return task
 end
@@ -430,9 +436,9 @@ function Queue:count() return self.last - self.first + 1 end
 -- ---- what others see ------------------------------------------------------------------------------------
 
 function ctx.log(...)
-  local texts = {}
-  for i = 1, select("#", ...) do texts[i] = tostring((select(i, ...))) end
-  host.log(table.concat(texts, " "))
+  local texts = pack(...)
+  for i = 1, texts.n do texts[i] = tostring(texts[i]) end
+  host.log(table.concat(texts, " ", 1, texts.n))
 end
 print = ctx.log
 
@@ -484,14 +490,15 @@ local entries = {}
 host.routes, host.commands = routes, commands
 
 entries[START] = function()
+  if type(on) ~= "table" then error("`on` must stay the table of handlers: function on.ping(msg) ... end", 0) end
   if on.start then return on.start() end
 end
 
 entries[MESSAGE] = function(from, msg, asks)
-  local f = on[msg.type] or on["*"]
+  local f = on and (on[msg.type] or on["*"])
   if f == nil then
     local known = {}
-    for name in pairs(on) do
+    for name in pairs(on or {}) do
       if name ~= "start" then known[#known + 1] = name end
     end
     local text = "no handler for `" .. tostring(msg.type) .. "`"

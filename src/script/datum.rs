@@ -47,6 +47,16 @@ impl Datum {
         })
     }
 
+    /// How many values it is.
+    pub(super) fn parts(&self) -> usize {
+        match self {
+            Datum::Table(entries) => {
+                1 + entries.iter().map(|(_, value)| 1 + value.parts()).sum::<usize>()
+            }
+            _ => 1,
+        }
+    }
+
     /// Puts the entries of a kept table into `table`.
     pub(super) fn restore_into(&self, table: &Table, lua: &Lua) -> mlua::Result<()> {
         match self {

@@ -48,12 +48,34 @@ impl ScriptError {
                 "nothing can be waited for while a script is loaded: do it in `on.start`"
             }
             "attempt to yield across a C-call boundary" => {
-                "nothing can be waited for inside of a `table.sort` or a replacement"
+                "nothing can be waited for in the handler of an `xpcall`, nor in an `__index` that \
+                 `table.concat`, `table.unpack` or `ipairs` calls"
             }
             other => other,
         };
-        ScriptError { script: script.to_owned(), line, message: without_addresses(message) }
+        let mut message = without_addresses(message);
+        if let Some(instead) = instead(&message) {
+            message = format!("{message}: {instead}");
+        }
+        ScriptError { script: script.to_owned(), line, message }
     }
+}
+
+/// What there is in the place of a part of Lua that scripts do not have.
+fn instead(message: &str) -> Option<&'static str> {
+    let (_, rest) = message.split_once("a nil value (global '")?;
+    Some(match rest.strip_suffix("')")? {
+        "os" => "a script has no `os`; the time is `ctx.now()`, in milliseconds of the run",
+        "io" => {
+            "a script has no files; what a node keeps is in `ctx.durable`, what it tells is `ctx.log`"
+        }
+        "coroutine" => "a script has no coroutines of its own; `ctx.spawn(f)` is a task",
+        "load" | "loadfile" | "dofile" | "loadstring" => {
+            "a script loads nothing but modules; `require \"name\"` is another script of the scenario"
+        }
+        "debug" | "package" | "collectgarbage" => "a script has no such thing: runs must repeat",
+        _ => return None,
+    })
 }
 
 /// `table: 0x55d0c8` is `table`: an address is another one in every run.

@@ -10,13 +10,19 @@
 //! An empty table is an empty array, unless it was read as an object or made by `json.object()`.
 
 use std::borrow::Cow;
+use std::cell::Cell;
 use std::fmt;
 
 use mlua::{Either, Lua, Table, Value};
 use serde::de::{DeserializeSeed, Deserializer, Error as _, MapAccess, SeqAccess, Visitor};
 
+use super::meter::rate;
+
 /// How deep a value may be nested, in both directions.
 pub(super) const DEPTH_MAX: usize = 64;
+
+/// The most items of an array that is read; more than that is more than the memory of a script.
+const ITEMS_MAX: usize = 4_000_000;
 
 /// The longest text, in bytes, that is read without a look at the memory it takes, some dozen times as much;
 /// what is taken beyond the bound is missed by whatever takes memory next.
@@ -146,6 +152,12 @@ impl<'de> Visitor<'de> for Reader<'_> {
         let mut values: Vec<Read<'de>> = Vec::new();
         while let Some(item) = items.next_element_seed(inner)? {
             values.push(item);
+            // Lua looks at what it takes only when there is a table.
+            if values.len() > ITEMS_MAX {
+                return Err(A::Error::custom(format_args!(
+                    "an array of more than {ITEMS_MAX} items"
+                )));
+            }
         }
         let table = self.lua.create_sequence_from(values.iter().map(Read::part));
         Ok(Read::Other(Value::Table(table.map_err(A::Error::custom)?)))
@@ -217,12 +229,24 @@ impl Drop for Unbounded<'_> {
 
 /// Writes values as JSON.
 pub(super) struct Writer<'l> {
-    pub(super) marks: &'l Marks,
+    marks: &'l Marks,
     /// The most bytes that are written.
-    pub(super) bytes_max: usize,
+    bytes_max: usize,
+    /// How many parts of tables were looked at.
+    parts: Cell<usize>,
 }
 
-impl Writer<'_> {
+impl<'l> Writer<'l> {
+    /// One that writes no more than so many bytes.
+    pub(super) fn new(marks: &'l Marks, bytes_max: usize) -> Writer<'l> {
+        Writer { marks, bytes_max, parts: Cell::new(0) }
+    }
+
+    /// What it has taken to write so many bytes, in instructions.
+    pub(super) fn cost(&self, bytes: usize) -> usize {
+        self.parts.get() * rate::PART + bytes / rate::WRITTEN
+    }
+
     /// Appends a value to `out`.
     ///
     /// # Errors
@@ -236,13 +260,18 @@ impl Writer<'_> {
         self.entries(table, out, 0)
     }
 
+    fn fits(&self, bytes: usize) -> Result<(), String> {
+        if bytes > self.bytes_max {
+            return Err(format!("it is longer than {} bytes", self.bytes_max));
+        }
+        Ok(())
+    }
+
     fn value(&self, value: &Value, out: &mut Vec<u8>, depth: usize) -> Result<(), String> {
         if depth > DEPTH_MAX {
             return Err(format!("it is nested more than {DEPTH_MAX} deep, or a part of itself"));
         }
-        if out.len() > self.bytes_max {
-            return Err(format!("it is longer than {} bytes", self.bytes_max));
-        }
+        self.fits(out.len())?;
         match value {
             Value::Nil => out.extend_from_slice(b"null"),
             value if value.is_null() => out.extend_from_slice(b"null"),
@@ -255,7 +284,10 @@ impl Writer<'_> {
                 serde_json::to_writer(out, number).map_err(|error| error.to_string())?;
             }
             Value::Number(number) => return Err(format!("{number} has no form in JSON")),
-            Value::String(text) => string(&text.as_bytes(), out)?,
+            Value::String(text) => {
+                self.fits(out.len() + written_length(&text.as_bytes()))?;
+                string(&text.as_bytes(), out)?;
+            }
             Value::Table(table) => self.table(table, out, depth)?,
             other => return Err(format!("a {} has no form in JSON", other.type_name())),
         }
@@ -263,14 +295,16 @@ impl Writer<'_> {
     }
 
     fn table(&self, table: &Table, out: &mut Vec<u8>, depth: usize) -> Result<(), String> {
-        let mark = table.metatable();
-        let is = |other: &Table| mark.as_ref().is_some_and(|mark| mark == other);
         let length = table.raw_len();
-        if length == 0 && !is(&self.marks.array) && (!table.is_empty() || is(&self.marks.object)) {
-            out.push(b'{');
-            self.entries(table, out, depth)?;
-            out.push(b'}');
-            return Ok(());
+        if length == 0 {
+            let mark = table.metatable();
+            let is = |other: &Table| mark.as_ref().is_some_and(|mark| mark == other);
+            if !is(&self.marks.array) && (!table.is_empty() || is(&self.marks.object)) {
+                out.push(b'{');
+                self.entries(table, out, depth)?;
+                out.push(b'}');
+                return Ok(());
+            }
         }
         out.push(b'[');
         if length > 0 || !table.is_empty() {
@@ -287,23 +321,33 @@ impl Writer<'_> {
         out: &mut Vec<u8>,
         depth: usize,
     ) -> Result<(), String> {
-        let mut entries = 0;
-        let counted = table.for_each::<Value, Value>(|_, _| {
+        // What Lua takes for the length of a table with holes may be any number.
+        let mut items: Vec<Value> = Vec::new();
+        let (mut entries, mut is_ordered) = (0, true);
+        let walked = table.for_each::<Value, Value>(|at, item| {
             entries += 1;
+            is_ordered = is_ordered && at.as_usize() == Some(entries);
+            if is_ordered {
+                items.push(item);
+            }
             Ok(())
         });
-        counted.map_err(|error| error.to_string())?;
+        self.parts.set(self.parts.get() + entries);
+        walked.map_err(|error| error.to_string())?;
         if entries != length {
             return Err(
                 "a table has positions and names, or holes: JSON has arrays and objects".into()
             );
         }
-        for at in 1..=length {
-            if at > 1 {
+        // A table that did not grow at its end is not walked in the order of its positions.
+        for at in items.len() + 1..=length {
+            items.push(table.raw_get(at).map_err(|error| error.to_string())?);
+        }
+        for (at, item) in items.iter().enumerate() {
+            if at > 0 {
                 out.push(b',');
             }
-            let item = table.raw_get::<Value>(at).map_err(|error| error.to_string())?;
-            self.value(&item, out, depth + 1)?;
+            self.value(item, out, depth + 1)?;
         }
         Ok(())
     }
@@ -314,6 +358,7 @@ impl Writer<'_> {
             entries.push((name, value));
             Ok(())
         });
+        self.parts.set(self.parts.get() + entries.len());
         // A name that looks like a number may be one.
         let is_numeric = |name: &str| match name.bytes().next() {
             Some(b'i' | b'n') => matches!(name, "inf" | "nan"),
@@ -329,6 +374,7 @@ impl Writer<'_> {
             if at > 0 {
                 out.push(b',');
             }
+            self.fits(out.len() + written_length(name.as_bytes()))?;
             text(name, out)?;
             out.push(b':');
             self.value(value, out, depth + 1)?;
@@ -357,6 +403,16 @@ fn names_are_text(table: &Table) -> Result<(), String> {
             "a name in JSON is text, and this is {what}: use `tostring`, or positions from 1 without holes"
         )),
     }
+}
+
+/// How many bytes a text takes, its quotes left out.
+fn written_length(bytes: &[u8]) -> usize {
+    let escaped = |byte: &u8| match byte {
+        b'"' | b'\\' => 1,
+        0..0x20 => 5,
+        _ => 0,
+    };
+    bytes.len() + bytes.iter().map(escaped).sum::<usize>()
 }
 
 fn string(bytes: &[u8], out: &mut Vec<u8>) -> Result<(), String> {

@@ -5,7 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use mlua::{Function, MultiValue, Table, Thread, Value, Variadic};
 
 use super::bind::bind;
+use super::meter::rate;
 use super::sandbox::{Code, Sandbox};
+use super::scribe::Scribe;
 use super::{
     Answer, Datum, Entry, Facts, Host, HttpRequest, HttpResponse, Limits, Output, Request,
     ScriptError, Scripts,
@@ -82,6 +84,8 @@ enum Wants {
 /// A script that runs.
 pub struct Machine {
     sandbox: Sandbox,
+    /// What writes its messages.
+    scribe: Scribe,
     script: String,
     work: Function,
     /// What `ctx.lua` was given, to which it has added the handlers.
@@ -131,7 +135,8 @@ impl Machine {
         let work: Function =
             ctx.call((&table, &raw.yields, &raw.next, &raw.setmetatable, &raw.getmetatable))?;
         let state = Mutex::default();
-        Ok(Machine { sandbox, script: script.to_owned(), work, host: table, state })
+        let scribe = sandbox.scribe(limits.message_bytes);
+        Ok(Machine { sandbox, scribe, script: script.to_owned(), work, host: table, state })
     }
 
     /// Begins with an entry and goes on until it waits or ends.
@@ -232,6 +237,9 @@ impl Machine {
         mut resumed: mlua::Result<Resumed>,
     ) -> Step {
         loop {
+            if let Some(why) = self.sandbox.meter.struck() {
+                resumed = Err(mlua::Error::RuntimeError(why));
+            }
             let read = resumed.and_then(|values| self.read(values, running.wants));
             match read {
                 Ok(Read::Request(request)) => return Step::Wait(running, request),
@@ -254,13 +262,16 @@ impl Machine {
         let request = match code {
             request::SLEEP => Request::Sleep { ms: float(&first).unwrap_or(0.0) },
             request::CALL => {
-                let mut fields = Vec::new();
                 let Value::Table(message) = second else {
                     return Ok(Read::Unwritable("a message is a table".to_owned()));
                 };
-                if let Err(why) = self.sandbox.writer().fields(&message, &mut fields) {
-                    return Ok(Read::Unwritable(format!("the message cannot be written: {why}")));
-                }
+                let fields = match self.scribe.message(&self.sandbox.lua, &message)? {
+                    Ok(fields) => fields,
+                    Err(why) => {
+                        let why = format!("the message cannot be written: {why}");
+                        return Ok(Read::Unwritable(why));
+                    }
+                };
                 Request::Call { to: text(&first), fields, timeout_ms: float(&next()) }
             }
             request::REDIS => {
@@ -297,6 +308,7 @@ impl Machine {
             request::SYNC => match Datum::of(&first) {
                 Ok(durable) => Request::Sync { durable },
                 Err(error) => {
+                    self.sandbox.meter.charge(&self.sandbox.lua, rate::ACT)?;
                     return Ok(Read::Unwritable(format!("ctx.durable: {}", error.message)));
                 }
             },
@@ -318,12 +330,12 @@ impl Machine {
             Wants::Reply => match values.next() {
                 None | Some(Value::Nil) => Ok(Output::Nothing),
                 Some(Value::Table(table)) => {
-                    if !table.contains_key("type")? {
+                    let written = self.scribe.message(&self.sandbox.lua, &table)?;
+                    let fields = written.map_err(|why| error_of("the reply", why))?;
+                    // It would be the first.
+                    if !fields.starts_with(b"\"type\":") {
                         return Err(error_of("the reply", "it has no `type`"));
                     }
-                    let mut fields = Vec::new();
-                    let written = self.sandbox.writer().fields(&table, &mut fields);
-                    written.map_err(|why| error_of("the reply", why))?;
                     Ok(Output::Reply(fields))
                 }
                 Some(other) => {

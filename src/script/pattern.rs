@@ -22,6 +22,16 @@ pub(super) enum Capture {
     Place(usize),
 }
 
+impl Capture {
+    /// How many bytes of text it is.
+    pub(super) fn length(&self) -> usize {
+        match self {
+            Capture::Text(start, end) => end - start,
+            Capture::Place(_) => 0,
+        }
+    }
+}
+
 /// Where a pattern fits.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Match {
@@ -33,7 +43,7 @@ pub(super) struct Match {
     pub(super) captures: Vec<Capture>,
 }
 
-/// Looks for `pattern` in `text` from byte `from` on; only there if `here`.
+/// Looks for `pattern` in `text` from byte `from` on; only there if `here`. With it, how many steps that took.
 ///
 /// # Errors
 /// What is wrong with the pattern, or that it takes too long.
@@ -42,21 +52,10 @@ pub(super) fn find(
     pattern: &[u8],
     from: usize,
     here: bool,
-) -> Result<Option<Match>, String> {
+) -> (Result<Option<Match>, String>, usize) {
     let mut matcher = Matcher { text, pattern, open: Vec::new(), steps: 0, depth: 0 };
-    let mut start = from;
-    while start <= text.len() {
-        matcher.open.clear();
-        if let Some(end) = matcher.fits(start, 0)? {
-            let captures = matcher.open.iter().map(Open::close).collect::<Result<_, _>>()?;
-            return Ok(Some(Match { start, end, captures }));
-        }
-        if here {
-            break;
-        }
-        start += 1;
-    }
-    Ok(None)
+    let found = matcher.find(from, here);
+    (found, matcher.steps as usize)
 }
 
 /// True if `pattern` is nothing but text.
@@ -99,12 +98,33 @@ struct Matcher<'t> {
 type Fits = Result<Option<usize>, String>;
 
 impl Matcher<'_> {
+    fn find(&mut self, from: usize, here: bool) -> Result<Option<Match>, String> {
+        let mut start = from;
+        while start <= self.text.len() {
+            self.open.clear();
+            if let Some(end) = self.fits(start, 0)? {
+                let captures = self.open.iter().map(Open::close).collect::<Result<_, _>>()?;
+                return Ok(Some(Match { start, end, captures }));
+            }
+            if here {
+                break;
+            }
+            start += 1;
+        }
+        Ok(None)
+    }
+
     fn step(&mut self) -> Result<(), String> {
         self.steps += 1;
         if self.steps > STEPS_MAX {
             return Err(format!("the pattern takes more than {STEPS_MAX} steps on this text"));
         }
         Ok(())
+    }
+
+    /// An item takes as long as it is long: a set may be long.
+    fn look_at(&mut self, bytes: usize) {
+        self.steps = self.steps.saturating_add(u32::try_from(bytes / 8).unwrap_or(u32::MAX));
     }
 
     /// The end of the match of the pattern from `p` on at `s`.
@@ -272,7 +292,13 @@ impl Matcher<'_> {
     }
 
     /// One past the single item that begins at `p`.
-    fn item(&self, p: usize) -> Result<usize, String> {
+    fn item(&mut self, p: usize) -> Result<usize, String> {
+        let after = self.item_end(p)?;
+        self.look_at(after - p);
+        Ok(after)
+    }
+
+    fn item_end(&self, p: usize) -> Result<usize, String> {
         match self.pattern.get(p) {
             Some(b'%') if p + 1 < self.pattern.len() => Ok(p + 2),
             Some(b'%') => Err("malformed pattern (ends with '%')".into()),
@@ -298,7 +324,8 @@ impl Matcher<'_> {
     }
 
     /// Whether the byte at `s` is the item from `p` to `after`.
-    fn single(&self, s: usize, p: usize, after: usize) -> bool {
+    fn single(&mut self, s: usize, p: usize, after: usize) -> bool {
+        self.look_at(after - p);
         let Some(&byte) = self.text.get(s) else { return false };
         match self.pattern[p] {
             b'.' => true,

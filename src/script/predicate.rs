@@ -7,6 +7,7 @@ use mlua::chunk::ChunkMode;
 use mlua::{Function, Table, Value};
 
 use super::sandbox::{Code, Sandbox};
+use super::scripts::closes_nothing;
 use super::{Limits, ScriptError};
 
 /// Predicates, with what they look at.
@@ -44,13 +45,14 @@ pub type Holds = Result<(), Option<String>>;
 /// sort them.
 const NODES: &str = "
 local names = ...
-local first, after = names[1], {}
+-- What comes after each name; after `false` comes the first one, after the last one nothing.
+local after = { [false] = names[1] }
 for i = 2, #names do after[names[i - 1]] = names[i] end
 local function step(nodes, name)
-  if name == nil then name = first else name = after[name] end
-  if name ~= nil then return name, nodes[name] end
+  name = after[name]
+  return name, nodes[name]
 end
-return { __pairs = function(nodes) return step, nodes, nil end }
+return { __pairs = function(nodes) return step, nodes, false end }
 ";
 
 /// The same as bytecode.
@@ -89,6 +91,7 @@ impl Predicates {
     /// # Errors
     /// What is wrong with its text.
     pub fn add(&mut self, name: &str, text: &str) -> Result<PredicateId, ScriptError> {
+        closes_nothing(name, text)?;
         let lua = &self.sandbox.lua;
         let own = || -> mlua::Result<Table> {
             let (own, meta) = (lua.create_table()?, lua.create_table()?);

@@ -4,18 +4,30 @@ local host = ...
 
 local getmetatable, ipairs, next, rawget, select, type = getmetatable, ipairs, next, rawget, select, type
 local error, raw_pcall, raw_xpcall, raw_setmetatable, raw_tostring = error, pcall, xpcall, setmetatable, tostring
-local sort, concat = table.sort, table.concat
+local sort, concat, unpack = table.sort, table.concat, table.unpack
+local raw_tonumber, math_type = tonumber, math.type
 local format, gsub, rep, sub = string.format, string.gsub, string.rep, string.sub
-local exhausted = host.exhausted
+local exhausted, raw_charge = host.exhausted, host.charge
+
+-- What takes longer for more is charged like the instructions that would take as long.
+local LONG, LOOKED_AT, COPIED = 1024, host.looked_at, host.copied
+local function charge(length, each)
+  if length > LONG then raw_charge(length // each) end
+end
+
+-- An error of the host is an object; what can be caught is its text.
+local function as_text(e)
+  if type(e) == "userdata" and e ~= host.null then return host.error_text(e) end
+  -- A line of looplab's own is nobody's business.
+  if type(e) == "string" then return (gsub(e, "^%?:%-1: ", "")) end
+  return e
+end
 
 -- An error that has used up the run's patience passes through every pcall: it cannot be caught and gone on from.
--- An error of the host is an object; what can be caught is its text.
 local function caught(ok, ...)
   if ok then return ok, ... end
   if exhausted() then error((...), 0) end
-  local e = ...
-  if type(e) == "userdata" and e ~= host.null then e = host.error_text(e) end
-  return ok, e
+  return ok, as_text((...))
 end
 
 function pcall(f, ...) return caught(raw_pcall(f, ...)) end
@@ -23,28 +35,35 @@ function pcall(f, ...) return caught(raw_pcall(f, ...)) end
 function xpcall(f, handler, ...)
   return caught(raw_xpcall(f, function(e)
     if exhausted() then return e end
-    if type(e) == "userdata" and e ~= host.null then e = host.error_text(e) end
-    return handler(e)
+    return handler(as_text(e))
   end, ...))
 end
 
--- Addresses differ from run to run, so nothing shows one.
-local function has_address(v)
-  local t = type(v)
-  if t == "table" or t == "userdata" then
-    local mt = getmetatable(v)
-    return not (type(mt) == "table" and rawget(mt, "__tostring") ~= nil)
-  end
-  return t == "function" or t == "thread"
+-- The metatable of a table, also one that hides itself.
+local function metatable(v)
+  local mt = getmetatable(v)
+  if mt ~= nil and type(mt) ~= "table" then return host.metatable(v) end
+  return mt
 end
 
+-- Addresses differ from run to run, so nothing shows one.
 function tostring(v)
+  local t = type(v)
+  if t == "string" then return v end
   if v == host.null then return "null" end
-  if has_address(v) then
-    local mt = getmetatable(v)
-    local name = type(mt) == "table" and rawget(mt, "__name")
-    return type(name) == "string" and name or type(v)
+  if t == "table" or t == "userdata" then
+    local mt = metatable(v)
+    local own = mt and rawget(mt, "__tostring") or nil
+    if own == nil then
+      local name = mt and rawget(mt, "__name")
+      return type(name) == "string" and name or t
+    end
+    -- Called from here and not from C, so that it may wait.
+    local text = own(v)
+    if type(text) ~= "string" then error("'__tostring' must return a string", 2) end
+    return text
   end
+  if t == "function" or t == "thread" then return t end
   return raw_tostring(v)
 end
 local tostring = tostring
@@ -78,14 +97,15 @@ local function keys_of(t, level)
     end
   end
   if n > 1 then
+    charge(8 * n, 1)
     if plain and first ~= "boolean" then sort(keys) else sort(keys, less) end
   end
   return keys, n
 end
 
 function pairs(t)
-  local mt = getmetatable(t)
-  if mt ~= nil and type(mt) == "table" and mt.__pairs then return mt.__pairs(t) end
+  local mt = metatable(t)
+  if mt and mt.__pairs then return mt.__pairs(t) end
   if type(t) ~= "table" then
     error("bad argument #1 to 'pairs' (table expected, got " .. (t == nil and "nil" or type(t)) .. ")", 2)
   end
@@ -132,6 +152,9 @@ local given = {}
 
 function setmetatable(t, mt)
   if type(mt) == "table" then
+    if rawget(mt, "__close") ~= nil then
+      error("`__close` is executed on the way out of an error, where nothing could stop it", 2)
+    end
     if rawget(mt, "__gc") ~= nil or rawget(mt, "__mode") ~= nil then
       error("`__gc` and `__mode` depend on when memory is collected, which no run can repeat", 2)
     end
@@ -208,10 +231,81 @@ end
 function table.concat(t, sep, i, j)
   local n = j or length(t, "concat")
   i = i or 1
-  if n - i > 10000000 then error("'concat' of more than 10000000 elements", 2) end
+  if n + 0.0 - i > 10000000 then error("'concat' of more than 10000000 elements", 2) end
+  charge(n - i, 1)
   local ok, text = raw_pcall(concat, t, sep, i, n)
   if not ok then error(text, 2) end
+  charge(#text, COPIED)
   return text
+end
+
+function table.unpack(t, i, j)
+  i, j = host.integer(i or 1), host.integer(j or #t)
+  if not i or not j then error("bad argument to 'unpack' (number has no integer representation)", 2) end
+  if j + 0.0 - i >= 1000000 then error("too many results to unpack", 2) end
+  charge(j - i, 1)
+  return unpack(t, i, j)
+end
+
+function _G.select(i, ...)
+  local n = select("#", ...)
+  charge(n, 1)
+  if i == "#" then return n end
+  local at = host.integer(i)
+  if not at or at == 0 or at < -n then
+    error("bad argument #1 to 'select' (" .. (at and "index out of range" or "number expected, got " .. type(i)) .. ")", 2)
+  end
+  return select(at, ...)
+end
+
+-- Merge sort: what is equal stays in its order, and a comparison may wait. That of C chooses by the time of day.
+local function is_less(a, b) return a < b end
+
+local RUN = 8
+
+function table.sort(t, before)
+  local n = length(t, "sort")
+  if before == nil then
+    before = is_less
+  elseif type(before) ~= "function" then
+    error("bad argument #2 to 'sort' (function expected, got " .. type(before) .. ")", 2)
+  end
+  -- Short runs by insertion, then twice as long ones of two each; if a comparison fails, nothing has changed.
+  local given = t
+  t = {}
+  for i = 1, n do t[i] = given[i] end
+  for low = 1, n, RUN do
+    local high = low + RUN - 1
+    if high > n then high = n end
+    for i = low + 1, high do
+      local v, at = t[i], i - 1
+      while at >= low and before(v, t[at]) do
+        t[at + 1] = t[at]
+        at = at - 1
+      end
+      t[at + 1] = v
+    end
+  end
+  local from, to, width = t, {}, RUN
+  while width < n do
+    for low = 1, n, 2 * width do
+      local middle, high = low + width, low + 2 * width
+      if middle > n + 1 then middle = n + 1 end
+      if high > n + 1 then high = n + 1 end
+      local left, right = low, middle
+      for at = low, high - 1 do
+        if left < middle and (right >= high or not before(from[right], from[left])) then
+          to[at] = from[left]
+          left = left + 1
+        else
+          to[at] = from[right]
+          right = right + 1
+        end
+      end
+    end
+    from, to, width = to, from, width * 2
+  end
+  for i = 1, n do given[i] = from[i] end
 end
 
 -- ---- strings --------------------------------------------------------------------------------------------
@@ -225,7 +319,82 @@ function string.rep(s, n, sep)
   if (#s + #sep) * (n + 0.0) > host.memory_max then
     error("a string of " .. format("%.0f", (#s + #sep) * (n + 0.0)) .. " bytes is more than the memory of a script, " .. host.memory_text, 2)
   end
+  charge((#s + #sep) * n, COPIED)
   return rep(s, n, sep)
+end
+
+-- The text that an argument is, as C sees it.
+local function argument(v, at, name)
+  local text = host.text(v)
+  if not text then
+    error("bad argument #" .. at .. " to '" .. name .. "' (string expected, got " .. (v == nil and "nil" or type(v)) .. ")", 3)
+  end
+  return text
+end
+
+-- Looks at an argument that is a place in a text.
+local function place(v, at, name)
+  if host.integer(v) then return end
+  local why = type(v) == "number" and "number has no integer representation" or "number expected, got " .. (v == nil and "no value" or type(v))
+  error("bad argument #" .. at .. " to '" .. name .. "' (" .. why .. ")", 3)
+end
+
+-- What a function of C has come to: its own errors do not know its name any more.
+local function outcome(name, ok, ...)
+  if ok then return ... end
+  error((gsub((...), "'%?'", "'" .. name .. "'")), 2)
+end
+
+for name, each in next, { upper = LOOKED_AT, lower = LOOKED_AT, reverse = LOOKED_AT } do
+  local f = string[name]
+  string[name] = function(s)
+    if type(s) ~= "string" then s = argument(s, 1, name) end
+    charge(#s, each)
+    return f(s)
+  end
+end
+
+function string.sub(s, i, j)
+  if type(s) ~= "string" then s = argument(s, 1, "sub") end
+  if math_type(i) ~= "integer" then place(i, 2, "sub") end
+  if j ~= nil and math_type(j) ~= "integer" then place(j, 3, "sub") end
+  local part = sub(s, i, j)
+  charge(#part, COPIED)
+  return part
+end
+
+local byte = string.byte
+function string.byte(s, i, j)
+  if type(s) ~= "string" then s = argument(s, 1, "byte") end
+  if i ~= nil and math_type(i) ~= "integer" then place(i, 2, "byte") end
+  if j == nil then return byte(s, i) end
+  if math_type(j) ~= "integer" then place(j, 3, "byte") end
+  charge(j - (i or 1), LOOKED_AT)
+  return outcome("byte", raw_pcall(byte, s, i, j))
+end
+
+for _, name in ipairs { "len", "offset", "codepoint" } do
+  local f = utf8[name]
+  utf8[name] = function(s, ...)
+    if type(s) ~= "string" then s = argument(s, 1, name) end
+    local i, j = ...
+    local length = #s
+    if name == "codepoint" then
+      length = (host.integer(j) or host.integer(i) or 1) - (host.integer(i) or 1)
+    elseif name == "offset" then
+      length = math.min(length, 4 * math.abs(host.integer(i) or 0))
+    elseif i ~= nil then
+      length = (host.integer(j) or length) - (host.integer(i) or 1)
+    end
+    charge(math.min(length, #s), LOOKED_AT)
+    return outcome(name, raw_pcall(f, s, ...))
+  end
+end
+
+function tonumber(v, base)
+  if type(v) == "string" then charge(#v, LOOKED_AT) end
+  if base == nil then return raw_tonumber(v) end
+  return outcome("tonumber", raw_pcall(raw_tonumber, v, base))
 end
 
 function string.format(text, ...)
@@ -233,20 +402,14 @@ function string.format(text, ...)
   local values = { ... }
   for i = 1, n do
     local v = values[i]
-    if v == host.null or has_address(v) then values[i] = tostring(v) end
+    local t = type(v)
+    if t ~= "string" and t ~= "number" and t ~= "boolean" and v ~= nil then values[i] = tostring(v) end
   end
-  local ok, made = raw_pcall(format, text, table.unpack(values, 1, n))
+  local ok, made = raw_pcall(format, text, unpack(values, 1, n))
   if not ok then error(made, 2) end
-  if host.find((gsub(text, "%%%%", "")), "%%%-?%d*p", 1, false) then error("`%p` shows an address, which differs from run to run", 2) end
+  charge(#made, COPIED)
+  if host.find((gsub(text, "%%%%", "")), "%%[-+ #0]*%d*%.?%d*p", 1, false) then error("`%p` shows an address, which differs from run to run", 2) end
   return made
-end
-
-local function argument(v, at, name)
-  local text = host.text(v)
-  if not text then
-    error("bad argument #" .. at .. " to '" .. name .. "' (string expected, got " .. (v == nil and "nil" or type(v)) .. ")", 3)
-  end
-  return text
 end
 
 string.dump, string.pack, string.unpack, string.packsize = nil, nil, nil, nil
@@ -271,7 +434,7 @@ function string.gmatch(s, pattern, init)
       local after = found[2] + 1
       if after ~= behind then
         at, behind = after, after
-        return table.unpack(found, 3)
+        return unpack(found, 3)
       end
       -- An empty match right behind the one before it does not count.
       at = found[1] + 1
@@ -289,7 +452,9 @@ function string.gsub(s, pattern, repl, max)
   local anchored = sub(pattern, 1, 1) == "^"
   if anchored then pattern = sub(pattern, 2) end
   local out, at, count, behind = {}, 1, 0, nil
-  max = max or math.maxinteger
+  if max == nil then max = math.maxinteger end
+  max = host.integer(max)
+  if not max then error("bad argument #4 to 'gsub' (number expected)", 2) end
   while count < max do
     local found = { host.captures(s, pattern, at, true) }
     local first, last = found[1], found[2]
@@ -299,9 +464,9 @@ function string.gsub(s, pattern, repl, max)
       if kind == "table" then
         with = repl[found[3]]
       elseif kind == "function" then
-        with = repl(table.unpack(found, 3))
+        with = repl(unpack(found, 3))
       else
-        with = host.expand(raw_tostring(repl), whole, table.unpack(found, 3))
+        with = host.expand(tostring(repl), whole, unpack(found, 3))
       end
       if with == nil or with == false then
         with = whole
@@ -319,7 +484,10 @@ function string.gsub(s, pattern, repl, max)
     if anchored then break end
   end
   if at <= #s then out[#out + 1] = sub(s, at) end
-  return concat(out), count
+  charge(#out, 1)
+  local made = concat(out)
+  charge(#made, COPIED)
+  return made, count
 end
 
 -- ---- numbers --------------------------------------------------------------------------------------------
@@ -338,9 +506,9 @@ json = {
 }
 
 function print(...)
-  local texts = {}
-  for i = 1, select("#", ...) do texts[i] = tostring((select(i, ...))) end
-  host.print(concat(texts, "\t"))
+  local texts = table.pack(...)
+  for i = 1, texts.n do texts[i] = tostring(texts[i]) end
+  host.print(concat(texts, "\t", 1, texts.n))
 end
 
 local loaded, loading = {}, {}

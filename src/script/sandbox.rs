@@ -1,18 +1,15 @@
 //! A state of Lua in which nothing can do harm, and nothing depends on anything but the run.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use mlua::chunk::ChunkMode;
-use mlua::debug::Debug;
-use mlua::{
-    Function, HookTriggers, Lua, LuaOptions, LuaString, MultiValue, StdLib, Table, Value, Variadic,
-    VmState,
-};
+use mlua::{Function, Lua, LuaOptions, LuaString, StdLib, Table, Value, Variadic};
 
-use super::json::{Marks, Reader, Writer};
-use super::pattern::{self, Capture, Match};
+use super::json::{Marks, Reader};
+use super::meter::{Meter, rate};
+use super::scribe::Scribe;
 use super::scripts::compile;
+use super::strings;
 use super::{Limits, ScriptError, Scripts};
 
 /// The Lua library, as looplab has it.
@@ -24,15 +21,6 @@ static PRELUDE_CODE: Code = OnceLock::new();
 /// A text of looplab's own as bytecode, once it was needed.
 pub(super) type Code = OnceLock<Vec<u8>>;
 
-/// Nothing is collected before so many bytes are in use: most runs are over before.
-const COLLECTED_FROM: usize = 4 * 1024 * 1024;
-
-/// How often the instructions are looked at.
-const COUNTED_AT_ONCE: u32 = 1_000;
-
-/// How far up the stack a script's own line is looked for.
-const CALLERS_MAX: usize = 32;
-
 /// Where a script's chance comes from: 64 bits a draw.
 pub(super) type Chance = Box<dyn Fn() -> u64 + Send + Sync>;
 
@@ -43,8 +31,8 @@ pub(super) type Print = Box<dyn Fn(String) + Send + Sync>;
 pub(super) struct Sandbox {
     pub(super) lua: Lua,
     pub(super) marks: Marks,
-    meter: Arc<Meter>,
-    limits: Limits,
+    pub(super) meter: Arc<Meter>,
+    pub(super) limits: Limits,
     pub(super) raw: Raw,
 }
 
@@ -58,24 +46,6 @@ pub(super) struct Raw {
     pub(super) setmetatable: Function,
     /// `getmetatable`, of everything.
     pub(super) getmetatable: Function,
-}
-
-/// What has been used up since the last wait.
-#[derive(Default)]
-struct Meter {
-    instructions: AtomicU64,
-    exhausted: AtomicBool,
-    collects: AtomicBool,
-}
-
-impl Meter {
-    /// Begins to collect what is no longer needed, if there may be enough of it.
-    fn collect(&self, lua: &Lua) {
-        if !self.collects.load(Ordering::Relaxed) && lua.used_memory() > COLLECTED_FROM {
-            self.collects.store(true, Ordering::Relaxed);
-            lua.gc_restart();
-        }
-    }
 }
 
 impl Sandbox {
@@ -99,46 +69,18 @@ impl Sandbox {
             getmetatable: lua.globals().get("getmetatable")?,
         };
         let marks = Marks::new(&lua)?;
-        let meter = Arc::new(Meter::default());
+        let meter = Arc::new(Meter::new(limits.instructions));
         let sandbox = Sandbox { lua, marks, meter, limits, raw };
         let host = sandbox.host(scripts, chance, print)?;
         sandbox.own("[lua]", PRELUDE, &PRELUDE_CODE)?.call::<()>(host)?;
         sandbox.lua.set_memory_limit(limits.memory_bytes)?;
-        sandbox.count()?;
+        sandbox.meter.count(&sandbox.lua)?;
         Ok(sandbox)
-    }
-
-    /// Counts instructions, in every coroutine.
-    fn count(&self) -> mlua::Result<()> {
-        let (meter, max) = (self.meter.clone(), self.limits.instructions);
-        let triggers = HookTriggers::new().every_nth_instruction(COUNTED_AT_ONCE);
-        self.lua.set_global_hook(triggers, move |lua, _| {
-            let counted = u64::from(COUNTED_AT_ONCE);
-            let used = meter.instructions.fetch_add(counted, Ordering::Relaxed) + counted;
-            if used <= max {
-                meter.collect(lua);
-                return Ok(VmState::Continue);
-            }
-            meter.exhausted.store(true, Ordering::Relaxed);
-            let place = (0..CALLERS_MAX).find_map(|level| {
-                let place = |debug: &Debug<'_>| {
-                    let (script, line) = (debug.source().short_src?, debug.current_line()?);
-                    (!script.starts_with('[')).then(|| format!("{script}:{line}: "))
-                };
-                lua.inspect_stack(level, place).flatten()
-            });
-            let place = place.unwrap_or_default();
-            let what =
-                format!("{place}more than {max} instructions without a pause: an endless loop?");
-            Err(mlua::Error::RuntimeError(what))
-        })
     }
 
     /// From here on everything may be used again.
     pub(super) fn refresh(&self) {
-        self.meter.instructions.store(0, Ordering::Relaxed);
-        self.meter.exhausted.store(false, Ordering::Relaxed);
-        self.meter.collect(&self.lua);
+        self.meter.refresh(&self.lua);
     }
 
     /// A text of looplab's own.
@@ -170,9 +112,9 @@ impl Sandbox {
         Reader { lua: &self.lua, marks: &self.marks, depth: 0 }
     }
 
-    /// The writer of JSON.
-    pub(super) fn writer(&self) -> Writer<'_> {
-        Writer { marks: &self.marks, bytes_max: self.limits.memory_bytes }
+    /// What writes values of at most so many bytes.
+    pub(super) fn scribe(&self, bytes_max: usize) -> Scribe {
+        Scribe::new(&self.marks, &self.meter, bytes_max)
     }
 
     /// What the prelude is given.
@@ -185,10 +127,12 @@ impl Sandbox {
         let lua = &self.lua;
         let host = lua.create_table()?;
         let meter = self.meter.clone();
-        host.set(
-            "exhausted",
-            lua.create_function(move |_, ()| Ok(meter.exhausted.load(Ordering::Relaxed)))?,
-        )?;
+        host.set("exhausted", lua.create_function(move |_, ()| Ok(meter.is_struck()))?)?;
+        let meter = self.meter.clone();
+        let charge = move |lua: &Lua, instructions: usize| meter.charge(lua, instructions);
+        host.set("charge", lua.create_function(charge)?)?;
+        host.set("looked_at", rate::LOOKED_AT)?;
+        host.set("copied", rate::COPIED)?;
         let error_text = |_: &Lua, error: Value| {
             Ok(match error {
                 Value::Error(error) => ScriptError::of(&error).to_string(),
@@ -196,6 +140,8 @@ impl Sandbox {
             })
         };
         host.set("error_text", lua.create_function(error_text)?)?;
+        let metatable = |_: &Lua, value: Value| Ok(value.as_table().and_then(Table::metatable));
+        host.set("metatable", lua.create_function(metatable)?)?;
         host.set("null", Value::NULL)?;
         host.set("array", self.marks.array.clone())?;
         host.set("object", self.marks.object.clone())?;
@@ -211,7 +157,7 @@ impl Sandbox {
         })?;
         host.set("print", print)?;
         self.json(&host)?;
-        patterns(lua, &host)?;
+        strings::functions(lua, &self.meter, &host)?;
         host.set("random", random(lua, chance)?)?;
         host.set("math", mathematics(lua)?)?;
         host.set("module", module(lua, scripts)?)?;
@@ -219,15 +165,15 @@ impl Sandbox {
     }
 
     fn json(&self, host: &Table) -> mlua::Result<()> {
-        let (marks, bytes_max) = (self.marks.clone(), self.limits.memory_bytes);
+        let scribe = self.scribe(self.limits.memory_bytes);
         let encode = self.lua.create_function(move |lua, value: Value| {
-            let mut out = Vec::new();
-            Writer { marks: &marks, bytes_max }.encode(&value, &mut out).map_err(runtime)?;
-            lua.create_string(out)
+            let written = scribe.value(lua, &value)?.map_err(runtime)?;
+            lua.create_string(written)
         })?;
         host.set("encode", encode)?;
-        let marks = self.marks.clone();
+        let (marks, meter) = (self.marks.clone(), self.meter.clone());
         let decode = self.lua.create_function(move |lua, text: LuaString| {
+            meter.charge(lua, text.as_bytes().len() / rate::READ)?;
             let reader = Reader { lua, marks: &marks, depth: 0 };
             reader.decode(&text.as_bytes()).map_err(|error| runtime(format!("not JSON: {error}")))
         })?;
@@ -235,7 +181,7 @@ impl Sandbox {
     }
 }
 
-fn runtime(text: impl Into<String>) -> mlua::Error {
+pub(super) fn runtime(text: impl Into<String>) -> mlua::Error {
     mlua::Error::RuntimeError(text.into())
 }
 
@@ -265,6 +211,9 @@ fn random(lua: &Lua, chance: Option<Chance>) -> mlua::Result<Function> {
             2 => (integer(0)?, integer(1)?),
             _ => return Err(runtime("`random` takes at most two arguments")),
         };
+        if bounds.len() == 1 && high == 0 {
+            return Ok(Value::Integer(draw().cast_signed()));
+        }
         if low > high {
             return Err(runtime(format!("`random` finds nothing between {low} and {high}")));
         }
@@ -318,129 +267,4 @@ fn module(lua: &Lua, scripts: Arc<Scripts>) -> mlua::Result<Function> {
             Err(error) => Ok((Value::Nil, ScriptError::of(&error).to_string())),
         }
     })
-}
-
-// ---- patterns -----------------------------------------------------------------------------
-
-fn patterns(lua: &Lua, host: &Table) -> mlua::Result<()> {
-    type Find = (LuaString, LuaString, Option<i64>, bool);
-    let find = |lua: &Lua, (text, pattern, init, plain): Find| {
-        let (text, pattern) = (text.as_bytes(), pattern.as_bytes());
-        let Some(from) = start(init, text.len()) else {
-            return Ok(MultiValue::from_vec(vec![Value::Nil]));
-        };
-        if plain || pattern::is_plain(&pattern) {
-            let found = position(&text[from..], &pattern).map(|at| from + at);
-            return Ok(MultiValue::from_vec(match found {
-                Some(at) => vec![number(at + 1), number(at + pattern.len())],
-                None => vec![Value::Nil],
-            }));
-        }
-        let Some(found) = search(&text, &pattern, from)? else {
-            return Ok(MultiValue::from_vec(vec![Value::Nil]));
-        };
-        let mut values = vec![number(found.start + 1), number(found.end)];
-        for capture in &found.captures {
-            values.push(captured(lua, &text, *capture)?);
-        }
-        Ok(MultiValue::from_vec(values))
-    };
-    host.set("find", lua.create_function(find)?)?;
-    type Match_ = (LuaString, LuaString, Option<i64>);
-    let find = |lua: &Lua, (text, pattern, init): Match_| {
-        let (text, pattern) = (text.as_bytes(), pattern.as_bytes());
-        let found = match start(init, text.len()) {
-            Some(from) => search(&text, &pattern, from)?,
-            None => None,
-        };
-        match found {
-            Some(found) => Ok(MultiValue::from_vec(all(lua, &text, &found)?)),
-            None => Ok(MultiValue::from_vec(vec![Value::Nil])),
-        }
-    };
-    host.set("match", lua.create_function(find)?)?;
-    type Captures = (LuaString, LuaString, i64, bool);
-    let captures = |lua: &Lua, (text, pattern, init, here): Captures| {
-        let (text, pattern) = (text.as_bytes(), pattern.as_bytes());
-        let Some(from) = start(Some(init), text.len()) else { return Ok(MultiValue::new()) };
-        let Some(found) = pattern::find(&text, &pattern, from, here).map_err(runtime)? else {
-            return Ok(MultiValue::new());
-        };
-        let mut values = vec![number(found.start + 1), number(found.end)];
-        values.extend(all(lua, &text, &found)?);
-        Ok(MultiValue::from_vec(values))
-    };
-    host.set("captures", lua.create_function(captures)?)?;
-    let expand = |lua: &Lua, (with, values): (LuaString, Variadic<Value>)| {
-        let mut out = Vec::new();
-        let with = with.as_bytes();
-        let mut bytes = with.iter();
-        while let Some(&byte) = bytes.next() {
-            if byte != b'%' {
-                out.push(byte);
-                continue;
-            }
-            match bytes.next() {
-                Some(b'%') => out.push(b'%'),
-                Some(digit @ b'0'..=b'9') => {
-                    let at = usize::from(digit - b'0');
-                    let value = values.get(at).ok_or_else(|| {
-                        runtime(format!("invalid capture index %{at} in replacement string"))
-                    })?;
-                    if let Some(text) = lua.coerce_string(value.clone())? {
-                        out.extend_from_slice(&text.as_bytes());
-                    }
-                }
-                _ => return Err(runtime("invalid use of '%' in replacement string")),
-            }
-        }
-        lua.create_string(out)
-    };
-    host.set("expand", lua.create_function(expand)?)
-}
-
-/// Looks for a pattern that may be bound to the place where it begins.
-fn search(text: &[u8], pattern: &[u8], from: usize) -> mlua::Result<Option<Match>> {
-    let (pattern, here) = match pattern.strip_prefix(b"^") {
-        Some(rest) => (rest, true),
-        None => (pattern, false),
-    };
-    pattern::find(text, pattern, from, here).map_err(runtime)
-}
-
-/// The captures of a match, or all of it.
-fn all(lua: &Lua, text: &[u8], found: &Match) -> mlua::Result<Vec<Value>> {
-    if found.captures.is_empty() {
-        return Ok(vec![captured(lua, text, Capture::Text(found.start, found.end))?]);
-    }
-    found.captures.iter().map(|capture| captured(lua, text, *capture)).collect()
-}
-
-fn captured(lua: &Lua, text: &[u8], capture: Capture) -> mlua::Result<Value> {
-    match capture {
-        Capture::Text(start, end) => lua.create_string(&text[start..end]).map(Value::String),
-        Capture::Place(place) => Ok(number(place)),
-    }
-}
-
-fn number(number: usize) -> Value {
-    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
-}
-
-/// Where a search begins, from 0: `init` counts from 1, or from the end.
-fn start(init: Option<i64>, length: usize) -> Option<usize> {
-    let length = i64::try_from(length).ok()?;
-    let from = match init.unwrap_or(1) {
-        0 => 0,
-        init if init > 0 => init - 1,
-        init => (length + init).max(0),
-    };
-    if from > length { None } else { usize::try_from(from).ok() }
-}
-
-fn position(text: &[u8], part: &[u8]) -> Option<usize> {
-    if part.is_empty() {
-        return Some(0);
-    }
-    text.windows(part.len()).position(|window| window == part)
 }

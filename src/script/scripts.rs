@@ -111,12 +111,27 @@ fn check(name: &str, text: &str) -> Result<(), ScriptError> {
     compile(name, text, false).map(|_| ())
 }
 
+/// Refuses what is executed on the way out of an error: nothing could stop it there.
+pub(super) fn closes_nothing(name: &str, text: &str) -> Result<(), ScriptError> {
+    match text.lines().position(|line| line.contains("__close")) {
+        None => Ok(()),
+        Some(line) => {
+            let what = "`__close` is executed on the way out of an error, where nothing could stop it: \
+                        there is none in a script";
+            Err(ScriptError::new(what).or_at(name, line + 1))
+        }
+    }
+}
+
 /// A text as bytecode.
 /// Stripped, it has neither lines nor names of variables.
 ///
 /// # Errors
 /// What is wrong with its syntax.
 pub(super) fn compile(name: &str, text: &str, strip: bool) -> Result<Vec<u8>, ScriptError> {
+    if !strip {
+        closes_nothing(name, text)?;
+    }
     let lua = Lua::new_with(StdLib::NONE, LuaOptions::default());
     let lua = lua.map_err(|error| ScriptError::of(&error))?;
     let chunk = lua.load(text).set_name(format!("={name}")).set_mode(ChunkMode::Text);

@@ -36,6 +36,18 @@ impl RedisWay {
         RedisWay { node, password, reply_bytes_max, idle: Idle::default() }
     }
 
+    /// Sends one command and takes its reply.
+    pub(super) async fn call<W: AsRef<[u8]>>(
+        &self,
+        words: &[W],
+        context: &Context,
+    ) -> Result<Frame, NoReply> {
+        let mut command = BytesMut::new();
+        encode_command(words, &mut command);
+        let mut frames = self.ask(&command, 1, context).await?;
+        Ok(frames.pop().unwrap_or(Frame::Null))
+    }
+
     /// Sends commands in one write and takes so many replies.
     pub(super) async fn ask(
         &self,

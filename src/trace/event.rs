@@ -74,6 +74,21 @@ impl Event {
     }
 }
 
+impl EventKind {
+    /// True for what befalls nodes and the network: crashes, pauses, faults.
+    #[must_use]
+    pub fn is_trouble(&self) -> bool {
+        matches!(
+            self,
+            EventKind::Crash { .. }
+                | EventKind::Restart { .. }
+                | EventKind::Pause { .. }
+                | EventKind::Resume { .. }
+                | EventKind::Fault(_)
+        )
+    }
+}
+
 /// The kinds of event.
 #[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
@@ -216,6 +231,8 @@ pub enum EventKind {
         /// What kind of violation it is, without values, numbers and times: the same in every run that
         /// goes wrong in the same way. Empty if there is nothing to say.
         cause: String,
+        /// When it came to that, if there is one moment for it.
+        broke: Option<Time>,
     },
     /// The last line of a whole trace.
     End {

@@ -323,6 +323,7 @@ impl Line<'_> {
                     && self.value["violated"].as_bool().ok_or("violated")?,
                 ops: if self.has("ops") { self.numbers("ops")? } else { Vec::new() },
                 cause: self.optional("cause")?.unwrap_or_default(),
+                broke: if self.has("broke") { Some(self.time("broke")?) } else { None },
             },
             "end" => EventKind::End { outcome: self.outcome()?, text: self.text("text")? },
             _ => return Err("event"),

@@ -151,9 +151,9 @@ impl Line<'_> {
                 self.number("line", u64::from(*line));
                 self.text("text", text);
             }
-            EventKind::Check { check, span, outcome, text, violated, ops, cause } => {
+            EventKind::Check { check, span, outcome, text, violated, ops, cause, broke } => {
                 self.check(check, *span, *outcome, text);
-                self.violation(*violated, ops, cause);
+                self.violation(*violated, ops, cause, *broke);
             }
             EventKind::End { outcome, text } => {
                 self.event("end");
@@ -326,7 +326,7 @@ impl Line<'_> {
     }
 
     /// What a verdict says of a violation; nothing if there is none.
-    fn violation(&mut self, violated: bool, ops: &[u64], cause: &str) {
+    fn violation(&mut self, violated: bool, ops: &[u64], cause: &str, broke: Option<Time>) {
         if violated {
             self.key("violated");
             self.out.extend_from_slice(b"true");
@@ -336,6 +336,10 @@ impl Line<'_> {
         }
         if !cause.is_empty() {
             self.text("cause", cause);
+        }
+        if let Some(broke) = broke {
+            self.key("broke");
+            broke.write_micros(self.out);
         }
     }
 

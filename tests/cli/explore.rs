@@ -189,6 +189,13 @@ fn a_replay_that_differs_says_how() {
     let changed = repro.replace(&digest, "\"0000000000000000\"");
     let ran = replay(changed.clone()).exits(0);
     ran.says(&["the same fails (step of late), but not byte for byte", "the file was changed"]);
+    let messages = said(&bench, "it.repro-1.yaml", "messages");
+    let ran = replay(repro.replace(&format!("messages: {messages}"), "messages: 99")).exits(0);
+    ran.says(&[
+        "but not byte for byte",
+        "it says  99 messages",
+        &format!("now      {messages} messages"),
+    ]);
     let ran = replay(changed.replace("looplab: 0.1.0", "looplab: 0.0.9")).exits(0);
     ran.says(&["looplab 0.0.9 wrote it, and this is looplab 0.1.0"]);
     let at = repro.find("\nschedule:").unwrap();
@@ -208,6 +215,25 @@ fn a_replay_that_differs_says_how() {
 }
 
 #[test]
+fn no_search_writes_over_what_another_one_found() {
+    let bench = searched();
+    let found = bench.read("it.repro-1.yaml");
+    let search = "explore it.yaml --runs 60 --strategy random,pct --repros 1";
+    bench.looplab(search).exits(1).says(&["looplab replay it.repro-1.yaml"]);
+    assert!(!bench.path("it.repro-2.yaml").exists(), "the same is written once");
+    let edited = format!("{found}# to be shown on Monday\n");
+    std::fs::write(bench.path("it.repro-1.yaml"), &edited).unwrap();
+    bench.looplab(search).exits(1).says(&["looplab replay it.repro-2.yaml"]);
+    assert_eq!(bench.read("it.repro-1.yaml"), edited);
+    assert_eq!(
+        bench.read("it.repro-2.yaml").replace("repro-2", "repro-1"),
+        found,
+        "the same under another name"
+    );
+    bench.looplab("replay it.repro-2.yaml").exits(0).says(&["byte for byte"]);
+}
+
+#[test]
 fn a_replay_up_to_a_message_says_what_is_under_way() {
     let bench = searched();
     let ran = bench.looplab("replay it.repro-1.yaml --until 1 --out part").exits(0);
@@ -218,7 +244,12 @@ fn a_replay_up_to_a_message_says_what_is_under_way() {
     bench.looplab("show part --as list").exits(0);
     let last: u64 = said(&bench, "it.repro-1.yaml", "messages").parse().unwrap();
     let line = format!("replay it.repro-1.yaml --until {last}");
-    bench.looplab(&line).exits(0).says(&["the last one", "nothing is under way"]);
+    bench.looplab(&line).exits(0).says(&[
+        "── #1 ",
+        "◄─ #3 ",
+        "the last one",
+        "nothing is under way",
+    ]);
     let line = format!("replay it.repro-1.yaml --until {}", last + 1);
     bench.looplab(&line).exits(2).complains(&["and no number"]);
     bench.looplab("replay it.repro-1.yaml --step").exits(2).complains(&["--step needs a terminal"]);

@@ -46,6 +46,16 @@ fn a_list_has_everything_and_a_summary_the_figures() {
 }
 
 #[test]
+fn messages_have_their_numbers_on_request() {
+    let bench = traced(GOOD);
+    let plain = bench.looplab("show run").exits(0);
+    assert!(!plain.out.contains("─ #1 "), "{}", plain.out);
+    let numbered = bench.looplab("show run --numbers").exits(0).says(&["── #1 ", "◄─ #2 "]);
+    assert_eq!(numbered.out.matches("─ #1 ").count(), 1, "{}", numbered.out);
+    bench.looplab("show run --numbers --as list").exits(0).says(&[" #1 ", " #2 "]);
+}
+
+#[test]
 fn a_choice_shows_what_was_asked_for() {
     let bench = Bench::new(&[]);
     let file = shipped("scenarios/07-retries.yaml");

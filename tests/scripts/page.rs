@@ -119,7 +119,7 @@ fn every_name_of_the_page_is_there_and_every_name_that_is_there_is_on_the_page()
 }
 
 /// The figures: the file, the constant, how the page says it, and in what the page counts.
-const FIGURES: [(&str, &str, &str, u64); 16] = [
+const FIGURES: [(&str, &str, &str, u64); 21] = [
     ("src/script/mod.rs", "memory_bytes: ", "| memory of a script | {} MiB |", 1 << 20),
     ("src/script/mod.rs", "instructions: ", "| instructions between two waits | {},", 1),
     ("src/script/scripts.rs", "SCRIPT_MAX: usize = ", "| a script | {} MiB |", 1 << 20),
@@ -152,6 +152,16 @@ const FIGURES: [(&str, &str, &str, u64); 16] = [
     ),
     ("src/server/idle.rs", "IDLE_MAX: usize = ", "| idle connections to one server | {} |", 1),
     ("src/server/script/acts.rs", "TIMERS_MAX: usize = ", "| timers | {} |", 1),
+    ("src/script/ctx.lua", "TASKS_MAX = ", "| tasks of a script at once | {} |", 1),
+    (
+        "src/server/script/peer.rs",
+        "WAITING_MAX: usize = ",
+        "| messages that wait to be sent to one node | {}, and 64 MiB;",
+        1,
+    ),
+    ("src/script/mod.rs", "exposed_bytes: ", "| a value that is exposed | {} MiB |", 1 << 20),
+    ("src/script/mod.rs", "log_bytes: ", "| a line of the log | {} KiB;", 1 << 10),
+    ("src/script/meter.rs", "PATIENCE: Duration = ", "own clock | {} s,", 1),
     ("src/script/json.rs", "DEPTH_MAX: usize = ", "| depth of JSON | {} |", 1),
     (
         "src/server/script/engine.rs",

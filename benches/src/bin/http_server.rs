@@ -19,6 +19,7 @@ use hyper_util::rt::TokioIo;
 use looplab::plan::{Overrides, Plan};
 use looplab::scenario::model::Scenario;
 use looplab::{run, trace};
+use looplab_benches::median;
 
 const ROUNDS: usize = 7;
 const SECONDS: &str = "2s";
@@ -97,11 +98,6 @@ fn ask(address: SocketAddr) -> f64 {
     assert!(!text.contains("Non-2xx"), "{text}");
     let line = text.lines().find_map(|line| line.strip_prefix("Requests/sec:"));
     line.and_then(|figure| figure.trim().parse().ok()).unwrap_or_else(|| panic!("{text}"))
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }
 
 fn main() {

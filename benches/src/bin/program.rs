@@ -2,6 +2,7 @@
 //!
 //! `cargo build --release`, then `cargo run --release --manifest-path benches/Cargo.toml --bin program`
 
+use looplab_benches::median;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,11 +20,6 @@ fn milliseconds(command: &mut Command) -> f64 {
     let status = command.stdout(Stdio::null()).status().expect("it starts");
     assert!(status.success(), "{command:?}");
     began.elapsed().as_secs_f64() * 1000.0
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn run(scenario: &Path, out: &Path) -> Command {

@@ -8,6 +8,7 @@
 //! `cargo run --release --manifest-path benches/Cargo.toml --bin redis_server` (needs redis-server and
 //! redis-benchmark)
 
+use looplab_benches::median;
 use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
@@ -93,11 +94,6 @@ fn ask(port: u16) -> [f64; 2] {
             .unwrap_or_else(|| panic!("no figure for {name} in {text}"))
     };
     [figure("SET"), figure("GET")]
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }
 
 fn main() {

@@ -62,7 +62,7 @@ const REPLY: &[u8] =
 /// The message with that number, and when it came.
 fn message(n: u64) -> (Time, Message) {
     let sent = Time::from_nanos(n * 87_654);
-    let is_reply = n % 2 == 0;
+    let is_reply = n.is_multiple_of(2);
     let (client, app) = (NodeId(1), NodeId(0));
     let message = Message {
         seq: Seq(n),
@@ -75,6 +75,7 @@ fn message(n: u64) -> (Time, Message) {
         summary: if is_reply { "200 OK".into() } else { "GET /items/42".into() },
         fate: Fate::Delivered,
         fault: None,
+        arrived: None,
         cause: is_reply.then(|| Seq(n - 1)),
         length: if is_reply { REPLY.len() } else { REQUEST.len() } as u64,
         bytes: Bytes::from_static(if is_reply { REPLY } else { REQUEST }),

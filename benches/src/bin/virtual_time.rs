@@ -20,6 +20,8 @@ use looplab::{run, trace};
 
 use http_body_util::{BodyExt, Empty, Full};
 use hyper_util::rt::TokioIo;
+use looplab_benches::{median, processor_seconds};
+use rustix::time::ClockId;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const PAIRS: usize = 15;
@@ -189,22 +191,6 @@ async fn redis_client(command: &'static [u8], pause: Duration) -> Result<(), Box
     Ok(())
 }
 
-/// The processor time of this thread: both sides use one thread, and the machine may be busy.
-fn seconds(work: impl FnOnce()) -> f64 {
-    let now = || {
-        let time = rustix::time::clock_gettime(rustix::time::ClockId::ThreadCPUTime);
-        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-    };
-    let began = now();
-    work();
-    now() - began
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 fn compare(title: &str, pause: &str, pause_duration: Duration, network: Network, target: &str) {
     let plan = plan(&scenario(pause, network));
     let trace = Counting::default();
@@ -214,8 +200,11 @@ fn compare(title: &str, pause: &str, pause_duration: Duration, network: Network,
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     for pair in 0..PAIRS as u64 {
         let run = |n| looplab_run(&plan, pair * TIMES + n, std::io::sink());
-        let a = seconds(|| (0..TIMES).for_each(run)) / TIMES as f64;
-        let b = seconds(|| turmoil_run(pause_duration, network, pair));
+        let a =
+            processor_seconds(ClockId::ThreadCPUTime, || (0..TIMES).for_each(run)) / TIMES as f64;
+        let b = processor_seconds(ClockId::ThreadCPUTime, || {
+            turmoil_run(pause_duration, network, pair)
+        });
         ours.push(1.0 / a);
         theirs.push(1.0 / b);
         ratios.push(b / a);
@@ -242,7 +231,12 @@ fn main() {
     compare("50-250 us, turmoil ticks of 10 us", "", Duration::ZERO, fine, "");
     let idle = "looplab: 1\nclock: virtual\ntimeout: 2h\nservers: { s: { type: echo } }\nclients: { c: { steps: [ { wait: 1h } ] } }\n";
     let idle = plan(idle);
-    let times =
-        (0..PAIRS).map(|n| seconds(|| looplab_run(&idle, n as u64, std::io::sink()))).collect();
+    let times = (0..PAIRS)
+        .map(|n| {
+            processor_seconds(ClockId::ThreadCPUTime, || {
+                looplab_run(&idle, n as u64, std::io::sink())
+            })
+        })
+        .collect();
     println!("an hour of idling: {:.3} ms (target 1)", median(times) * 1000.0);
 }

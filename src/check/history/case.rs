@@ -124,7 +124,7 @@ impl Case<'_> {
         model.function(&op.f).ok_or_else(|| {
             Judgement::unknown(format!(
                 "the model `{}` knows no `{}` (operation {} of {}): it knows {}; \
-                 `f: [...]` in the check says what it is about",
+                 `f:` or `key:` in the check says what it is about",
                 model.as_str(),
                 op.f,
                 op.id,

@@ -76,6 +76,6 @@ impl Rule for HistoryRule {
         };
         let Judgement { outcome, text, ops, cause } = judge(&question, &history);
         let text = format!("{}: {text}", self.question.criterion.as_str());
-        Ok(Finding { outcome, text, ops, cause })
+        Ok(Finding { outcome, text, ops, cause, broke: None })
     }
 }

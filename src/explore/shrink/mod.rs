@@ -107,7 +107,7 @@ pub(super) fn shrink(
         tree,
         script,
         shown,
-        no_longer: false,
+        same_story: false,
     };
     shrinker.all();
     shrinker.finish(first)
@@ -127,7 +127,7 @@ struct Shrinker {
     script: Script,
     shown: Shown,
     /// No candidate may have more messages than what there is, or messages of another sort.
-    no_longer: bool,
+    same_story: bool,
 }
 
 /// How hard it is tried to let a candidate fail.
@@ -148,7 +148,7 @@ impl Shrinker {
         while self.shorter() {
             self.rounds();
         }
-        self.no_longer = true;
+        self.same_story = true;
         self.polish();
     }
 
@@ -168,9 +168,9 @@ impl Shrinker {
             self.pass(parts::steps, Effort::All);
             self.decisions();
             // To leave something unsaid is no gain if the story becomes longer.
-            self.no_longer = true;
+            self.same_story = true;
             self.pass(parts::rest, if round == 0 { Effort::Plain } else { Effort::All });
-            self.no_longer = false;
+            self.same_story = false;
             self.decisions();
             if before == (self.tree.clone(), self.script.clone()) || self.is_over() {
                 break;
@@ -271,11 +271,11 @@ impl Shrinker {
 
     /// True if what is wanted fails, and for the same cause.
     fn is_it(&self, shown: &Shown) -> bool {
-        let is_longer = self.no_longer && shown.trial.messages > self.shown.trial.messages;
+        let is_longer = self.same_story && shown.trial.messages > self.shown.trial.messages;
         if is_longer || shown.trial.messages > self.messages_max {
             return false;
         }
-        if self.no_longer && !shown.sorts().is_subset(&self.known) {
+        if self.same_story && !shown.sorts().is_subset(&self.known) {
             return false;
         }
         shown.trial.like(&self.target).is_some_and(|failure| failure.cause == self.target.cause)

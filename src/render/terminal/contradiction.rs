@@ -124,12 +124,7 @@ impl Contradiction {
                 }
                 wanted
             }
-            EventKind::Crash { .. }
-            | EventKind::Restart { .. }
-            | EventKind::Pause { .. }
-            | EventKind::Resume { .. }
-            | EventKind::Fault(_) => event.at >= first && event.at <= last,
-            _ => false,
+            kind => kind.is_trouble() && event.at >= first && event.at <= last,
         }
     }
 

@@ -49,6 +49,7 @@ pub(super) struct Scene<'a> {
     pub(super) everything: bool,
     /// Whether a connection's number stands before its messages if there are several like it.
     pub(super) tags: bool,
+    numbers: bool,
 }
 
 /// What was learnt from the events before.
@@ -67,7 +68,8 @@ impl<'a> Scene<'a> {
         tags: bool,
     ) -> Scene<'a> {
         let everything = matches!(telling.form, Form::List { .. });
-        Scene { header, style: telling.style, known, everything, tags }
+        let (style, numbers) = (telling.style, telling.numbers);
+        Scene { header, style, known, everything, tags, numbers }
     }
 
     /// What to tell of an event, if anything; `asked` is the request that it answers.
@@ -183,8 +185,11 @@ impl<'a> Scene<'a> {
         let arrives = message.fate.came();
         let said = harm::said(message, glyphs.ellipsis);
         let mut words = String::new();
+        if self.numbers {
+            words = format!("#{} ", message.seq.0);
+        }
         if self.is_tagged(message.conn) {
-            words = format!("{} ", message.conn);
+            words.push_str(&format!("{} ", message.conn));
         }
         words.push_str(&escape(&said.sent));
         let mut arrived = said.arrived.map(|arrived| escape(&arrived));

@@ -45,7 +45,7 @@ pub use contradiction::Contradiction;
 pub use progress::Progress;
 pub use style::{BAD, BOLD, DIM, GOOD, Style, WARN};
 pub use summary::{BENEATH, Closing};
-pub use tally::Tally;
+pub use tally::{Break, Tally};
 pub use teller::{Folding, Form, Teller, Telling};
 pub use text::{cut, escape, plural};
 pub use wanted::{Choice, Wanted};

@@ -105,17 +105,18 @@ impl Picture {
         }
     }
 
-    /// Words across the picture.
-    pub(super) fn band(
+    /// Words across the picture, in a line of their own or, `ruled`, in one that is drawn across it.
+    pub(super) fn across(
         &mut self,
         header: &Header,
         at: Time,
-        words: &str,
-        ink: Ink,
+        (words, ink): (&str, Ink),
+        ruled: bool,
         out: &mut String,
     ) {
         self.begin(header, out);
         match &self.lines {
+            Lines::Diagram(diagram) if ruled => diagram.rule(at, words, ink, out),
             Lines::Diagram(diagram) => diagram.band(at, words, ink, out),
             Lines::List(list) => {
                 let label = Label::new(words.to_owned(), ink);
@@ -279,7 +280,7 @@ impl Picture {
             let why = step.failures.first().map_or("", |(_, why)| why.as_str());
             let words = format!("{cross} {title}: {why}");
             let words = escape(words.trim_end_matches(": "), style.ascii);
-            return self.band(scene.header, at, &words, BAD, out);
+            return self.across(scene.header, at, (&words, BAD), false, out);
         }
         failure::title(cross, BAD, &title, Indent { columns: LEFT, style }, out);
         let indent = Indent { columns: LEFT + 2, style };

@@ -34,7 +34,7 @@ pub struct Closing<'a> {
     pub brief: bool,
     /// Whether a fault that touched nothing is worth a warning.
     pub warns_unused: bool,
-    /// What stands beneath verdicts, by their numbers: see [`Tally::contradictions`].
+    /// What stands beneath verdicts, by their numbers: see [`Tally::contradictions`] and [`Tally::breaks`].
     pub beneath: BTreeMap<usize, String>,
 }
 

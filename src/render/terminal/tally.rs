@@ -83,6 +83,17 @@ pub(super) struct Verdict {
     pub(super) text: String,
     /// The operations that contradict each other.
     pub(super) ops: Vec<u64>,
+    /// When it came to that.
+    pub(super) broke: Option<Time>,
+}
+
+/// When something that a check is about came to be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Break {
+    /// When.
+    pub at: Time,
+    /// What, in a few words.
+    pub words: String,
 }
 
 impl Tally {
@@ -136,6 +147,18 @@ impl Tally {
             .collect()
     }
 
+    /// The verdicts that came to be at one moment: their numbers, and when that was, with words for a picture.
+    #[must_use]
+    pub fn breaks(&self) -> Vec<(usize, Break)> {
+        let broke = |verdict: &Verdict| {
+            let what =
+                if verdict.check == "always" { "not so any more" } else { "it came to this" };
+            Some(Break { at: verdict.broke?, words: format!("{}: {what}", verdict.check) })
+        };
+        let all = self.verdicts.iter().enumerate();
+        all.filter_map(|(number, verdict)| Some((number, broke(verdict)?))).collect()
+    }
+
     /// When the last event happened.
     #[must_use]
     pub fn last(&self) -> Time {
@@ -180,12 +203,12 @@ impl Tally {
             EventKind::Load(load) if self.loads.len() < LOADS_MAX => {
                 self.loads.push((event.at, load.as_ref().clone()));
             }
-            EventKind::Check { check, span, outcome, text, ops, .. } => {
+            EventKind::Check { check, span, outcome, text, ops, broke, .. } => {
                 self.checks.add(*outcome);
                 if self.verdicts.len() < VERDICTS_MAX {
                     let (check, text) = (check.to_string(), text.clone());
-                    let (span, outcome, ops) = (*span, *outcome, ops.clone());
-                    self.verdicts.push(Verdict { check, span, outcome, text, ops });
+                    let (span, outcome, ops, broke) = (*span, *outcome, ops.clone(), *broke);
+                    self.verdicts.push(Verdict { check, span, outcome, text, ops, broke });
                 }
             }
             EventKind::End { outcome, text } => self.end = Some((*outcome, text.clone())),

@@ -8,7 +8,7 @@ use super::kinds::{self, Kinds};
 use super::moment::took;
 use super::picture::Picture;
 use super::standing::Standings;
-use super::style::{PLAIN, Style};
+use super::style::{BAD, PLAIN, Style};
 use super::tally::Tally;
 use super::text::thousands;
 use crate::base::{Direction, NodeId, Source, Time};
@@ -25,6 +25,16 @@ pub struct Telling {
     pub folding: Folding,
     /// The nodes that are shown; by default all of the plan.
     pub shown: Option<Vec<NodeId>>,
+    /// Whether each message's number stands before it.
+    pub numbers: bool,
+}
+
+impl Telling {
+    /// Of all nodes, without numbers.
+    #[must_use]
+    pub fn new(style: Style, form: Form, folding: Folding) -> Telling {
+        Telling { style, form, folding, shown: None, numbers: false }
+    }
 }
 
 /// The forms of a run's story.
@@ -95,6 +105,12 @@ impl Teller {
     #[must_use]
     pub fn style(&self) -> Style {
         self.telling.style
+    }
+
+    /// Whether each message's number stands before it.
+    #[must_use]
+    pub fn has_numbers(&self) -> bool {
+        self.telling.numbers
     }
 
     /// The scenario's text.
@@ -182,6 +198,13 @@ impl Teller {
         self.fold = Fold::new(folding);
     }
 
+    /// Appends a line across the picture that says what has gone wrong at `at`.
+    pub fn mark(&mut self, at: Time, words: &str, out: &mut String) {
+        self.tell_folded(at, true, out);
+        let cross = self.telling.style.glyphs().cross;
+        self.picture.across(&self.header, at, (&format!("{cross} {words}"), BAD), true, out);
+    }
+
     /// Appends what is still untold; for the end.
     pub fn finish(&mut self, out: &mut String) {
         self.tell_folded(self.tally.last, true, out);
@@ -261,13 +284,13 @@ impl Teller {
         let (shown, rest) = bundles.split_at(bundles.len().min(BUNDLES_SHOWN));
         for bundle in shown {
             let words = self.bundle_words(bundle);
-            self.picture.band(&self.header, at, &words, PLAIN, out);
+            self.picture.across(&self.header, at, (&words, PLAIN), false, out);
         }
         if !rest.is_empty() {
             let count: u64 = rest.iter().map(|bundle| bundle.count).sum();
             let more = self.telling.style.glyphs().more;
             let words = format!("{more} {} more, of {} other kinds", thousands(count), rest.len());
-            self.picture.band(&self.header, at, &words, PLAIN, out);
+            self.picture.across(&self.header, at, (&words, PLAIN), false, out);
         }
     }
 

@@ -79,7 +79,7 @@ fn closing(teller: &Teller) -> Closing<'_> {
 
 fn telling(width: usize, form: Form) -> Telling {
     let style = Style { width, ..Style::PLAIN };
-    Telling { style, form, folding: Folding::Bounded, shown: None }
+    Telling::new(style, form, Folding::Bounded)
 }
 
 #[test]

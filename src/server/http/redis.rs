@@ -2,13 +2,11 @@
 
 use std::time::Duration;
 
-use bytes::BytesMut;
-
 use super::reply::{Prepared, Reply};
 use crate::base::units::show_duration;
 use crate::base::{NodeId, Value};
 use crate::call::{Failure, FailureKind};
-use crate::protocol::resp::{FRAME_BYTES_MAX, Frame, encode_command};
+use crate::protocol::resp::{FRAME_BYTES_MAX, Frame};
 use crate::scenario::model::{RedisRoute, Text};
 use crate::server::Context;
 use crate::server::redis_way::{NoReply, RedisWay};
@@ -55,10 +53,7 @@ impl Call {
     }
 
     async fn exchange(&self, words: &[String], context: &Context) -> Result<Frame, String> {
-        let mut command = BytesMut::new();
-        encode_command(words, &mut command);
-        let mut frames = self.way.ask(&command, 1, context).await.map_err(clause)?;
-        Ok(frames.pop().unwrap_or(Frame::Null))
+        self.way.call(words, context).await.map_err(clause)
     }
 }
 

@@ -36,8 +36,7 @@ impl Host for Engine {
         let Some(node) = self.plan.server_named(to) else { return };
         let line = self.line(to, &fields, None);
         if !self.peer(node).send(line) {
-            let text =
-                format!("a message to {to} is lost: {} wait already", super::peer::WAITING_MAX);
+            let text = format!("a message to {to} is lost: too many wait already");
             self.context.log(Level::Warn, text);
         }
     }

@@ -14,7 +14,7 @@ use super::waits::Waits;
 use crate::base::{Diagnostic, NodeId, Rng, Time};
 use crate::call::Failure;
 use crate::plan::{Plan, protocol_of};
-use crate::protocol::{NODE_ERRORS, Protocol, json_line};
+use crate::protocol::{JSON_LINE_MAX, NODE_ERRORS, Protocol, json_line};
 use crate::scenario::model::{Pattern, Scripted, Server, ServerKind};
 use crate::script::{
     Answer, Datum, Entry, Facts, Host, Limits, Machine, Output, Request, ScriptError, Step,
@@ -25,12 +25,18 @@ use crate::trace::{EventKind, Level};
 /// How long a call waits for its answer unless the script says otherwise.
 pub(super) const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// What a message's envelope takes at the most, in bytes.
+const ENVELOPE_MAX: usize = 1024;
+
 /// The most errors of one script that are told.
 const ERRORS_TOLD: u32 = 100;
 
 /// So many entries may happen without time passing; then a little passes, so that messages that take no
 /// time and cause each other do not stop the clock.
 const AT_ONCE_MAX: u32 = 10_000;
+
+/// Each time that it does not help there may be half as many, down to a limit.
+const AT_ONCE_MIN: u32 = 100;
 
 /// How long that is. Each time that it does not help it is twice as long, up to a limit.
 const BREATH: Duration = Duration::from_micros(1);
@@ -82,25 +88,36 @@ pub(in crate::server) struct Engine {
 }
 
 /// How much happens without time passing.
-#[derive(Default)]
 struct Breath {
     /// When the last entry was.
     at: Time,
     /// How many there were at that time.
     entries: u32,
+    /// How many there may be.
+    entries_max: u32,
     /// How long the next breath is.
     next: Duration,
+}
+
+impl Default for Breath {
+    fn default() -> Breath {
+        Breath { at: Time::default(), entries: 0, entries_max: AT_ONCE_MAX, next: BREATH }
+    }
 }
 
 impl Breath {
     /// Another entry at `now`: how long it is to wait, if it is.
     fn entry(&mut self, now: Time) -> Option<Duration> {
         if self.at != now {
-            let doubled = if self.entries > AT_ONCE_MAX { self.next * 2 } else { BREATH };
-            *self = Breath { at: now, entries: 0, next: doubled.clamp(BREATH, BREATH_MAX) };
+            *self = if self.entries > self.entries_max {
+                let entries_max = (self.entries_max / 2).max(AT_ONCE_MIN);
+                Breath { at: now, entries: 0, entries_max, next: (self.next * 2).min(BREATH_MAX) }
+            } else {
+                Breath { at: now, ..Breath::default() }
+            };
         }
         self.entries += 1;
-        (self.entries > AT_ONCE_MAX).then_some(self.next.max(BREATH))
+        (self.entries > self.entries_max).then_some(self.next)
     }
 }
 
@@ -145,7 +162,7 @@ impl Engine {
             plan.scripts(),
             &scripted.script.value,
             facts,
-            Limits::default(),
+            Limits { message_bytes: JSON_LINE_MAX - ENVELOPE_MAX, ..Limits::default() },
             kept,
             &Arc::downgrade(&host),
         );
@@ -399,4 +416,38 @@ fn facts(
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// How many entries fit into each of `moments`, and how long the breath after it is.
+    fn breaths(moments: u32) -> Vec<(u32, Duration)> {
+        let (mut breath, mut now) = (Breath::default(), Time::ZERO);
+        let moment = |_| {
+            let mut entries = 0;
+            loop {
+                match breath.entry(now) {
+                    None => entries += 1,
+                    Some(wait) => {
+                        now = now + wait;
+                        return (entries, wait);
+                    }
+                }
+            }
+        };
+        (0..moments).map(moment).collect()
+    }
+
+    #[test]
+    fn who_never_lets_time_pass_gets_ever_less_of_it() {
+        let breaths = breaths(20);
+        let micros = Duration::from_micros;
+        assert_eq!(breaths[..3], [(10_000, micros(1)), (5_000, micros(2)), (2_500, micros(4))]);
+        assert_eq!(breaths[19], (100, BREATH_MAX));
+        let mut calm = Breath::default();
+        let times = (0..100_000).map(|n| calm.entry(Time::from_nanos(n / 10_000)));
+        assert!(times.into_iter().all(|wait| wait.is_none()), "time passes");
+    }
 }

@@ -104,10 +104,10 @@ impl Engine {
         words: &[Vec<u8>],
         timeout_ms: Option<f64>,
     ) -> Answer {
-        let mut command = BytesMut::new();
-        encode_command(words, &mut command);
         let asked = async {
-            let frame = self.redis(server, &command, 1).await?.pop().unwrap_or(Frame::Null);
+            let way = self.way_to(server)?;
+            let _place = way.places.acquire().await;
+            let frame = way.redis.call(words, &self.context).await?;
             match frame.error() {
                 Some(error) => Err(No::said(error)),
                 None => Ok(Answer::Datum(of_frame(&frame, words))),
@@ -128,7 +128,9 @@ impl Engine {
         commands.iter().for_each(|words| encode_command(words, &mut out));
         encode_command(&["EXEC"], &mut out);
         let asked = async {
-            let mut frames = self.redis(server, &out, commands.len() + 2).await?;
+            let way = self.way_to(server)?;
+            let _place = way.places.acquire().await;
+            let mut frames = way.redis.ask(&out, commands.len() + 2, &self.context).await?;
             let executed = frames.pop().unwrap_or(Frame::Null);
             // What was refused before says why; EXEC says only that something was.
             let refused = frames.iter().chain([&executed]).find_map(Frame::error);
@@ -163,13 +165,6 @@ impl Engine {
             Err(No { kind: "timeout", text })
         };
         answer.unwrap_or_else(late).unwrap_or_else(Answer::from)
-    }
-
-    /// Sends commands in one write and takes so many replies.
-    async fn redis(&self, server: &str, commands: &[u8], replies: usize) -> Result<Vec<Frame>, No> {
-        let way = self.way_to(server)?;
-        let _place = way.places.acquire().await;
-        Ok(way.redis.ask(commands, replies, &self.context).await?)
     }
 
     async fn http(&self, asked: HttpRequest) -> Result<Answer, No> {

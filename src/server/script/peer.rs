@@ -4,6 +4,7 @@
 //! order. What was called when it breaks has failed: nobody knows whether it happened.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -22,10 +23,15 @@ use crate::server::input::read_more;
 /// The most messages that wait to be sent to one node.
 pub(super) const WAITING_MAX: usize = 10_000;
 
+/// The most bytes of them.
+const WAITING_BYTES_MAX: usize = 64 * 1024 * 1024;
+
 /// The way to another node. Cheap to clone.
 #[derive(Clone)]
 pub(super) struct Peer {
     out: mpsc::Sender<Outgoing>,
+    /// How many bytes wait.
+    waiting: Arc<AtomicUsize>,
     pending: Pending,
 }
 
@@ -34,6 +40,19 @@ struct Outgoing {
     line: Vec<u8>,
     /// The number by which it wants an answer.
     asks: Option<u64>,
+    _weight: Weight,
+}
+
+/// What a line weighs while it waits.
+struct Weight {
+    waiting: Arc<AtomicUsize>,
+    bytes: usize,
+}
+
+impl Drop for Weight {
+    fn drop(&mut self) {
+        self.waiting.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 /// Calls that wait for their reply.
@@ -49,20 +68,28 @@ impl Peer {
         let pending = Pending::default();
         let way = Way { to, context: context.clone(), pending: pending.clone() };
         context.tasks.spawn_endless(context.node, way.run(outgoing));
-        Peer { out, pending }
+        Peer { out, waiting: Arc::default(), pending }
     }
 
-    /// Sends a line that wants no answer; false if too many wait already.
+    /// Sends a line that wants no answer; false if too much waits already.
     pub(super) fn send(&self, line: Vec<u8>) -> bool {
-        self.out.try_send(Outgoing { line, asks: None }).is_ok()
+        self.put(line, None)
+    }
+
+    fn put(&self, line: Vec<u8>, asks: Option<u64>) -> bool {
+        let bytes = line.len();
+        let before = self.waiting.fetch_add(bytes, Ordering::Relaxed);
+        let _weight = Weight { waiting: self.waiting.clone(), bytes };
+        before + bytes <= WAITING_BYTES_MAX
+            && self.out.try_send(Outgoing { line, asks, _weight }).is_ok()
     }
 
     /// Sends a line that asks under the number `id`; the answer comes through what is returned.
     pub(super) fn call(&self, id: u64, line: Vec<u8>) -> oneshot::Receiver<Answer> {
         let (sender, answer) = oneshot::channel();
         self.pending.lock().insert(id, sender);
-        if self.out.try_send(Outgoing { line, asks: Some(id) }).is_err() {
-            let text = format!("{WAITING_MAX} messages wait to be sent already");
+        if !self.put(line, Some(id)) {
+            let text = "too many messages wait to be sent already".to_owned();
             self.pending.answer(id, Answer::Failed { kind: "overloaded", text, code: None });
         }
         answer

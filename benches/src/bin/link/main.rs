@@ -15,6 +15,7 @@ use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::{Duration, Instant};
 
+use looplab_benches::median;
 use peers::Way;
 
 const ROUNDS: usize = 7;
@@ -169,9 +170,4 @@ fn wrk(address: SocketAddr) -> f64 {
 
 fn pairs(own: &[f64], other: &[f64], of: impl Fn(f64, f64) -> f64) -> Vec<f64> {
     own.iter().zip(other).map(|(own, other)| of(*own, *other)).collect()
-}
-
-fn median(mut figures: Vec<f64>) -> f64 {
-    figures.sort_by(f64::total_cmp);
-    figures[figures.len() / 2]
 }

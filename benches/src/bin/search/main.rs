@@ -19,7 +19,8 @@ use std::time::Instant;
 
 use looplab::explore::{Findings, Options, Search};
 use looplab::plan::{Overrides, Plan};
-use rustix::time::{ClockId, clock_gettime};
+use looplab_benches::{median, processor_seconds};
+use rustix::time::ClockId;
 use tokio_util::sync::CancellationToken;
 
 /// As in the program.
@@ -53,8 +54,10 @@ fn beside_turmoil(plan: &Arc<Plan>) {
     let (mut ours, mut theirs, mut ratios) = (Vec::new(), Vec::new(), Vec::new());
     let (mut messages, mut their_messages) = (0, 0);
     for pair in 0..PAIRS {
-        let a = seconds(|| messages = search(plan, pair, TIMES, 1).messages / TIMES);
-        let b = seconds(|| {
+        let a = processor_seconds(ClockId::ProcessCPUTime, || {
+            messages = search(plan, pair, TIMES, 1).messages / TIMES
+        });
+        let b = processor_seconds(ClockId::ProcessCPUTime, || {
             their_messages = (0..TIMES).map(|n| peer::run(pair * TIMES + n)).sum::<u64>() / TIMES
         });
         ours.push(TIMES as f64 / a);
@@ -104,20 +107,4 @@ fn resident_mb() -> f64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
     line.trim().trim_end_matches(" kB").parse::<f64>().expect("a number") / 1000.0
-}
-
-/// The processor time of this process.
-fn seconds(work: impl FnOnce()) -> f64 {
-    let now = || {
-        let time = clock_gettime(ClockId::ProcessCPUTime);
-        time.tv_sec as f64 + time.tv_nsec as f64 / 1e9
-    };
-    let began = now();
-    work();
-    now() - began
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
 }

@@ -178,7 +178,7 @@ async fn ask(client: u64, messages: Arc<AtomicU64>) -> Done {
     let (reading, mut writing) = stream.into_split();
     let mut lines = BufReader::new(reading).lines();
     for id in 0..OPERATIONS {
-        let kind = if (id + client) % 2 == 0 { "write" } else { "read" };
+        let kind = if (id + client).is_multiple_of(2) { "write" } else { "read" };
         let message =
             json!({ "type": kind, "key": "x", "value": client * OPERATIONS + id, "msg_id": id });
         send(&mut writing, &message, &messages).await?;

@@ -162,7 +162,7 @@ fn what_does_not_fit_the_model_is_unknown_and_says_so() {
             ModelKind::Register,
             op(0, "buy", json!(1), 1, 2),
             "the model `register` knows no `buy` (operation 1 of ann): it knows read (get), write (set, \
-             put), delete (del); `f: [...]` in the check says what it is about",
+             put), delete (del); `f:` or `key:` in the check says what it is about",
         ),
         (
             ModelKind::AppendLog,

@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use crate::base::NodeId;
 use crate::scenario::model::{Anomaly, ModelKind, TxnOrder};
 
 use super::super::case::Case;
 use super::super::cycle::{Edge, Graph};
 use super::super::history::Operation;
 use super::super::values::ValueId;
+use super::order::ended_before;
 use super::txn::Txns;
 use super::{Found, name};
 
@@ -50,16 +50,27 @@ pub(super) struct Dep {
     pub(super) value: Option<ValueId>,
     /// The younger one.
     pub(super) then: ValueId,
+    /// That it is younger follows only from what others saw before.
+    pub(super) inferred: bool,
 }
 
 /// All dependencies.
 #[derive(Debug, Default)]
-pub(super) struct Deps(Vec<Dep>);
+pub(super) struct Deps {
+    all: Vec<Dep>,
+    /// Whether there may be more, which it took too long to find.
+    pub(super) cut: bool,
+}
 
 impl Deps {
+    /// None yet. `cut` says whether some cannot be found.
+    pub(super) fn new(cut: bool) -> Deps {
+        Deps { all: Vec::new(), cut }
+    }
+
     pub(super) fn add(&mut self, dep: Dep) {
         if dep.from != dep.to {
-            self.0.push(dep);
+            self.all.push(dep);
         }
     }
 }
@@ -86,7 +97,7 @@ pub(super) fn look<'a>(
     deps: &Deps,
     is_prohibited: &dyn Fn(Anomaly) -> bool,
 ) -> Circles<'a> {
-    let mut deps = deps.0.clone();
+    let mut deps = deps.all.clone();
     match case.question.isolation.order {
         TxnOrder::Data => {}
         TxnOrder::Session => by_end(txns, DepKind::Session, &mut deps),
@@ -149,36 +160,21 @@ pub(super) fn look<'a>(
     Circles { found, decided }
 }
 
-/// Who had ended when another began, of all transactions or of one client's: an edge from each that is not
-/// also reached by way of another.
+/// Who had ended when another began, of all transactions or of one client's.
 fn by_end(txns: &Txns<'_>, kind: DepKind, deps: &mut Vec<Dep>) {
-    let mut events: Vec<(u32, usize, bool)> = Vec::new();
-    for (number, txn) in txns.all.iter().enumerate().filter(|(_, txn)| !txn.op.is_failed()) {
-        events.push((txn.op.call, number, false));
-        if txn.op.is_ok() {
-            events.push((txn.op.back, number, true));
-        }
-    }
-    events.sort_unstable();
-    let mut frontiers: BTreeMap<Option<NodeId>, Vec<usize>> = BTreeMap::new();
-    for (_, number, is_end) in events {
-        let op = txns.all[number].op;
-        let whose = (kind == DepKind::Session).then_some(op.client);
-        let frontier = frontiers.entry(whose).or_default();
-        if is_end {
-            frontier.retain(|before| !txns.all[*before].op.precedes(op));
-            frontier.push(number);
-        } else {
-            deps.extend(frontier.iter().map(|from| Dep {
-                kind,
-                from: *from,
-                to: number,
-                key: 0,
-                value: None,
-                then: 0,
-            }));
-        }
-    }
+    let whose = |number: usize| {
+        let own = (kind == DepKind::Session).then_some(txns.all[number].op.client);
+        vec![own]
+    };
+    deps.extend(ended_before(txns, &whose).into_iter().map(|(from, to, _)| Dep {
+        kind,
+        from,
+        to,
+        key: 0,
+        value: None,
+        then: 0,
+        inferred: false,
+    }));
 }
 
 impl<'a> Look<'_, 'a> {
@@ -266,6 +262,14 @@ impl<'a> Look<'_, 'a> {
             (DepKind::Ww, Some(value)) if lists => {
                 format!("{other} appended {then} to {key} behind the {value} of {one}")
             }
+            (DepKind::Ww, Some(value)) if dep.inferred => format!(
+                "{other} wrote {then} to {key} and {one} {value}, and {value} was seen or written there \
+                 before somebody began who saw or wrote {then}"
+            ),
+            (DepKind::Rw, Some(value)) if dep.inferred => format!(
+                "{one} read {key} as {value} and {other} wrote {then}, and {value} was seen or written there \
+                 before somebody began who saw or wrote {then}"
+            ),
             (DepKind::Ww, value) => format!(
                 "{other} wrote {then} to {key} over the {} of {one}",
                 value.unwrap_or_default()

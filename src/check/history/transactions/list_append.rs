@@ -288,7 +288,15 @@ fn deps(
         for (at, value) in read.list.iter().enumerate() {
             let Some(from) = writer(*key, *value) else { continue };
             for (to, then) in next(*key, read.list, at + 1) {
-                deps.add(Dep { kind: DepKind::Ww, from, to, key: *key, value: Some(*value), then });
+                deps.add(Dep {
+                    kind: DepKind::Ww,
+                    from,
+                    to,
+                    key: *key,
+                    value: Some(*value),
+                    then,
+                    inferred: false,
+                });
             }
         }
     }
@@ -299,12 +307,20 @@ fn deps(
             && let Some(from) = writer(read.key, last)
         {
             let (to, key) = (read.txn, read.key);
-            deps.add(Dep { kind: DepKind::Wr, from, to, key, value: Some(last), then: last });
+            deps.add(Dep {
+                kind: DepKind::Wr,
+                from,
+                to,
+                key,
+                value: Some(last),
+                then: last,
+                inferred: false,
+            });
         }
         let whole = longest.get(&read.key).map_or(&[][..], |read| read.list);
         for (to, then) in next(read.key, whole, seen.len()) {
             let (from, key) = (read.txn, read.key);
-            deps.add(Dep { kind: DepKind::Rw, from, to, key, value: last, then });
+            deps.add(Dep { kind: DepKind::Rw, from, to, key, value: last, then, inferred: false });
         }
     }
     deps

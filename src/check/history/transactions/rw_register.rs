@@ -1,40 +1,16 @@
 //! Registers that transactions read and write: little is known of the order of versions, and that is used.
-//!
-//! What a register held at first is older than all that was written; what a transaction read of a register
-//! is older than what it wrote there afterwards (it could not have read it otherwise, as long as writes take
-//! effect together).
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::scenario::model::Anomaly;
+use crate::scenario::model::{Anomaly, TxnOrder};
 
 use super::super::case::{Case, Judgement};
 use super::super::cycle::Graph;
 use super::super::values::ValueId;
 use super::cycles::{Dep, DepKind, Deps};
-use super::txn::{Micro, Txns};
+use super::txn::{Micro, Read, Txns, Write, Writes};
+use super::versions::Versions;
 use super::{Found, name};
-
-/// How many writes of a register are told to be younger than what it held at first.
-const FIRST_MAX: usize = 64;
-
-/// Who wrote a value.
-#[derive(Debug, Clone, Copy)]
-struct Write {
-    txn: usize,
-    /// Whether the transaction wrote another to the same register later.
-    is_last: bool,
-}
-
-/// A read from outside, and what the transaction wrote to the same register afterwards.
-struct Read {
-    txn: usize,
-    key: ValueId,
-    value: ValueId,
-    wrote: Option<ValueId>,
-}
-
-type Writes = BTreeMap<(ValueId, ValueId), Write>;
 
 pub(super) fn look<'a>(
     case: &Case<'a>,
@@ -67,7 +43,14 @@ pub(super) fn look<'a>(
     }
     found.extend(lost_update(case, txns, &reads));
     found.extend(circular(case, txns, &reads));
-    Ok((found, deps(txns, &writes, &reads)))
+    // What was seen is known to be the latest only where no read may be old.
+    let isolation = &case.question.isolation;
+    let order = match isolation.prohibited.contains(&Anomaly::GSingle) {
+        true => isolation.order,
+        false => TxnOrder::Data,
+    };
+    let versions = Versions::of(txns, &writes, &reads, order, case.question.budget);
+    Ok((found, deps(&writes, &reads, &versions)))
 }
 
 fn writes(case: &Case<'_>, txns: &Txns<'_>) -> Result<Writes, Judgement> {
@@ -222,29 +205,15 @@ fn circular<'a>(case: &Case<'a>, txns: &Txns<'a>, reads: &[Read]) -> Option<Foun
     Some(Found::plain(Anomaly::IncompatibleOrder, text, first, ops))
 }
 
-fn deps(txns: &Txns<'_>, writes: &Writes, reads: &[Read]) -> Deps {
-    let mut deps = Deps::default();
+fn deps(writes: &Writes, reads: &[Read], versions: &Versions) -> Deps {
+    let mut deps = Deps::new(versions.cut);
     let writer = |key: ValueId, value: ValueId| writes.get(&(key, value)).map(|write| write.txn);
-    // Of each version, those that are known to be younger.
-    let mut younger: BTreeMap<(ValueId, ValueId), BTreeSet<ValueId>> = BTreeMap::new();
-    let is_read: BTreeSet<(ValueId, ValueId)> =
-        reads.iter().map(|read| (read.key, read.value)).collect();
-    for ((key, value), write) in writes {
-        let happened = txns.all[write.txn].op.is_ok() || is_read.contains(&(*key, *value));
-        let first = younger.entry((*key, txns.initial)).or_default();
-        if happened && write.is_last && first.len() < FIRST_MAX {
-            first.insert(*value);
-        }
-    }
-    for read in reads {
-        if let Some(wrote) = read.wrote {
-            younger.entry((read.key, read.value)).or_default().insert(wrote);
-        }
-    }
-    for ((key, value), then) in &younger {
+    for ((key, value), then) in &versions.younger {
         for then in then.iter().copied() {
             if let (Some(from), Some(to)) = (writer(*key, *value), writer(*key, then)) {
-                deps.add(Dep { kind: DepKind::Ww, from, to, key: *key, value: Some(*value), then });
+                let inferred = versions.is_inferred((*key, *value), then);
+                let value = Some(*value);
+                deps.add(Dep { kind: DepKind::Ww, from, to, key: *key, value, then, inferred });
             }
         }
     }
@@ -252,11 +221,13 @@ fn deps(txns: &Txns<'_>, writes: &Writes, reads: &[Read]) -> Deps {
         let (key, value) = (read.key, Some(read.value));
         if let Some(from) = writer(key, read.value) {
             let then = read.value;
-            deps.add(Dep { kind: DepKind::Wr, from, to: read.txn, key, value, then });
+            let (to, inferred) = (read.txn, false);
+            deps.add(Dep { kind: DepKind::Wr, from, to, key, value, then, inferred });
         }
-        for then in younger.get(&(key, read.value)).into_iter().flatten().copied() {
+        for then in versions.younger.get(&(key, read.value)).into_iter().flatten().copied() {
             if let Some(to) = writer(key, then) {
-                deps.add(Dep { kind: DepKind::Rw, from: read.txn, to, key, value, then });
+                let (from, inferred) = (read.txn, versions.is_inferred((key, read.value), then));
+                deps.add(Dep { kind: DepKind::Rw, from, to, key, value, then, inferred });
             }
         }
     }

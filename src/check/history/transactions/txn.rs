@@ -1,5 +1,7 @@
 //! Transactions and their micro-operations.
 
+use std::collections::BTreeMap;
+
 use crate::base::Value;
 
 use super::super::super::words::show;
@@ -23,6 +25,25 @@ pub(super) struct Txn<'a> {
     pub(super) op: &'a Operation,
     pub(super) parts: Vec<Micro>,
 }
+
+/// Who wrote a value.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Write {
+    pub(super) txn: usize,
+    /// Whether the transaction wrote no other to the same register later.
+    pub(super) is_last: bool,
+}
+
+/// A read from outside, and what the transaction wrote to the same register afterwards.
+pub(super) struct Read {
+    pub(super) txn: usize,
+    pub(super) key: ValueId,
+    pub(super) value: ValueId,
+    pub(super) wrote: Option<ValueId>,
+}
+
+/// Who wrote which value of which register.
+pub(super) type Writes = BTreeMap<(ValueId, ValueId), Write>;
 
 /// The transactions of a case, also those that failed.
 pub(super) struct Txns<'a> {
