@@ -165,7 +165,8 @@ What is drawn: at most 20 lines that are alike and 200 in all, after that only w
 counted and told in a line (`997 more like this`). Everything is in the trace, and `looplab show --all` \
 draws it.
 
-With --step the telling waits and the run does not: no timeout strikes because somebody explains something.
+With --step the telling waits and the run does not: no timeout strikes because somebody explains something. \
+`q` ends the telling, and on the real clock the run with it.
 
 Ctrl-C stops clients and servers in order; the trace is complete up to then. A second one stops at once.
 

@@ -21,6 +21,7 @@ use super::signals::Stop;
 use super::tty::{Key, Keys};
 use crate::plan::Plan;
 use crate::render::terminal::{DIM, Folding, Form, Style, Teller, Telling, Wanted};
+use crate::scenario::model::World;
 use crate::trace::{Event, EventKind, Reader, Recorder};
 
 /// How long a wait is before it is looked whether the run was stopped, or has written more.
@@ -53,6 +54,7 @@ pub(super) fn begin(
     let telling = Telling { form: Form::Diagram, folding: Folding::Never, ..telling };
     let teller = super::run::teller(plan, telling);
     let stop = stop.clone();
+    let takes_its_time = plan.clock == World::Real;
     let thread = std::thread::spawn(move || {
         let mut steps = Steps { keys, style, stop, free: false };
         let reader = match Reader::new(BufReader::new(tail)) {
@@ -61,7 +63,9 @@ pub(super) fn begin(
             Err(_) => return Ok(()),
         };
         let quit = steps.tell(reader.map_while(Result::ok), teller, &mut Wanted::default())?;
-        if quit {
+        // In virtual time a run is over at once: were it cut short here, its verdict would depend on who is
+        // faster, the machine or the person. Ctrl-C ends either.
+        if quit && takes_its_time {
             steps.stop.ask();
         }
         Ok(())

@@ -5,7 +5,9 @@ use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::process::{Child, Stdio};
 
+use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fs::{Mode, OFlags, open};
+use rustix::process::{Pid, PidfdFlags, Signal, kill_process, pidfd_open};
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, Winsize, tcgetattr, tcsetwinsize};
 
@@ -41,10 +43,19 @@ impl Terminal {
     }
 
     /// Reads until `mark` is on the screen, counted from the last time.
+    ///
+    /// # Panics
+    /// If the program ends without it.
     fn until(&mut self, mark: &str) {
         let from = self.said.len();
         let mut bytes = [0; 4096];
+        let ended = pidfd_open(Pid::from_child(&self.child), PidfdFlags::empty()).unwrap();
         while !self.said[from..].contains(mark) {
+            let mut ready =
+                [PollFd::new(&self.master, PollFlags::IN), PollFd::new(&ended, PollFlags::IN)];
+            poll(&mut ready, None).unwrap();
+            let is_readable = ready[0].revents().contains(PollFlags::IN);
+            assert!(is_readable, "it ended without {mark:?}: {}", self.said);
             let count = self.master.read(&mut bytes).unwrap();
             self.said.push_str(&String::from_utf8_lossy(&bytes[..count]));
         }
@@ -104,7 +115,7 @@ fn the_rest_comes_at_once_or_not_at_all() {
     terminal.until(PROMPT);
     terminal.press("q");
     terminal.until("all holds");
-    assert_eq!(terminal.exit_code(), 0, "the run was over before the telling of it");
+    assert_eq!(terminal.exit_code(), 0, "a virtual run has a verdict, told or not");
     assert!(!terminal.said.contains("200 OK"), "{}", terminal.said);
     assert!(!terminal.is_raw());
 }
@@ -121,12 +132,24 @@ fn quitting_ends_a_run_that_goes_on() {
 }
 
 #[test]
+fn quitting_in_virtual_time_leaves_the_run_its_verdict() {
+    let busy = super::bench::LONG
+        .replace("wait: 30m", "repeat: 2000\n        steps: [{ get: greeter/hello }]");
+    let bench = Bench::new(&[("long.yaml", &busy)]);
+    let mut terminal = Terminal::new(&bench, "run long.yaml --clock virtual --step");
+    terminal.until(PROMPT);
+    terminal.press("q");
+    terminal.until("all holds");
+    assert_eq!(terminal.exit_code(), 0);
+    assert!(!terminal.said.contains("200 OK"), "{}", terminal.said);
+}
+
+#[test]
 fn ctrl_c_while_waiting_for_a_key_puts_the_terminal_back() {
     let bench = Bench::new(&[("long.yaml", super::bench::LONG)]);
     let mut terminal = Terminal::new(&bench, "run long.yaml --step");
     terminal.until(PROMPT);
-    let pid = rustix::process::Pid::from_child(&terminal.child);
-    rustix::process::kill_process(pid, rustix::process::Signal::INT).unwrap();
+    kill_process(Pid::from_child(&terminal.child), Signal::INT).unwrap();
     terminal.until("cut short");
     assert_eq!(terminal.exit_code(), 130);
     assert!(!terminal.is_raw());
