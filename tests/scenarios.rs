@@ -73,11 +73,18 @@ fn different_seeds_give_different_interleavings() {
     assert!(orders.len() > 10, "{} of 20 seeds differ", orders.len());
 }
 
-/// Scenarios whose servers are overloaded, have clients that race, or send by timers of their own: which request waits and
-/// for how long, who is first, and how many heartbeats there are, is decided by microseconds. They hold in both worlds,
-/// message for message they are not the same.
-const UNDER_LOAD: [&str; 4] =
-    ["10-lost-update.yaml", "14-split-brain.yaml", "15-consensus.yaml", "story-retry-storm.yaml"];
+/// Scenarios whose servers are overloaded, have clients that race, send by timers of their own, or are struck by a fault
+/// wherever they are just then: which request waits and for how long, who is first, how many heartbeats there are, and
+/// what was sent before the fault, is decided by microseconds. They hold in both worlds, message for message they are not
+/// the same.
+const DECIDED_BY_MICROSECONDS: [&str; 6] = [
+    "09-retry-storm.yaml",
+    "10-lost-update.yaml",
+    "13-broadcast.yaml",
+    "14-split-brain.yaml",
+    "15-consensus.yaml",
+    "story-retry-storm.yaml",
+];
 
 #[test]
 fn every_scenario_holds_on_real_sockets_and_each_connection_tells_the_same_story() {
@@ -85,7 +92,7 @@ fn every_scenario_holds_on_real_sockets_and_each_connection_tells_the_same_story
         let real = run_file(&path, World::Real, 1);
         assert_eq!(real.outcome, Outcome::Ok, "{}:\n{}", path.display(), complaint(&real));
         let name = path.file_name().expect("a name").to_string_lossy();
-        if UNDER_LOAD.contains(&&*name) {
+        if DECIDED_BY_MICROSECONDS.contains(&&*name) {
             continue;
         }
         let virtual_run = run_file(&path, World::Virtual, 1);
